@@ -1,0 +1,63 @@
+# Two commands do everything: `make repro` builds the model, `make test` passes the tests.
+# Needs git, make and Python 3.11 or later; everything else goes into .venv.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+
+# bytecode is compiled once at installation: without it every step would take 12 s longer
+unexport PYTHONDONTWRITEBYTECODE
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: help repro test check lock clean
+help:
+	@echo "make repro   set up .venv, then download, split, train, evaluate, register"
+	@echo "make test    set up .venv with the test tools, then run the tests"
+	@echo "make check   lint, format and type checks"
+	@echo "make lock    resolve the dependencies of pyproject.toml anew"
+	@echo "make clean   remove .venv"
+
+repro: .venv/.installed
+	@dvc repro
+	@digits results
+
+test: .venv/.tested
+	@python -m pytest
+
+check: .venv/.tested
+	ruff check .
+	ruff format --check .
+	mypy
+
+# $(call install,LOCK): uv where it can be had, it is five times faster; else pip
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@test -x .venv/bin/uv || .venv/bin/python -m pip install --quiet uv==$(UV_VERSION) || echo "uv is not to be had; pip takes some minutes"
+	@echo "installing $(1) into .venv (6 GB with torch's CUDA libraries)"
+	@if [ -x .venv/bin/uv ]; then \
+	  .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r $(1) && \
+	  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .; \
+	else \
+	  .venv/bin/python -m pip install --quiet --require-hashes -r $(1) && \
+	  .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	fi
+	@test -e .git || .venv/bin/dvc config --local core.no_scm true
+	@touch $@
+endef
+
+.venv/.installed: requirements.lock pyproject.toml
+	$(call install,requirements.lock)
+
+.venv/.tested: requirements-test.lock pyproject.toml
+	$(call install,requirements-test.lock)
+	@touch .venv/.installed
+
+lock:
+	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --no-header --quiet --group build -o requirements.lock
+	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --no-header --quiet --group build --group test -c requirements.lock -o requirements-test.lock
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,7 @@
+"""The pipeline's steps, one module each; what they share is in stages/lib."""
+
+import os
+
+# Idle OpenMP threads spin: with a busy neighbour an epoch takes 5 to 15 times as long.
+# The library reads this once, when torch is loaded, so it must be said before.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,0 +1,120 @@
+"""The `digits` command: one subcommand per thing a person runs."""
+
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from stages.lib import files, stage
+from stages.lib.errors import UserError
+
+app = typer.Typer(
+    help="Handwritten digits: look at what was trained, compare it, publish it.\n\n"
+    "`dvc repro` trains; the values are in params.yaml.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> NoReturn:
+    """Run the command line; see `stage.guarded` for the exit statuses."""
+    sys.exit(stage.guarded("digits", app))
+
+
+@app.command()
+def results() -> None:
+    """Show the model in models/digits: what it is, what it scored, where it is registered."""
+    root = files.workspace()
+    trained, tested, registered = (
+        files.read_json(root / f"metrics/{name}.json") for name in ("train", "evaluate", "register")
+    )
+    manifest = files.read_json(root / "models/digits" / files.MANIFEST)
+    _print_table(
+        ["", "accuracy", "95 % interval", "pictures", "loss", "ECE"],
+        [_scores("validation", trained, "validation_"), _scores("test", tested, "")],
+    )
+    print()
+    print(f"network     {manifest['kind']}, {trained['parameters']:,} parameters")
+    print(
+        f"registered  {registered['name']} version {registered['version']}, {registered['alias']}"
+    )
+    print(f"MLflow run  {manifest['run_id']}")
+    print()
+    print("next        digits ui                                the runs, in a browser")
+    print("            dvc exp run -S train.learning_rate=0.01  another value")
+    print("            dvc exp run -S model.kind=cnn            another network")
+    print("            dvc metrics diff                         what it changed")
+
+
+def _scores(name: str, metrics: dict[str, Any], prefix: str) -> list[str]:
+    """A row of the table of results."""
+    low, high = metrics[f"{prefix}accuracy_interval"]
+    share = metrics[f"{prefix}accuracy"]
+    interval = f"{low:.2%} to {high:.2%}"
+    loss, error = metrics[f"{prefix}loss"], metrics[f"{prefix}ece"]
+    return [
+        name,
+        f"{share:.2%}",
+        interval,
+        f"{metrics[f'{prefix}n']:,}",
+        f"{loss:.4f}",
+        f"{error:.2%}",
+    ]
+
+
+@app.command()
+def versions() -> None:
+    """List the registered versions, newest first."""
+    from stages.lib import params
+    from stages.lib.tracking import registry  # 2 s: MLflow
+
+    name = params.load(files.workspace() / "params.yaml").register_.name
+    found = registry.versions(name)
+    if not found:
+        raise UserError(f"{name} has no version yet; `dvc repro` registers one")
+    _print_table(
+        ["version", "alias", "validation", "test", "registered (UTC)", "commit", "run"],
+        [_version(v) for v in found],
+    )
+
+
+def _version(version: Any) -> list[str]:
+    """A row of the table of versions."""
+    scores = [version.validation_accuracy, version.test_accuracy]
+    return [
+        str(version.number),
+        " ".join(version.aliases),
+        *("" if score is None else f"{score:.2%}" for score in scores),
+        f"{version.created:%Y-%m-%d %H:%M}",
+        version.commit[:10],
+        version.run_id[:8],
+    ]
+
+
+def _print_table(head: list[str], rows: list[list[str]]) -> None:
+    """Aligned columns, the first to the left."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        cells = [
+            row[0].ljust(widths[0]),
+            *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+        ]
+        print("  ".join(cells).rstrip())
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="First port to try.")] = 5000) -> None:
+    """Open the MLflow UI on this computer: runs, metrics, models."""
+    from stages.lib.tracking.ui import serve_ui  # 2 s: MLflow
+
+    serve_ui(port)
+
+
+@app.command()
+def send() -> None:
+    """Send what was kept here while the tracking server could not be reached."""
+    from stages.lib.tracking import outbox  # 2 s: MLflow
+    from stages.register import decide
+
+    print(outbox.send(decide))

@@ -1,0 +1,159 @@
+"""Score the saved model on the test pictures, once; numbers and pictures into its run.
+
+python -m stages.evaluate
+"""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from stages.lib import classifier, dataset, engine, files, network, params, plots, scores, stage
+from stages.lib.classifier import Classifier
+from stages.lib.dataset import Pictures
+from stages.lib.errors import UserError
+from stages.lib.tracking import runs
+
+CHECKED = 1000  # test pictures on which both saved forms are compared
+SHOWN = plots.ROWS * plots.COLUMNS
+Floats = NDArray[np.floating]
+
+
+def evaluate(
+    trained: Path = Path("models/digits"),
+    test: Path = Path("data/splits/test.npz"),
+    history: Path = Path("metrics/history.csv"),
+    *,
+    metrics: Path = Path("metrics/evaluate.json"),
+    classes: Path = Path("metrics/classes.csv"),
+    predictions: Path = Path("metrics/predictions.csv"),
+    reliability: Path = Path("metrics/reliability.csv"),
+    pictures: Path = Path("metrics/pictures"),
+) -> None:
+    """Write what `trained` scores on `test`, and log the same into the run that made it.
+
+    Raises UserError when the model or the pictures are missing or damaged.
+    """
+    model, part = classifier.load(trained), dataset.load(test)
+    logits = model.logits(part.images)
+    found = scores.score(logits, part.labels)
+    gap = np.abs(torch_logits(trained, part.images[:CHECKED]) - logits[:CHECKED]).max()
+    numbers = {**found.as_metrics(), "onnx_max_difference": round(float(gap), 9)}
+    probabilities = softmax(logits, axis=1)
+    by_class = scores.per_class(part.labels, logits.argmax(1), model.classes)
+    files.write_json(metrics, numbers)
+    write_table(by_class, classes)
+    write_table(scores.reliability(probabilities, part.labels), reliability)
+    write_table(list(_predictions(model, part, probabilities)), predictions)
+    with files.replacing_folder(pictures) as folder:
+        draw(folder, model, part, probabilities, read_history(history))
+    written = [metrics, classes, predictions, reliability, history, *sorted(pictures.iterdir())]
+    with runs.resume_run(str(model.manifest["run_id"])) as run:
+        run.log_inputs({test.as_posix(): len(part)})
+        run.log_metrics(_flat(numbers, by_class))
+        run.log_files(written, "evaluation")
+    low, high = found.accuracy_interval
+    accuracy = f"{found.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}"
+    print(f"test accuracy {accuracy}, n = {found.n:,}")
+    print(f"loss {found.loss:.4f}, ECE {found.ece:.2%}, torch and ONNX differ by {gap:.1g} at most")
+
+
+def torch_logits(folder: Path, images: NDArray[np.uint8]) -> Floats:
+    """Calibrated logits from the `torch.save` form of the model in `folder`.
+
+    Raises UserError when the file is not what train writes. Loading runs no code.
+    """
+    path = folder / classifier.WEIGHTS
+    try:
+        saved = torch.load(path, weights_only=True)
+        built = network.build(params.Model.model_validate(saved["network"]), len(saved["classes"]))
+        built.load_state_dict(saved["weights"])
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} cannot be loaded ({reason}); `dvc repro -f train`") from error
+    raw = engine.logits(built, images, torch.device("cpu"))
+    return np.asarray(raw / saved["temperature"])
+
+
+def _predictions(model: Classifier, part: Pictures, probabilities: Floats) -> Any:
+    """One row per test picture, for `dvc plots` and for comparing two models."""
+    predicted = probabilities.argmax(1)
+    for i, (label, answer) in enumerate(zip(part.labels, predicted, strict=True)):
+        yield {
+            "picture": i,
+            "actual": model.classes[label],
+            "predicted": model.classes[answer],
+            "probability": round(float(probabilities[i, answer]), 6),
+        }
+
+
+def draw(
+    folder: Path,
+    model: Classifier,
+    part: Pictures,
+    probabilities: Floats,
+    history: dict[str, Floats],
+) -> None:
+    """Fill `folder` with the pictures for people."""
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    curve = scores.reliability(probabilities, part.labels)
+    counts = scores.confusion(part.labels, predicted, len(model.classes))
+    plots.learning_curves(history, folder / "learning_curves.png")
+    plots.confusion(counts, model.classes, folder / "confusion.png")
+    plots.reliability(curve, scores.calibration_error(curve), folder / "reliability.png")
+    wrong = predicted != part.labels
+    worst = np.flatnonzero(wrong)[np.argsort(-confidence[wrong], kind="stable")]
+    choices = {
+        "examples": (np.arange(len(part)), "The first test pictures"),
+        "mistakes": (worst, f"The most confident of {wrong.sum()} mistakes in {len(part):,}"),
+    }
+    for name, (order, heading) in choices.items():
+        chosen = order[:SHOWN]
+        titles = [_title(model, part.labels[i], predicted[i], confidence[i]) for i in chosen]
+        plots.grid(part.images[chosen], titles, wrong[chosen], heading, folder / f"{name}.png")
+
+
+def _title(model: Classifier, label: int, answer: int, confidence: float) -> str:
+    """What the model said of one picture, and the truth where that differs."""
+    told = f"{model.classes[answer]}  {confidence:.0%}"
+    return told if answer == label else f"{told}, is {model.classes[label]}"
+
+
+def _flat(numbers: dict[str, Any], by_class: list[dict[str, Any]]) -> dict[str, float]:
+    """Every number under one name each, as MLflow wants them."""
+    low, high = numbers["accuracy_interval"]
+    single = {f"test_{k}": float(v) for k, v in numbers.items() if k != "accuracy_interval"}
+    recalls = {
+        f"test_{k}_{row['class']}": float(row[k])
+        for row in by_class
+        for k in ("precision", "recall", "f1")
+    }
+    return {**single, "test_accuracy_low": low, "test_accuracy_high": high, **recalls}
+
+
+def read_history(path: Path) -> dict[str, Floats]:
+    """The columns of metrics/history.csv; UserError when it is not what train writes."""
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    except (OSError, ValueError, IndexError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); `dvc repro -f train`") from error
+
+
+def write_table(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write rows of equal keys as CSV, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_bytes(path, text.getvalue().encode())
+
+
+if __name__ == "__main__":
+    stage.main(evaluate)

@@ -1,0 +1,48 @@
+"""The state of an unfinished training, kept outside DVC's outputs in .state/.
+
+Keyed by the hash of everything that decides the result, so it is found again by the same
+command and by no other. Not flushed to the disk: the system keeps written pages when a
+process is killed, and a file torn by a power cut fails to load and counts as absent.
+"""
+
+import pickle
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stages.lib import files
+
+STALE_DAYS = 14
+
+
+def path(key: str) -> Path:
+    """Where the checkpoint of inputs with hash `key` lies."""
+    return files.workspace() / ".state" / "checkpoints" / f"{key[:32]}.pt"
+
+
+def save(key: str, state: dict[str, Any]) -> None:
+    """Keep `state` (tensors, numbers, strings, lists, dicts) until `drop`."""
+    target = path(key)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(target)
+
+
+def load(key: str) -> dict[str, Any] | None:
+    """The state that was saved last, or None. Runs no code: weights_only."""
+    try:
+        state: dict[str, Any] = torch.load(path(key), map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        return None
+    return state
+
+
+def drop(key: str) -> None:
+    """Remove the checkpoint, and those that nobody came back for."""
+    path(key).unlink(missing_ok=True)
+    for other in path(key).parent.glob("*"):
+        if time.time() - other.stat().st_mtime > STALE_DAYS * 86400:
+            other.unlink(missing_ok=True)

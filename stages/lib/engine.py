@@ -1,0 +1,292 @@
+"""The training loop: pictures and parameters in, one record per epoch out.
+
+It knows no files, no MLflow and no Optuna; whoever loops over `fit` logs, checkpoints
+and prunes. Pictures are whole uint8 tensors on the training device and a batch is a
+selection by index. The order of the pictures, their distortions and dropout depend on
+the seed and the epoch's number alone, so a run that continues from a state dict ends
+with the same bits as one that was never stopped.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stages.lib import params
+from stages.lib.augment import active, basis, distort
+from stages.lib.dataset import Pictures
+from stages.lib.errors import UserError
+from stages.lib.network import normalise
+
+State = dict[str, Any]
+BLOCK = 2048  # pictures selected and distorted at once
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training pictures came to; losses are mean cross-entropy."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+def configure(train: params.Train) -> torch.device:
+    """Set the threads and torch's seed as `train` says; the device to train on.
+
+    Call it before `network.build`. Raises UserError when CUDA is asked for and absent.
+    """
+    torch.set_num_threads(train.threads)
+    torch.manual_seed(train.seed)
+    if train.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("train.device is cuda, but torch finds none; set it to auto or cpu")
+    wanted = train.device != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if wanted else "cpu")
+
+
+class Training:
+    """A network being fitted: weights, optimiser, averages, and how far it has come."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        training: Pictures,
+        validation: Pictures,
+        train: params.Train,
+        augment: params.Augment,
+    ) -> None:
+        self.device = configure(train)
+        self.train, self.augment = train, augment
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.images, self.labels = _resident(training, self.device)
+        self.validation = validation
+        self.optimiser = _optimiser(self.network, train)
+        self.average = deepcopy(self.network) if train.ema else self.network
+        self.basis = basis(self.images.shape[-1], self.device)
+        self.epoch = 0
+        self.best: State = {"accuracy": -1.0, "loss": math.inf, "weights": {}}
+
+    @property
+    def steps(self) -> int:
+        """Steps per epoch; an incomplete last batch is left out, another one each epoch."""
+        return max(1, len(self.labels) // self.train.batch_size)
+
+    def state_dict(self) -> State:
+        """All that `load_state_dict` needs to go on; survives torch.load(weights_only=True)."""
+        return {
+            "epoch": self.epoch,
+            "network": _copied(self.network),
+            "average": _copied(self.average) if self.train.ema else {},
+            "optimiser": deepcopy(self.optimiser.state_dict()["state"]),
+            "best": dict(self.best),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go back to where `state_dict` was called; the parameters must be the same."""
+        self.epoch = state["epoch"]
+        self.network.load_state_dict(state["network"])
+        if self.train.ema:
+            self.average.load_state_dict(state["average"])
+        groups = self.optimiser.state_dict()["param_groups"]
+        moments = deepcopy(state["optimiser"])
+        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        self.best = dict(state["best"])
+
+
+def fit(training: Training) -> Iterator[Epoch]:
+    """Train epoch by epoch until `train.epochs`, from wherever `training` stands.
+
+    Yields after each epoch, when the state is complete and may be saved. Raises
+    UserError when the loss is no longer a number.
+    """
+    while training.epoch < training.train.epochs:
+        start = time.perf_counter()
+        train_loss = _pass(training)
+        training.epoch += 1
+        accuracy, loss = _validate(training)
+        rate = learning_rate(training.train, training.epoch * training.steps - 1, training.steps)
+        yield Epoch(training.epoch, rate, train_loss, loss, accuracy, time.perf_counter() - start)
+
+
+def best_state(training: Training) -> dict[str, Tensor]:
+    """The weights of the epoch with the highest validation accuracy, on the CPU.
+
+    Equal accuracies: the lower validation loss. Where weights are averaged, the average.
+    """
+    weights: dict[str, Tensor] = training.best["weights"]
+    return {name: tensor.cpu() for name, tensor in weights.items()}
+
+
+def learning_rate(train: params.Train, step: int, steps: int) -> float:
+    """The rate of the `step`-th step from 0: linear to the peak, then linear to 0.
+
+    `steps` is the number per epoch. Smith and Topin 2017 ("Super-convergence").
+    """
+    total = train.epochs * steps
+    warm = max(1.0, train.warmup * total)
+    rising, falling = (step + 1) / warm, (total - step) / max(1.0, total - warm)
+    return train.learning_rate * min(1.0, rising, falling)
+
+
+@torch.inference_mode()
+def logits(
+    network: nn.Module, images: NDArray[np.uint8], device: torch.device, batch_size: int = 2000
+) -> NDArray[np.float32]:
+    """What `network` says about `images`, (n, 28, 28) -> (n, classes), in float32."""
+    was_training = network.training
+    network.eval()
+    batches = torch.from_numpy(images).split(batch_size)
+    rows = [network(normalise(batch.to(device))).float().cpu() for batch in batches]
+    network.train(was_training)
+    result: NDArray[np.float32] = torch.cat(rows).numpy()
+    return result
+
+
+def temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """What to divide `logits`, (n, classes), by, so that probabilities mean what they say.
+
+    It minimises the cross-entropy over `labels`, between 1/20 and 20. Guo et al. 2017
+    ("On calibration of modern neural networks").
+    """
+
+    def loss(log_temperature: float) -> float:
+        return cross_entropy(logits / math.exp(log_temperature), labels)
+
+    bound = math.log(20)
+    return math.exp(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x)
+
+
+def cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Mean negative log likelihood of `labels`, (n,), under `logits`, (n, classes)."""
+    rows = torch.from_numpy(logits).double()
+    return float(functional.cross_entropy(rows, torch.from_numpy(labels)))
+
+
+def _pass(training: Training) -> float:
+    """One epoch of steps; the mean loss."""
+    train, device, steps = training.train, training.device, training.steps
+    generator = _seeded(train.seed, training.epoch, device)
+    total = torch.zeros((), device=device)
+    training.network.train()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(generator.initial_seed())  # for dropout, which takes no generator
+        for step, (pictures, labels) in enumerate(_batches(training, generator)):
+            _set_rate(training, learning_rate(train, training.epoch * steps + step, steps))
+            total += _step(training, pictures, labels)
+    # One look per epoch: a look per step would make a GPU wait for each.
+    mean = float(total) / steps
+    if not math.isfinite(mean):
+        raise UserError(
+            f"the loss became {mean} in epoch {training.epoch + 1}, so training has diverged;"
+            f" lower train.learning_rate ({train.learning_rate:g})"
+        )
+    return mean
+
+
+def _batches(training: Training, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """The epoch's batches of (n, 1, 28, 28) pictures and (n,) labels, shuffled and distorted."""
+    size = training.train.batch_size
+    order = torch.randperm(len(training.labels), generator=generator, device=training.device)
+    # Several batches at a time: large pieces spread the fixed cost of each operation.
+    for block in order[: training.steps * size].split(max(1, BLOCK // size) * size):
+        pictures = training.images.index_select(0, block)
+        if active(training.augment):
+            pictures = distort(pictures, training.augment, training.basis, generator)
+        labels = training.labels.index_select(0, block)
+        yield from zip(normalise(pictures).split(size), labels.split(size), strict=True)
+
+
+def _step(training: Training, pictures: Tensor, labels: Tensor) -> Tensor:
+    """One step of the optimiser; the batch's loss, still on the device."""
+    with _autocast(training):
+        outputs = training.network(pictures)
+    smoothing = training.train.label_smoothing
+    loss = functional.cross_entropy(outputs.float(), labels, label_smoothing=smoothing)
+    training.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    training.optimiser.step()
+    _average(training)
+    return loss.detach()
+
+
+@torch.no_grad()
+def _average(training: Training) -> None:
+    """Move the averaged weights a little towards the present ones, if there are any."""
+    decay = training.train.ema
+    if not decay:
+        return
+    ours, theirs = training.average.state_dict(), training.network.state_dict()
+    names = [name for name, tensor in ours.items() if tensor.is_floating_point()]
+    torch._foreach_lerp_([ours[n] for n in names], [theirs[n] for n in names], 1 - decay)
+
+
+def _validate(training: Training) -> tuple[float, float]:
+    """Validation accuracy (a fraction) and loss; keeps the weights if they are the best."""
+    outputs = logits(training.average, training.validation.images, training.device)
+    accuracy = float((outputs.argmax(1) == training.validation.labels).mean())
+    loss = cross_entropy(outputs, training.validation.labels)
+    if (accuracy, -loss) > (training.best["accuracy"], -training.best["loss"]):
+        weights = _copied(training.average)
+        training.best = {"accuracy": accuracy, "loss": loss, "weights": weights}
+    return accuracy, loss
+
+
+def _resident(pictures: Pictures, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Pictures and labels as tensors on the device."""
+    images, labels = torch.from_numpy(pictures.images), torch.from_numpy(pictures.labels)
+    return images.to(device), labels.to(device)
+
+
+def _optimiser(network: nn.Module, train: params.Train) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter 2019), fused; only matrices decay."""
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": train.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=train.learning_rate, fused=True)
+
+
+def _set_rate(training: Training, rate: float) -> None:
+    """Set the learning rate of the next step."""
+    for group in training.optimiser.param_groups:
+        group["lr"] = rate
+
+
+def _autocast(training: Training) -> AbstractContextManager[Any]:
+    """bfloat16 for the matrix products, if `train.precision` says so or the device has it."""
+    precision, kind = training.train.precision, training.device.type
+    lower = precision == "bfloat16" or (precision == "auto" and _has_bfloat16(kind))
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=lower)
+
+
+def _has_bfloat16(kind: str) -> bool:
+    """Whether the device computes in bfloat16 itself rather than by detours."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def _copied(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of the network's weights and buffers."""
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def _seeded(seed: int, epoch: int, device: torch.device) -> torch.Generator:
+    """The source of all randomness of one epoch."""
+    mixed = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(mixed))

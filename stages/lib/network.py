@@ -1,0 +1,114 @@
+"""Networks that a section of params.yaml describes, and their form for the world outside."""
+
+import itertools
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from stages.lib import params
+from stages.lib.dataset import SIDE
+from stages.lib.files import write_bytes
+
+STEM = 2  # pixels per side that the convolutional network's first step folds into channels
+
+
+def build(model: params.Model, classes: int) -> nn.Module:
+    """The network of `model.kind`, (n, 1, 28, 28) float in [-1, 1] -> (n, classes) logits.
+
+    Its weights are random draws from torch's global generator; seed that first.
+    """
+    return _mlp(model.mlp, classes) if model.kind == "mlp" else _cnn(model.cnn, classes)
+
+
+def parameter_count(network: nn.Module) -> int:
+    """How many numbers training changes."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """(n, 28, 28), 0 to 255 of any type -> (n, 1, 28, 28) float32, -1 to 1."""
+    return images.unsqueeze(1).float() / 127.5 - 1
+
+
+def _mlp(mlp: params.Mlp, classes: int) -> nn.Sequential:
+    """[Linear, BatchNorm, ReLU, Dropout] per hidden layer, then Linear."""
+    layers: list[nn.Module] = [nn.Flatten()]
+    widths = (SIDE * SIDE, *mlp.hidden)
+    for fan_in, fan_out in itertools.pairwise(widths):
+        # Batch normalisation subtracts the mean, and with it any bias before it.
+        layers.append(nn.Linear(fan_in, fan_out, bias=not mlp.batch_norm))
+        if mlp.batch_norm:
+            layers.append(nn.BatchNorm1d(fan_out))
+        layers += [nn.ReLU(), *_dropout(mlp.dropout)]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], classes))
+
+
+def _cnn(cnn: params.Cnn, classes: int) -> nn.Sequential:
+    """Blocks of 2 x [3x3 convolution, BatchNorm, ReLU] and max-pooling, then Linear.
+
+    The stem folds each 2 x 2 pixels into four channels, so that every convolution works
+    on a quarter of the positions.
+    """
+    layers: list[nn.Module] = [nn.PixelUnshuffle(STEM)]
+    side, width = SIDE // STEM, STEM * STEM
+    for channels in cnn.channels:
+        for fan_in in (width, channels):
+            convolution = nn.Conv2d(fan_in, channels, kernel_size=3, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(channels), nn.ReLU()]
+        layers.append(nn.MaxPool2d(2))
+        side, width = side // 2, channels
+    layers += [nn.Flatten(), *_dropout(cnn.dropout)]
+    return nn.Sequential(*layers, nn.Linear(width * side * side, classes))
+
+
+def _dropout(share: float) -> list[nn.Module]:
+    """The layer that silences `share` of its inputs, or none."""
+    return [nn.Dropout(share)] if share else []
+
+
+class Exported(nn.Module):
+    """A trained network with what belongs around it: bytes of pictures in, logits out."""
+
+    def __init__(self, network: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = temperature
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, 28, 28) uint8 -> (n, classes) float32 calibrated logits."""
+        logits: Tensor = self.network(normalise(pictures))
+        return logits / self.temperature
+
+
+def export_onnx(
+    network: nn.Module, temperature: float, description: dict[str, str], path: Path
+) -> None:
+    """Write `network`, on the CPU, with its calibration to one ONNX file.
+
+    Input `pictures` is uint8 (n, 28, 28), output `logits` float32 (n, classes), for any
+    n. `description` becomes the file's metadata. Equal weights give equal bytes: what
+    the exporter notes about source files and call stacks is removed.
+    """
+    example = torch.zeros((2, SIDE, SIDE), dtype=torch.uint8)
+    program = torch.onnx.export(
+        Exported(network, temperature).eval(),
+        (example,),
+        input_names=["pictures"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    proto = program.model_proto
+    for holder in (proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.functions):
+        holder.ClearField("doc_string")
+        holder.ClearField("metadata_props")
+    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
+        value.ClearField("doc_string")
+        value.ClearField("metadata_props")
+    proto.ClearField("metadata_props")
+    for key in sorted(description):
+        proto.metadata_props.add(key=key, value=description[key])
+    write_bytes(path, proto.SerializeToString(deterministic=True))

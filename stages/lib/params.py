@@ -1,0 +1,144 @@
+"""What params.yaml may hold, and the one function that reads it.
+
+There are no defaults here: params.yaml is the only source of values, so a missing
+one is an error that names it. Each section is a class; a stage names the sections
+it needs by annotating its parameters with these classes.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages.lib.errors import UserError
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+Amount = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Section(BaseModel):
+    """A strict, frozen section: no unknown keys, no silent conversions, no NaN."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Split(Section):
+    """How the official training pictures are divided."""
+
+    validation_share: Share
+    seed: Seed
+
+
+class Mlp(Section):
+    """A multilayer perceptron: [Linear, BatchNorm, ReLU, Dropout] per hidden layer."""
+
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
+    batch_norm: bool
+    dropout: Probability
+
+
+class Cnn(Section):
+    """A convolutional network."""
+
+    channels: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
+    dropout: Probability
+
+
+class Model(Section):
+    """Which network to build."""
+
+    kind: Literal["mlp", "cnn"]
+    mlp: Mlp
+    cnn: Cnn
+
+
+class Augment(Section):
+    """Random changes to each training picture; 0 turns one off."""
+
+    rotation: Amount
+    scale: Probability
+    shear: Amount
+    shift: Amount
+    elastic: Amount
+
+
+class Train(Section):
+    """How a network is fitted."""
+
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Amount
+    warmup: Probability
+    label_smoothing: Probability
+    ema: Probability
+    precision: Literal["auto", "float32", "bfloat16"]
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Count
+    seed: Seed
+
+
+class Register(Section):
+    """Where the model goes in the registry."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    split: Split
+    model: Model
+    augment: Augment
+    train: Train
+    register_: Annotated[Register, Field(alias="register")]
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check `path`.
+
+    Raises UserError, one line naming the key, what was found and what was expected.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; run this in the project's folder") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not valid YAML: {reason}; mend it there") from error
+    return check(values, str(path))
+
+
+def check(values: object, source: str) -> Params:
+    """Turn plain values into Params; `source` is what messages call them."""
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_sentence(e) for e in error.errors())
+        raise UserError(f"{source}: {problems}") from error
+
+
+def section(params: Params, kind: type[Section]) -> Section:
+    """The section of `params` whose class is `kind`."""
+    return next(value for _, value in params if isinstance(value, kind))
+
+
+def section_name(kind: type[Section]) -> str:
+    """The key in params.yaml that holds a section of class `kind`."""
+    fields = Params.model_fields.items()
+    return next(f.alias or name for name, f in fields if f.annotation is kind)
+
+
+def _sentence(error: object) -> str:
+    """One pydantic error as words: key, what was expected, what was found."""
+    assert isinstance(error, dict)
+    key = ".".join(str(part) for part in error["loc"]) or "the file"
+    if error["type"] == "missing":
+        return f"{key} is missing; add it (git diff params.yaml shows what changed)"
+    if error["type"] == "extra_forbidden":
+        return f"{key} is not a known key; remove it or correct its spelling"
+    return f"{key} is {error['input']!r}; {error['msg'].replace('Input should', 'it should')}"

@@ -1,0 +1,153 @@
+"""Pictures for people, from scores and history. The only module that draws."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from stages.lib.scores import BINS, interval
+
+INK = "#1f2933"
+BLUE = "#2563eb"
+ORANGE = "#ea580c"
+GREY = "#9aa5b1"
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+}
+DPI = 130
+ROWS, COLUMNS = 4, 8  # of a grid of pictures
+
+Drawing = Callable[[Figure], None]
+
+
+def save(draw: Drawing, size: tuple[float, float], path: Path) -> None:
+    """Let `draw` fill a figure of `size` inches and write it to `path` as PNG."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained", dpi=DPI)
+        draw(figure)
+        figure.savefig(path, metadata={"Software": None})
+
+
+def learning_curves(history: dict[str, NDArray[np.floating]], path: Path) -> None:
+    """Loss and error per epoch, from the columns of metrics/history.csv; the best is marked."""
+    epochs = history["epoch"]
+    errors = 100 * (1 - history["validation_accuracy"])
+    best = int(np.lexsort((history["validation_loss"], errors))[0])
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        left.plot(epochs, history["train_loss"], color=GREY, label="training (augmented)")
+        left.plot(epochs, history["validation_loss"], color=BLUE, label="validation")
+        left.set(title="Cross-entropy", xlabel="epoch", yscale="log")
+        left.legend(frameon=False)
+        right.plot(epochs, errors, color=BLUE)
+        told = f"best: {errors[best]:.2f} % in epoch {epochs[best]:.0f}"
+        right.plot(epochs[best], errors[best], "o", color=ORANGE, label=told)
+        right.legend(frameon=False)
+        right.set(title="Validation error, %", xlabel="epoch", yscale="log")
+        for axes in (left, right):
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.yaxis.set_major_formatter(_plain)
+            axes.yaxis.set_minor_formatter(_plain)
+
+    save(draw, (9, 3.4), path)
+
+
+def _plain(value: float, _position: int) -> str:
+    """A tick of a logarithmic axis as a person writes it: 1, 2 and 5 of each decade."""
+    leading = f"{value:e}"[0]
+    return f"{value:g}" if leading in "125" else ""
+
+
+def confusion(counts: NDArray[np.integer], classes: list[str], path: Path) -> None:
+    """Counts (classes, classes), true classes down and predicted ones across.
+
+    Colour shows the mistakes alone: beside 98 % on the diagonal they would not be seen.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        mistakes = np.where(np.eye(len(classes), dtype=bool), 0, counts)
+        axes.imshow(mistakes, cmap="Oranges", vmax=max(4, mistakes.max() * 1.5))
+        for (row, column), count in np.ndenumerate(counts):
+            own = row == column
+            label = f"{count:,}" if count else "·"
+            axes.text(
+                column,
+                row,
+                label,
+                ha="center",
+                va="center",
+                fontsize=9,
+                weight="bold" if own else "normal",
+                color=INK if count else GREY,
+            )
+        ticks = range(len(classes))
+        axes.set(title="Test pictures by class", xlabel="predicted", ylabel="true")
+        axes.set_xticks(ticks, classes)
+        axes.set_yticks(ticks, classes)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+
+    save(draw, (6, 6), path)
+
+
+def reliability(curve: Sequence[dict[str, float]], error: float, path: Path) -> None:
+    """Accuracy against confidence; on the diagonal, probabilities mean what they say.
+
+    Bars are 95 % intervals: bins with few pictures tell little.
+    """
+    confidence = [row["confidence"] for row in curve]
+    shares = np.array([row["accuracy"] for row in curve])
+    bounds = np.array([interval(round(r["accuracy"] * r["n"]), int(r["n"])) for r in curve])
+
+    def draw(figure: Figure) -> None:
+        top, bottom = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
+        top.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
+        spread = np.abs(bounds.T - shares)
+        top.errorbar(confidence, shares, spread, color=BLUE, fmt="o", capsize=3, linewidth=1)
+        top.set(title=f"Calibration: ECE {error:.2%}", ylabel="share right", ylim=(-0.03, 1.03))
+        left, width = [row["bin"] for row in curve], 0.9 / BINS
+        bottom.bar(left, [row["n"] for row in curve], width, align="edge", color=GREY)
+        bottom.set(yscale="log", xlabel="confidence", ylabel="pictures", xlim=(0, 1.01))
+
+    save(draw, (5, 5), path)
+
+
+def grid(
+    images: NDArray[np.uint8],
+    titles: Sequence[str],
+    wrong: Sequence[bool],
+    heading: str,
+    path: Path,
+) -> None:
+    """Up to 32 pictures (n, 28, 28), each under its title; titles of wrong ones stand out."""
+
+    def draw(figure: Figure) -> None:
+        figure.suptitle(heading, x=0.01, ha="left", weight="bold")
+        rows = max(1, min(ROWS, -(-len(images) // COLUMNS)))
+        cells: list[Axes] = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
+        for axes in cells:
+            axes.axis("off")
+        for axes, image, title, bad in zip(cells, images, titles, wrong, strict=False):
+            axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+            axes.set_title(
+                title, fontsize=9, loc="center", weight="normal", color=ORANGE if bad else INK
+            )
+
+    save(draw, (COLUMNS * 1.15, ROWS * 1.45 + 0.4), path)

@@ -1,0 +1,162 @@
+"""Run a stage function the way DVC calls it.
+
+A stage is a function whose signature is its entry in dvc.yaml: parameter sections first,
+then the paths it reads, then `*`, then the paths it writes. `main` fills the sections from
+params.yaml and lets the paths be their defaults.
+"""
+
+import ast
+import errno
+import functools
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import filelock
+
+from stages.lib import files, params
+from stages.lib.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+
+
+def main(function: Callable[..., None]) -> NoReturn:
+    """Run `function` with the values of params.yaml and exit.
+
+    Exit status: 0; 2 after an error that a person can mend, told in one line; 130 after
+    Ctrl-C; 143 after SIGTERM or when the process that started this one is gone.
+    """
+    name = function.__name__
+    sys.exit(guarded(name, functools.partial(_locked, name, function)))
+
+
+def guarded(name: str, action: Callable[[], object]) -> int:
+    """Do `action`; print what a person can mend as one line. Returns the exit status."""
+    try:
+        action()
+    except UserError as error:
+        return _complain(name, str(error), 2)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        advice = "make room or mend the permissions, then run the same command again"
+        return _complain(name, f"cannot write{where}: {error.strerror}; {advice}", 2)
+    except KeyboardInterrupt:
+        return _complain(name, "interrupted; the same command goes on from here", 130)
+    return 0
+
+
+def _complain(name: str, message: str, status: int) -> int:
+    print(f"{name}: {message}", file=sys.stderr, flush=True)
+    return status
+
+
+def _locked(name: str, function: Callable[..., None]) -> None:
+    signal.signal(signal.SIGTERM, _terminate)
+    threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
+    sections = arguments(function, params.load())
+    with lock(name):
+        function(**sections)
+
+
+def arguments(function: Callable[..., None], values: params.Params) -> dict[str, Any]:
+    """The sections of `values` that the annotations of `function` ask for."""
+    wanted = inspect.signature(function).parameters.values()
+    kinds = {p.name: p.annotation for p in wanted if is_section(p.annotation)}
+    return {name: params.section(values, kind) for name, kind in kinds.items()}
+
+
+def is_section(annotation: object) -> bool:
+    """Whether a parameter's annotation is a section of params.yaml."""
+    return inspect.isclass(annotation) and issubclass(annotation, params.Section)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End by an exception, so that locks, partial files and the run are tidied up."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _follow_parent(parent: int) -> None:
+    """End this process when the one that started it is gone.
+
+    A killed `dvc repro` leaves its stage running as an orphan that goes on writing.
+    """
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Let one process at a time run stage `name` in this checkout.
+
+    The system drops the lock when its holder dies, however it dies. Raises UserError
+    naming the holder when there is one.
+    """
+    folder = files.workspace() / ".state"
+    folder.mkdir(exist_ok=True)
+    holder = folder / f"{name}.holder"
+    guard = filelock.FileLock(folder / f"{name}.lock")
+    try:
+        guard.acquire(timeout=0)
+    except filelock.Timeout as error:
+        who = holder.read_text() if holder.exists() else "another process"
+        message = f"{who} is running this stage here; wait for it or end it"
+        raise UserError(message) from error
+    try:
+        holder.write_text(f"process {os.getpid()}, started {time.strftime('%Y-%m-%d %H:%M:%S')},")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        guard.release()
+
+
+def sources(module: Path) -> list[Path]:
+    """The file of a stage and every file of `stages` that it imports, directly or not.
+
+    Paths are relative to the project's root and sorted; package `__init__.py` files count.
+    """
+    found: set[Path] = set()
+    waiting = [module.resolve().relative_to(ROOT)]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        waiting += [p for name in _imported(ROOT / path) for p in _module_files(name)]
+    return sorted(found)
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Dotted names that a file imports; `from a import b` gives both a and a.b."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _module_files(name: str) -> list[Path]:
+    """The files below the root that importing `name` runs; none for other packages."""
+    parts = name.split(".")
+    if parts[0] != "stages":
+        return []
+    packages = [Path(*parts[:i]) / "__init__.py" for i in range(1, len(parts) + 1)]
+    candidates = [*packages, Path(*parts).with_suffix(".py")]
+    return [p for p in candidates if (ROOT / p).is_file()]
+
+
+def source_hashes(module: Path) -> dict[str, str]:
+    """SHA-256 of each of a stage's source files."""
+    return {p.as_posix(): files.sha256(ROOT / p) for p in sources(module)}

@@ -1,0 +1,138 @@
+"""Which tracking store the environment asks for, and whether it answers."""
+
+import functools
+import os
+import queue
+import re
+import socket
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from stages.lib.errors import UserError
+from stages.lib.files import home
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+PATIENCE = 3.0  # seconds in all for a store to answer
+
+
+def embedded() -> str:
+    """The address of the store inside this checkout."""
+    return f"sqlite:///{home() / 'mlflow.db'}"
+
+
+def configured() -> str | None:
+    """The store that MLFLOW_TRACKING_URI names; None when that is the embedded one.
+
+    Relative sqlite paths count from the checkout's root. Raises UserError for an address
+    that is no tracking store.
+    """
+    value = os.environ.get(VARIABLE, "").strip()
+    if not value:
+        return None
+    kind = scheme(value)
+    if kind == "sqlite":
+        value = _absolute(value)
+    elif kind not in {"http", "https", *PORTS} or not urlsplit(value).netloc:
+        known = "http://HOST:PORT, https://HOST, postgresql://HOST/NAME or sqlite:///FILE"
+        message = f"{VARIABLE} is {redact(value)!r}; expected {known}; correct or unset it"
+        raise UserError(message)
+    return None if value == embedded() else value
+
+
+def scheme(uri: str) -> str:
+    """The kind of store: `postgresql` for postgresql+psycopg://..."""
+    kind, separator, _ = uri.partition("://")
+    return kind.partition("+")[0].lower() if separator else ""
+
+
+def sqlite_file(uri: str) -> Path:
+    """The file behind a sqlite address."""
+    return Path(unquote(uri.removeprefix("sqlite:///").split("?")[0]))
+
+
+def _absolute(uri: str) -> str:
+    path = sqlite_file(uri)
+    if not uri.startswith("sqlite:///") or path.name in {"", ":memory:"}:
+        raise UserError(f"{VARIABLE} is {uri!r}; expected sqlite:///FILE; correct or unset it")
+    return f"sqlite:///{home() / path}"
+
+
+def trouble(uri: str) -> str | None:
+    """Why the store at `uri` cannot be used now; None when it answers.
+
+    Asked in a thread, because looking up a host name cannot be given a time limit.
+    """
+    answer: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=lambda: answer.put(_probe(uri)), daemon=True).start()
+    try:
+        return answer.get(timeout=PATIENCE)
+    except queue.Empty:
+        return f"no answer within {PATIENCE:g} s"
+
+
+def _probe(uri: str) -> str | None:
+    if scheme(uri) == "sqlite":
+        return None
+    try:
+        return _probe_http(uri) if scheme(uri) in {"http", "https"} else _probe_database(uri)
+    except OSError as error:
+        return f"{type(error).__name__}, nothing answers there"
+
+
+def _probe_http(uri: str) -> str | None:
+    import requests
+
+    address = f"{bare(uri).rstrip('/')}/health"
+    try:
+        status = requests.get(address, timeout=PATIENCE - 0.5).status_code
+    except requests.exceptions.SSLError:
+        return None  # something is there: the first real call says what is wrong with it
+    # Anything below 500 comes from a server at work, even if it wants a password for this.
+    return None if status < 500 else f"its answer has status {status}"
+
+
+def _probe_database(uri: str) -> str | None:
+    parts = urlsplit(uri)
+    if not parts.hostname:
+        return None  # a socket file, named in the query
+    port = parts.port or PORTS[scheme(uri)]
+    socket.create_connection((parts.hostname, port), timeout=PATIENCE - 0.5).close()
+    return None
+
+
+def bare(uri: str) -> str:
+    """`uri` without user, password and query."""
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
+def redact(text: str) -> str:
+    """`text` without passwords and tokens: those in addresses and those in the environment."""
+    text = re.sub(r"(\w+://)\S*@", r"\1", text)
+    text = re.sub(r"(\w+://[^\s?]*)\?\S*", r"\1", text)
+    for secret in _secrets():
+        text = text.replace(secret, "***")
+    return text
+
+
+def _secrets() -> list[str]:
+    names = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+    value = os.environ.get(VARIABLE, "")
+    password = value.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    found = [*(os.environ.get(name, "") for name in names), password, unquote(password)]
+    return [secret for secret in found if secret]
+
+
+def reason(error: BaseException) -> str:
+    """An exception as one short line without secrets."""
+    text = redact(" ".join(str(error).split()))
+    return f"{type(error).__name__}: {text}"[:200]
+
+
+@functools.cache
+def warn(message: str) -> None:
+    """One line on stderr; the same line once per process."""
+    print(f"tracking: {message}", file=sys.stderr, flush=True)

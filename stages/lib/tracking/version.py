@@ -1,0 +1,64 @@
+"""What a table of versions shows, and what a promotion is decided on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from stages.lib.tracking.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+CONTENT = "content_sha256"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a registered model, and the store it is in."""
+
+    store: Store
+    name: str
+    number: int
+    aliases: tuple[str, ...]
+    created: datetime
+    run_id: str
+    content_sha256: str
+    tags: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        """Its address inside its store."""
+        return f"models:/{self.name}/{self.number}"
+
+    @property
+    def commit(self) -> str:
+        """The git commit it was trained from, "no commit" or "unknown"."""
+        return self.tags.get("git.commit", "unknown")
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """As a share; None when it was not registered with it."""
+        return self._number("validation_accuracy")
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """As a share; None when it was not registered with it."""
+        return self._number("test_accuracy")
+
+    def _number(self, tag: str) -> float | None:
+        return float(self.tags[tag]) if tag in self.tags else None
+
+    @classmethod
+    def of(cls, store: Store, found: "ModelVersion") -> "Version":
+        """A version as MLflow returned it."""
+        return cls(
+            store=store,
+            name=found.name,
+            number=int(found.version),
+            aliases=tuple(sorted(found.aliases)),
+            created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+            run_id=found.run_id or "",
+            content_sha256=found.tags.get(CONTENT, ""),
+            tags=dict(found.tags),
+        )

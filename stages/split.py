@@ -1,0 +1,139 @@
+"""Divide the official training pictures into training and validation, and check all data.
+
+    python -m stages.split
+
+The official 10,000 test pictures stay the test split; only `evaluate` reads them.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from stages.lib import dataset, files, params, stage
+from stages.lib.dataset import Pictures
+from stages.lib.errors import UserError
+
+SIDE = 28  # pixels
+CLASSES = 10
+
+
+def split(
+    split: params.Split,
+    raw: Path = Path("data/raw"),
+    *,
+    training: Path = Path("data/splits/train.npz"),
+    validation: Path = Path("data/splits/validation.npz"),
+    test: Path = Path("data/splits/test.npz"),
+    report: Path = Path("metrics/split.json"),
+) -> None:
+    """Write the three splits, stratified by class, and what the data check counted.
+
+    Raises UserError when a file is not what MNIST's makers published, or when the check
+    finds the splits unfit.
+    """
+    official = read_idx(raw / "MNIST/raw", "train")
+    parts = divide(official, split.validation_share, split.seed)
+    parts["test"] = read_idx(raw / "MNIST/raw", "t10k")
+    counts = check(official, parts)
+    for name, path in (("train", training), ("validation", validation), ("test", test)):
+        dataset.save(parts[name], path)
+        print(f"{name:10} {len(parts[name].labels):6,} pictures  {path}")
+    print(f"pictures that stand in two splits, as in the official data: {counts['shared']}")
+    files.write_json(report, counts)
+
+
+def read_idx(folder: Path, name: str) -> Pictures:
+    """Read an images/labels pair of IDX files; the format is on MNIST's home page.
+
+    Raises UserError when a file's header and length do not agree.
+    """
+    images = _idx(folder / f"{name}-images-idx3-ubyte", 3)
+    labels = _idx(folder / f"{name}-labels-idx1-ubyte", 1)
+    if len(images) != len(labels):
+        raise UserError(f"{folder}: {len(images):,} {name} pictures but {len(labels):,} labels")
+    return Pictures(images, labels.astype(np.int64))
+
+
+def _idx(path: Path, dimensions: int) -> np.ndarray:
+    """One IDX file of unsigned bytes: magic number, sizes, values, big-endian."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; `dvc repro -f download` gets it") from error
+    start = 4 + 4 * dimensions
+    if len(content) < start or content[:4] != bytes((0, 0, 8, dimensions)):
+        raise UserError(f"{path} is no IDX file of bytes; delete it and run `dvc repro` again")
+    shape = struct.unpack(f">{dimensions}I", content[4:start])
+    if len(content) - start != np.prod(shape):
+        found = f"{len(content) - start:,} bytes for shape {shape}"
+        raise UserError(f"{path} holds {found}; delete it and run `dvc repro` again")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def divide(pictures: Pictures, share: float, seed: int) -> dict[str, Pictures]:
+    """Split off a `share` for validation so that each class keeps its proportion.
+
+    Raises UserError when that leaves a class without a picture on either side.
+    """
+    everything = np.arange(len(pictures.labels))
+    try:
+        chosen = train_test_split(
+            everything, test_size=share, random_state=seed, stratify=pictures.labels
+        )
+    except ValueError as error:
+        raise UserError(f"split.validation_share is {share}: {error}") from error
+    indices = dict(zip(("train", "validation"), map(np.sort, chosen), strict=True))
+    return {n: Pictures(pictures.images[i], pictures.labels[i]) for n, i in indices.items()}
+
+
+def check(official: Pictures, parts: dict[str, Pictures]) -> dict[str, object]:
+    """Count what a person would want to know of the splits.
+
+    Raises UserError, one sentence, when a split is malformed, when a class is missing from
+    one, or when training and validation together are not exactly the official pictures.
+    """
+    for name, part in parts.items():
+        _check_part(name, part)
+    rows = {name: _rows(part) for name, part in parts.items()}
+    together = np.sort(np.concatenate([rows["train"], rows["validation"]]))
+    if not np.array_equal(together, np.sort(_rows(official))):
+        raise UserError("training and validation pictures are not the official ones, once each")
+    return {
+        "pictures": {name: len(part.labels) for name, part in parts.items()},
+        "classes": {n: np.bincount(p.labels, minlength=CLASSES).tolist() for n, p in parts.items()},
+        "shared": _shared(rows),
+    }
+
+
+def _check_part(name: str, part: Pictures) -> None:
+    """Shape, type, range and classes of one split."""
+    images, labels = part.images, part.labels
+    if images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+        found = f"{images.shape[1:]} {images.dtype}"
+        raise UserError(f"{name}: pictures are {found}, expected ({SIDE}, {SIDE}) uint8")
+    if images.min() != 0 or images.max() != 255:
+        found = f"{images.min()} to {images.max()}"
+        raise UserError(f"{name}: pixels range from {found}, expected 0 to 255")
+    if labels.min() < 0 or labels.max() >= CLASSES:
+        raise UserError(f"{name}: labels range from {labels.min()} to {labels.max()}")
+    if missing := sorted(set(range(CLASSES)) - set(labels.tolist())):
+        raise UserError(f"{name}: no picture of {missing}; set split.validation_share otherwise")
+
+
+def _rows(part: Pictures) -> np.ndarray:
+    """Each picture as one value that compares by its bytes, shape (n,)."""
+    flat = np.ascontiguousarray(part.images.reshape(len(part.images), -1))
+    return flat.view(f"V{flat.shape[1]}").ravel()
+
+
+def _shared(rows: dict[str, np.ndarray]) -> dict[str, int]:
+    """How many different pictures stand in both of two splits."""
+    names = sorted(rows)
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    return {f"{a} and {b}": len(np.intersect1d(rows[a], rows[b])) for a, b in pairs}
+
+
+if __name__ == "__main__":
+    stage.main(split)

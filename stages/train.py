@@ -1,0 +1,185 @@
+"""Fit one network and save it in both forms; opens the MLflow run.
+
+    python -m stages.train
+
+Killed or interrupted, the same command goes on after the last finished epoch and ends
+with the same bytes.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages.lib import (
+    checkpoint,
+    classifier,
+    dataset,
+    engine,
+    files,
+    network,
+    params,
+    scores,
+    stage,
+)
+from stages.lib.dataset import Pictures
+from stages.lib.engine import Epoch, Training
+from stages.lib.errors import UserError
+from stages.lib.tracking import runs
+
+CLASSES = [str(digit) for digit in range(10)]
+CHECKED = 1000  # pictures on which both forms of the model must agree
+TOLERANCE = 1e-3  # of their logits; measured: 1e-6 to 2e-5
+Row = dict[str, Any]
+
+
+def train(
+    model: params.Model,
+    augment: params.Augment,
+    train: params.Train,
+    training: Path = Path("data/splits/train.npz"),
+    validation: Path = Path("data/splits/validation.npz"),
+    *,
+    trained: Path = Path("models/digits"),
+    history: Path = Path("metrics/history.csv"),
+    metrics: Path = Path("metrics/train.json"),
+) -> None:
+    """Train `model`, keep the weights that validate best, write them and the numbers.
+
+    Raises UserError when training diverges or when the exported form disagrees.
+    """
+    sections = {"model": model, "augment": augment, "train": train}
+    values = {name: section.model_dump(mode="json") for name, section in sections.items()}
+    paths = {"training": training, "validation": validation}
+    inputs = {path.as_posix(): files.sha256(path) for path in paths.values()}
+    code = stage.source_hashes(Path(__file__))
+    parts = {name: dataset.load(path) for name, path in paths.items()}
+    state = start(model, augment, train, parts)
+    key = files.digest([values, inputs, code, torch.__version__, str(state.device)])
+    saved = checkpoint.load(key) or {"run_id": None, "rows": [], "training": None}
+    with runs.training_run(
+        model.kind,
+        resume=saved["run_id"],
+        params=values,
+        inputs=inputs,
+        code=code,
+        threads=train.threads,
+    ) as run:
+        run.log_inputs({path.as_posix(): len(parts[name]) for name, path in paths.items()})
+        rows: list[Row] = []
+        for rows in _epochs(state, key, saved, run.id):
+            run.log_epoch(rows[-1]["epoch"], _numbers(rows[-1]))
+        summary = publish(state, model, run, trained)
+        write_history(rows, history)
+        files.write_json(metrics, {"epochs": len(rows), **summary})
+        numbers = _numbers(summary)
+        run.log_model(trained, parts["validation"].images[:2], numbers, step=len(rows))
+    checkpoint.drop(key)
+
+
+def start(
+    model: params.Model, augment: params.Augment, train: params.Train, parts: dict[str, Pictures]
+) -> Training:
+    """A network with fresh weights, ready to be fitted."""
+    engine.configure(train)
+    fresh = network.build(model, len(CLASSES))
+    state = Training(fresh, parts["training"], parts["validation"], train, augment)
+    count = network.parameter_count(fresh)
+    n = len(parts["training"])
+    print(f"{model.kind}: {count:,} parameters, {n:,} pictures, {state.device}")
+    return state
+
+
+def _epochs(state: Training, key: str, saved: Row, run_id: str) -> Iterator[list[Row]]:
+    """Fit to the end, from the checkpoint if there is one; yields all rows so far."""
+    rows: list[Row] = list(saved["rows"])
+    if saved["training"]:
+        state.load_state_dict(saved["training"])
+        print(f"going on after epoch {state.epoch}, from the checkpoint of an unfinished run")
+        yield rows
+    for epoch in engine.fit(state):
+        rows.append(asdict(epoch))
+        checkpoint.save(key, {"run_id": run_id, "rows": rows, "training": state.state_dict()})
+        _tell(epoch, rows, state.train.epochs)
+        yield rows
+
+
+def _tell(epoch: Epoch, rows: list[Row], epochs: int) -> None:
+    """One line of progress, with the time that is left."""
+    left = sum(row["seconds"] for row in rows) / len(rows) * (epochs - epoch.epoch)
+    print(
+        f"epoch {epoch.epoch:3}/{epochs}  loss {epoch.train_loss:.4f}  "
+        f"validation loss {epoch.validation_loss:.4f}, accuracy {epoch.validation_accuracy:.2%}  "
+        f"{epoch.seconds:.1f} s, {left:.0f} s left",
+        flush=True,
+    )
+
+
+def publish(state: Training, model: params.Model, run: runs.Run, folder: Path) -> dict[str, Any]:
+    """Write the best weights to `folder`, whole or not at all; return what validation says.
+
+    Raises UserError when the ONNX form's logits differ from torch's.
+    """
+    best = network.build(model, len(CLASSES))
+    best.load_state_dict(engine.best_state(state))
+    best.eval()
+    pictures = state.validation
+    raw = engine.logits(best, pictures.images, torch.device("cpu"))
+    temperature = engine.temperature(raw, pictures.labels)
+    about = describe(model, temperature)
+    with files.replacing_folder(folder) as partial:
+        torch.save({**about, "weights": best.state_dict()}, partial / classifier.WEIGHTS)
+        texts = {name: json.dumps(value, sort_keys=True) for name, value in about.items()}
+        network.export_onnx(best, temperature, texts, partial / classifier.ONNX)
+        files.write_manifest(partial, {**about, "run_id": run.id})
+        calibrated = classifier.load(partial).logits(pictures.images)
+        _agree(raw[:CHECKED] / temperature, calibrated[:CHECKED])
+    found = scores.score(calibrated, pictures.labels).as_metrics()
+    numbers = {f"validation_{name}": value for name, value in found.items()}
+    return {"parameters": network.parameter_count(best), "temperature": temperature, **numbers}
+
+
+def describe(model: params.Model, temperature: float) -> dict[str, Any]:
+    """What a model says of itself: how to build it, name its outputs and feed it."""
+    return {
+        "kind": model.kind,
+        "network": model.model_dump(mode="json"),
+        "classes": CLASSES,
+        "normalisation": {"input": "uint8, 28x28, 0 is background", "range": [-1.0, 1.0]},
+        "temperature": temperature,
+    }
+
+
+def _agree(ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Raise UserError when two forms of one model give different logits."""
+    difference = float(np.abs(ours - theirs).max())
+    if difference > TOLERANCE:
+        found = f"the ONNX form's logits differ from torch's by {difference:.2g}"
+        raise UserError(
+            f"{found}, at most {TOLERANCE} expected; check the versions of onnx and torch"
+        )
+
+
+def write_history(rows: list[Row], path: Path) -> None:
+    """One line per epoch; without the seconds, so that equal runs give equal files."""
+    text = io.StringIO()
+    names = [name for name in rows[0] if name != "seconds"]
+    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_bytes(path, text.getvalue().encode())
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    """What of `row` MLflow can plot."""
+    return {k: float(v) for k, v in row.items() if isinstance(v, int | float) and k != "epoch"}
+
+
+if __name__ == "__main__":
+    stage.main(train)

@@ -1,0 +1,77 @@
+"""What several test files need: real MNIST, and a small workspace to run stages in."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from stages.download import download
+from stages.lib import dataset
+from stages.lib.dataset import Pictures
+from stages.split import read_idx
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory):
+    """MNIST's four files: those of this checkout, else downloaded."""
+    folder = tmp_path_factory.mktemp("data") / "raw"
+    if (ROOT / "data/raw/MNIST").is_dir():
+        shutil.copytree(ROOT / "data/raw/MNIST", folder / "MNIST")
+    download(raw=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def official(raw):
+    """The official training pictures."""
+    return read_idx(raw / "MNIST/raw", "train")
+
+
+@pytest.fixture
+def values():
+    """params.yaml as plain values, small enough for a test."""
+    found = yaml.safe_load((ROOT / "params.yaml").read_text())
+    found["model"]["mlp"]["hidden"] = [32]
+    found["model"]["cnn"]["channels"] = [8]
+    found["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}
+    return found
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch, values, official):
+    """A folder with params.yaml, dvc.yaml and 2,000 + 500 + 500 real pictures, as cwd."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    bounds = {"train": (0, 2000), "validation": (2000, 2500), "test": (2500, 3000)}
+    for name, (start, stop) in bounds.items():
+        part = Pictures(official.images[start:stop], official.labels[start:stop])
+        dataset.save(part, tmp_path / f"data/splits/{name}.npz")
+    return tmp_path
+
+
+@pytest.fixture
+def pictures():
+    """Ten random pictures, one of each class."""
+    images = np.random.default_rng(0).integers(0, 256, (10, 28, 28), dtype=np.uint8)
+    return Pictures(images, np.arange(10))
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A fresh clone of this checkout as it stands, uncommitted changes included."""
+    folder = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder

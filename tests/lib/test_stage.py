@@ -1,0 +1,109 @@
+"""How a stage is run: one at a time, errors as a line, no orphans."""
+
+import errno
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from stages.lib import stage
+from stages.lib.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (UserError("found x; expected y; do z"), 2, "demo: found x; expected y; do z\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "m"), 2, "cannot write m: No space left"),
+        (PermissionError(errno.EACCES, "Permission denied", "m"), 2, "mend the permissions"),
+        (OSError(errno.EROFS, "Read-only file system"), 2, "cannot write: Read-only file system"),
+        (KeyboardInterrupt(), 130, "the same command goes on from here"),
+    ],
+)
+def test_what_a_person_can_mend_is_one_line(capsys, error, status, words):
+    """Such an error gives one line on stderr and an exit status."""
+
+    def action():
+        raise error
+
+    assert stage.guarded("demo", action) == status
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+
+
+def test_a_bug_is_not_hidden():
+    """Any other exception is a bug and keeps its traceback."""
+    with pytest.raises(ZeroDivisionError):
+        stage.guarded("demo", lambda: 1 // 0)
+
+
+HOLDER = """
+import time
+from stages.lib import stage
+with stage.lock("train"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_run_is_told_who_holds_the_lock(workspace):
+    """The lock names its holder; when that is killed, the lock is free."""
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline()
+
+        told = f"process {holder.pid}, started .* is running"
+        with pytest.raises(UserError, match=told), stage.lock("train"):
+            pass
+
+        holder.kill()
+    with stage.lock("train"):
+        pass
+
+
+def alive(process):
+    """Whether a process exists and is not only waiting to be reaped."""
+    return psutil.pid_exists(process) and psutil.Process(process).status() != "zombie"
+
+
+ORPHAN = """
+import os, subprocess, sys, time
+child = "from stages.lib import stage; import time; stage.main(lambda: time.sleep(60))"
+process = subprocess.Popen([sys.executable, "-c", child])
+print(process.pid, flush=True)
+time.sleep(5)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_stage_ends_with_the_process_that_started_it(workspace):
+    """When `dvc repro` is killed its stage does not go on as an orphan."""
+    with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE) as parent:
+        child = int(parent.stdout.readline())
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and alive(child):
+        time.sleep(0.1)
+
+    assert not alive(child)
+
+
+def test_sigterm_ends_a_stage_by_an_exception(workspace):
+    """SIGTERM unwinds the stage, so that files and runs are tidied up."""
+    child = (
+        "from stages.lib import stage; import time\n"
+        "def demo():\n"
+        "    try: print('up', flush=True); time.sleep(60)\n"
+        "    finally: print('tidied', flush=True)\n"
+        "stage.main(demo)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", child], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+
+        assert process.stdout.readline() == "tidied\n"
+    assert process.returncode == 143

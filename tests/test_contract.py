@@ -1,0 +1,77 @@
+"""dvc.yaml and the code say the same: a stage is a signature."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.lib import params, stage
+
+ROOT = Path(__file__).parents[1]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def function_of(name: str) -> Callable[..., None]:
+    """The function that stage `name` runs."""
+    function: Callable[..., None] = getattr(importlib.import_module(f"stages.{name}"), name)
+    return function
+
+
+def paths(entries: list[Any]) -> set[str]:
+    """The paths of a list in dvc.yaml, whose entries may carry settings."""
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def defaults(name: str, kind: Any) -> set[str]:
+    """The path defaults of a stage's function: those before `*`, or those after it."""
+    parameters = inspect.signature(function_of(name)).parameters.values()
+    return {
+        p.default.as_posix() for p in parameters if p.kind is kind and isinstance(p.default, Path)
+    }
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_a_stage_runs_the_module_of_its_name(name):
+    """Each stage is `python -m stages.<its name>` and says what it does."""
+    assert PIPELINE[name]["cmd"] == f"python -m stages.{name}"
+    assert PIPELINE[name]["desc"]
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_deps_are_what_the_function_reads_and_imports(name):
+    """`deps` are the path defaults before `*` and all files of stages that it imports."""
+    sources = {p.as_posix() for p in stage.sources(ROOT / f"stages/{name}.py")}
+    read = defaults(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+    assert sources | read == paths(PIPELINE[name]["deps"]), f"stages/{name}.py and dvc.yaml differ"
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_outputs_are_what_the_function_writes(name):
+    """`outs`, `metrics` and `plots` are the path defaults after `*`."""
+    entry = PIPELINE[name]
+    written = [paths(entry.get(kind, [])) for kind in ("outs", "metrics", "plots")]
+
+    assert defaults(name, inspect.Parameter.KEYWORD_ONLY) == set().union(*written)
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_params_are_the_sections_that_the_annotations_name(name):
+    """`params` are the sections that the function takes."""
+    annotations = [p.annotation for p in inspect.signature(function_of(name)).parameters.values()]
+    sections = [params.section_name(a) for a in annotations if stage.is_section(a)]
+
+    assert sections == PIPELINE[name].get("params", [])
+
+
+def test_only_evaluate_reads_the_test_pictures():
+    """The test split is read by evaluate alone."""
+    readers = [
+        name for name, entry in PIPELINE.items() if "data/splits/test.npz" in paths(entry["deps"])
+    ]
+
+    assert readers == ["evaluate"]
