@@ -18,16 +18,26 @@ help:
 	@echo "make clean   remove .venv"
 
 repro: .venv/.installed
+	$(private)
 	@dvc repro
 	@digits results
 
 test: .venv/.tested
+	$(private)
 	@python -m pytest
 
 check: .venv/.tested
 	ruff check .
 	ruff format --check .
 	mypy
+
+# DVC keeps pickles in a folder that every user can write to, unless told of another (by an
+# absolute path, so this cannot be committed); and it needs to be told that there is no git
+define private
+	@grep -qsF "$(CURDIR)/.state/dvc" .dvc/config.local || { \
+	  mkdir -p -m 700 .state && dvc config --local core.site_cache_dir "$(CURDIR)/.state/dvc"; }
+	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
+endef
 
 # $(call install,LOCK): uv where it can be had, it is five times faster; else pip
 define install
@@ -42,7 +52,6 @@ define install
 	  .venv/bin/python -m pip install --quiet --require-hashes -r $(1) && \
 	  .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
 	fi
-	@test -e .git || .venv/bin/dvc config --local core.no_scm true
 	@touch $@
 endef
 

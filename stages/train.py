@@ -134,7 +134,8 @@ def publish(state: Training, model: params.Model, run: runs.Run, folder: Path) -
     temperature = engine.temperature(raw, pictures.labels)
     about = describe(model, temperature)
     with files.replacing_folder(folder) as partial:
-        torch.save({**about, "weights": best.state_dict()}, partial / classifier.WEIGHTS)
+        weights = checkpoint.packed({**about, "weights": best.state_dict()})
+        (partial / classifier.WEIGHTS).write_bytes(weights)
         texts = {name: json.dumps(value, sort_keys=True) for name, value in about.items()}
         network.export_onnx(best, temperature, texts, partial / classifier.ONNX)
         files.write_manifest(partial, {**about, "run_id": run.id})

@@ -1,7 +1,11 @@
 """What several test files need: real MNIST, and a small workspace to run stages in."""
 
+import contextlib
+import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,7 @@ import yaml
 from stages.download import download
 from stages.lib import dataset
 from stages.lib.dataset import Pictures
+from stages.lib.tracking import store
 from stages.split import read_idx
 
 ROOT = Path(__file__).parents[1]
@@ -42,13 +47,24 @@ def values():
     return found
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """A tracking store without runs; creating one takes seconds, copying it nothing."""
+    folder = tmp_path_factory.mktemp("store")
+    (folder / "dvc.yaml").touch()
+    with contextlib.chdir(folder):
+        store.embedded()
+    return folder / "mlflow.db"
+
+
 @pytest.fixture
-def workspace(tmp_path, monkeypatch, values, official):
+def workspace(tmp_path, monkeypatch, values, official, empty_store):
     """A folder with params.yaml, dvc.yaml and 2,000 + 500 + 500 real pictures, as cwd."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    shutil.copy(empty_store, tmp_path)
     bounds = {"train": (0, 2000), "validation": (2000, 2500), "test": (2500, 3000)}
     for name, (start, stop) in bounds.items():
         part = Pictures(official.images[start:stop], official.labels[start:stop])
@@ -63,10 +79,10 @@ def pictures():
     return Pictures(images, np.arange(10))
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """A fresh clone of this checkout as it stands, uncommitted changes included."""
-    folder = tmp_path / "clone"
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory, raw):
+    """A fresh clone of this checkout as it stands, committed, small, with MNIST in place."""
+    folder = tmp_path_factory.mktemp("fresh") / "clone"
     subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -74,4 +90,26 @@ def clone(tmp_path):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    text = (folder / "params.yaml").read_text()
+    for value, small in (("hidden", "[32]"), ("epochs", "1"), ("device", "cpu")):
+        text = re.sub(rf"^( +{value}:).*$", rf"\1 {small}", text, flags=re.MULTILINE)
+    (folder / "params.yaml").write_text(text)
+    shutil.copytree(raw, folder / "data/raw")
+    commit(folder, "small")
     return folder
+
+
+def commit(folder, message):
+    """Commit everything that git does not ignore."""
+    person = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    subprocess.run(["git", *person, "commit", "-qm", message], cwd=folder, check=True)
+
+
+def call(folder, *command, check=True):
+    """Run a command of the environment in `folder`, as a person would."""
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done

@@ -5,6 +5,7 @@ command and by no other. Not flushed to the disk: the system keeps written pages
 process is killed, and a file torn by a power cut fails to load and counts as absent.
 """
 
+import io
 import pickle
 import time
 from pathlib import Path
@@ -27,8 +28,19 @@ def save(key: str, state: dict[str, Any]) -> None:
     target = path(key)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
-    torch.save(state, partial)
+    partial.write_bytes(packed(state))
     partial.replace(target)
+
+
+def packed(state: dict[str, Any]) -> bytes:
+    """The bytes of `torch.save`; equal states give equal bytes.
+
+    Written to a file by its name they would depend on that name, and a full disk would be
+    a RuntimeError.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
 
 
 def load(key: str) -> dict[str, Any] | None:

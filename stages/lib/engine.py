@@ -10,7 +10,6 @@ with the same bits as one that was never stopped.
 import math
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -45,16 +44,14 @@ class Epoch:
 
 
 def configure(train: params.Train) -> torch.device:
-    """Set the threads and torch's seed as `train` says; the device to train on.
+    """Set threads, determinism and torch's seed as `train` says; the device to train on.
 
     Call it before `network.build`. Raises UserError when CUDA is asked for and absent.
     """
     torch.set_num_threads(train.threads)
+    torch.backends.cudnn.deterministic = True
     torch.manual_seed(train.seed)
-    if train.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("train.device is cuda, but torch finds none; set it to auto or cpu")
-    wanted = train.device != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if wanted else "cpu")
+    return _device(train)
 
 
 class Training:
@@ -68,9 +65,9 @@ class Training:
         train: params.Train,
         augment: params.Augment,
     ) -> None:
-        self.device = configure(train)
+        self.device = _device(train)
         self.train, self.augment = train, augment
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.images, self.labels = _resident(training, self.device)
         self.validation = validation
         self.optimiser = _optimiser(self.network, train)
@@ -141,6 +138,18 @@ def learning_rate(train: params.Train, step: int, steps: int) -> float:
     return train.learning_rate * min(1.0, rising, falling)
 
 
+def lower_precision(train: params.Train, kind: str) -> bool:
+    """Whether matrix products are in bfloat16 on a `kind` ("cpu" or "cuda") of device.
+
+    So it is when `train.precision` is auto and the device computes in it by itself.
+    """
+    if train.precision != "auto":
+        return train.precision == "bfloat16"
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
 @torch.inference_mode()
 def logits(
     network: nn.Module, images: NDArray[np.uint8], device: torch.device, batch_size: int = 2000
@@ -148,7 +157,7 @@ def logits(
     """What `network` says about `images`, (n, 28, 28) -> (n, classes), in float32."""
     was_training = network.training
     network.eval()
-    batches = torch.from_numpy(images).split(batch_size)
+    batches = torch.split(torch.from_numpy(images), batch_size)
     rows = [network(normalise(batch.to(device))).float().cpu() for batch in batches]
     network.train(was_training)
     result: NDArray[np.float32] = torch.cat(rows).numpy()
@@ -184,8 +193,10 @@ def _pass(training: Training) -> float:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(generator.initial_seed())  # for dropout, which takes no generator
         for step, (pictures, labels) in enumerate(_batches(training, generator)):
-            _set_rate(training, learning_rate(train, training.epoch * steps + step, steps))
+            done = training.epoch * steps + step
+            _set_rate(training, learning_rate(train, done, steps))
             total += _step(training, pictures, labels)
+            _average(training, done + 1)
     # One look per epoch: a look per step would make a GPU wait for each.
     mean = float(total) / steps
     if not math.isfinite(mean):
@@ -201,33 +212,37 @@ def _batches(training: Training, generator: torch.Generator) -> Iterator[tuple[T
     size = training.train.batch_size
     order = torch.randperm(len(training.labels), generator=generator, device=training.device)
     # Several batches at a time: large pieces spread the fixed cost of each operation.
-    for block in order[: training.steps * size].split(max(1, BLOCK // size) * size):
+    for block in torch.split(order[: training.steps * size], max(1, BLOCK // size) * size):
         pictures = training.images.index_select(0, block)
         if active(training.augment):
             pictures = distort(pictures, training.augment, training.basis, generator)
         labels = training.labels.index_select(0, block)
-        yield from zip(normalise(pictures).split(size), labels.split(size), strict=True)
+        batches = torch.split(normalise(pictures), size), torch.split(labels, size)
+        yield from zip(*batches, strict=True)
 
 
 def _step(training: Training, pictures: Tensor, labels: Tensor) -> Tensor:
     """One step of the optimiser; the batch's loss, still on the device."""
-    with _autocast(training):
+    kind = training.device.type
+    with torch.autocast(kind, dtype=torch.bfloat16, enabled=lower_precision(training.train, kind)):
         outputs = training.network(pictures)
     smoothing = training.train.label_smoothing
     loss = functional.cross_entropy(outputs.float(), labels, label_smoothing=smoothing)
     training.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     training.optimiser.step()
-    _average(training)
     return loss.detach()
 
 
 @torch.no_grad()
-def _average(training: Training) -> None:
-    """Move the averaged weights a little towards the present ones, if there are any."""
-    decay = training.train.ema
-    if not decay:
+def _average(training: Training, step: int) -> None:
+    """Move the averaged weights towards the present ones after `step` steps, if kept.
+
+    The first steps move them further, so that the random start is soon forgotten.
+    """
+    if not training.train.ema:
         return
+    decay = min(training.train.ema, (1 + step) / (10 + step))
     ours, theirs = training.average.state_dict(), training.network.state_dict()
     names = [name for name, tensor in ours.items() if tensor.is_floating_point()]
     torch._foreach_lerp_([ours[n] for n in names], [theirs[n] for n in names], 1 - decay)
@@ -242,6 +257,14 @@ def _validate(training: Training) -> tuple[float, float]:
         weights = _copied(training.average)
         training.best = {"accuracy": accuracy, "loss": loss, "weights": weights}
     return accuracy, loss
+
+
+def _device(train: params.Train) -> torch.device:
+    """Where `train.device` says to train; raises UserError when that is not there."""
+    if train.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("train.device is cuda, but torch finds none; set it to auto or cpu")
+    wanted = train.device != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if wanted else "cpu")
 
 
 def _resident(pictures: Pictures, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -265,20 +288,6 @@ def _set_rate(training: Training, rate: float) -> None:
     """Set the learning rate of the next step."""
     for group in training.optimiser.param_groups:
         group["lr"] = rate
-
-
-def _autocast(training: Training) -> AbstractContextManager[Any]:
-    """bfloat16 for the matrix products, if `train.precision` says so or the device has it."""
-    precision, kind = training.train.precision, training.device.type
-    lower = precision == "bfloat16" or (precision == "auto" and _has_bfloat16(kind))
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=lower)
-
-
-def _has_bfloat16(kind: str) -> bool:
-    """Whether the device computes in bfloat16 itself rather than by detours."""
-    if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 def _copied(network: nn.Module) -> dict[str, Tensor]:

@@ -65,6 +65,9 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(partial)
         partial.replace(path)
         _flush(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say where
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -86,6 +89,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         partial.rename(path)
         _flush(path.parent)
         shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say where
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

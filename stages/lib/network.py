@@ -40,26 +40,33 @@ def _mlp(mlp: params.Mlp, classes: int) -> nn.Sequential:
         layers.append(nn.Linear(fan_in, fan_out, bias=not mlp.batch_norm))
         if mlp.batch_norm:
             layers.append(nn.BatchNorm1d(fan_out))
-        layers += [nn.ReLU(), *_dropout(mlp.dropout)]
+        layers += [nn.ReLU(inplace=True), *_dropout(mlp.dropout)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 
 
 def _cnn(cnn: params.Cnn, classes: int) -> nn.Sequential:
-    """Blocks of 2 x [3x3 convolution, BatchNorm, ReLU] and max-pooling, then Linear.
+    """Blocks of 2 x [3x3 convolution, BatchNorm, ReLU], the second pooled, then Linear.
 
     The stem folds each 2 x 2 pixels into four channels, so that every convolution works
-    on a quarter of the positions.
+    on a quarter of the positions. Pooling comes before normalisation, which then has a
+    quarter of the numbers to read (as in Jordan 2024, "94% on CIFAR-10 in 3.29 seconds").
     """
     layers: list[nn.Module] = [nn.PixelUnshuffle(STEM)]
     side, width = SIDE // STEM, STEM * STEM
     for channels in cnn.channels:
-        for fan_in in (width, channels):
-            convolution = nn.Conv2d(fan_in, channels, kernel_size=3, padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm2d(channels), nn.ReLU()]
-        layers.append(nn.MaxPool2d(2))
-        side, width = side // 2, channels
+        layers += _convolution(width, channels)
+        pooled = _convolution(channels, channels)
+        pooled.insert(1, nn.MaxPool2d(2, ceil_mode=True))
+        layers += pooled
+        side, width = (side + 1) // 2, channels
     layers += [nn.Flatten(), *_dropout(cnn.dropout)]
     return nn.Sequential(*layers, nn.Linear(width * side * side, classes))
+
+
+def _convolution(fan_in: int, fan_out: int) -> list[nn.Module]:
+    """3x3 convolution, BatchNorm, ReLU."""
+    convolution = nn.Conv2d(fan_in, fan_out, kernel_size=3, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(fan_out), nn.ReLU(inplace=True)]
 
 
 def _dropout(share: float) -> list[nn.Module]:

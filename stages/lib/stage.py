@@ -104,7 +104,7 @@ def lock(name: str) -> Iterator[None]:
     naming the holder when there is one.
     """
     folder = files.workspace() / ".state"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     holder = folder / f"{name}.holder"
     guard = filelock.FileLock(folder / f"{name}.lock")
     try:

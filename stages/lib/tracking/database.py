@@ -11,13 +11,15 @@ from stages.lib import files
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    # Below this, each failed statement prints a page of traceback; `address.warn` says it.
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     # MLflow's defaults block for 247 s on a server that is gone; with these it is 1-20 s.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # addresses can hold passwords
 }
 ARTIFACTS = "mlartifacts"
 # Every column in which MLflow keeps an absolute path to artifacts.
@@ -34,6 +36,7 @@ def quiet() -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # a line for each retry
     warnings.filterwarnings("ignore", module="mlflow")
 
 

@@ -28,8 +28,10 @@ def in_store(store: Store, run_id: str) -> Target | None:
         if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             address.warn(f"{store} failed ({address.reason(error)})")
             return None
-    tag = CONTINUES if store.embedded else SENT_FROM
-    copies = _search(store, f"tags.`{tag}` = '{run_id}'")
+    condition = f"tags.`{CONTINUES}` = '{run_id}'"
+    if not store.embedded:
+        condition = f"tags.`{SENT_FROM}{run_id}` = 'true'"
+    copies = _search(store, condition)
     return Target(store, copies[0]) if copies else None
 
 
@@ -43,6 +45,8 @@ def sweep(store: Store) -> list[str]:
     client = store.client
     running = client.search_runs([store.experiment], "attributes.status = 'RUNNING'")
     dead = [r.info.run_id for r in running if lineage.gone(r.data.tags)]
+    # Asked again: a run may have ended well, and its process after it, since the search.
+    dead = [run_id for run_id in dead if client.get_run(run_id).info.status == "RUNNING"]
     for run_id in dead:
         client.set_terminated(run_id, "KILLED", record.now())
     return dead

@@ -12,7 +12,7 @@ from stages.lib.tracking.store import Store, Target
 
 UNSENT = "outbox.unsent"  # "true" on what waits in the embedded store
 CONTINUES = "outbox.continues"  # the run that a local one goes on with
-SENT_FROM = "outbox.sent_from"  # on a server's run: the local run it was copied from
+SENT_FROM = "outbox.sent_from."  # and the id of a local run, on the server's run
 SENT_TO = "outbox.sent_to"  # on a local run: the server's run
 
 

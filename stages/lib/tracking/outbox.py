@@ -13,7 +13,7 @@ from stages.lib.tracking import address, copying, find, record, registry, store
 from stages.lib.tracking.journal import CONTINUES, SENT_FROM, SENT_TO, UNSENT
 from stages.lib.tracking.registry import Decide
 from stages.lib.tracking.store import Store, Target
-from stages.lib.tracking.version import Version
+from stages.lib.tracking.version import CONTENT, Version
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
@@ -97,13 +97,13 @@ def _send_run(here: Store, run_id: str, server: Store) -> Target:
 def _counterpart(source: Target, server: Store) -> Target:
     """The server's run for a local one: the one it continues, its earlier copy or a new one."""
     run = source.store.client.get_run(source.run_id)
-    for known in (run.data.tags.get(CONTINUES), source.run_id):
+    mark = {f"{SENT_FROM}{source.run_id}": "true"}
+    for known in (source.run_id, run.data.tags.get(CONTINUES)):
         found = find.in_store(server, known) if known else None
         if found is not None:
+            record.tags(found, mark)
             return found
-    made = server.client.create_run(
-        server.experiment, run.info.start_time, {SENT_FROM: source.run_id}, run.info.run_name
-    )
+    made = server.client.create_run(server.experiment, run.info.start_time, mark, run.info.run_name)
     return Target(server, made.info.run_id)
 
 
@@ -117,10 +117,13 @@ def _send_version(mine: "ModelVersion", here: Store, server: Store, decide: Deci
     run = here.client.get_run(str(mine.run_id))
     target = Target(server, run.data.tags[SENT_TO])
     model_id = copying.model(here, target, str(mine.source).removeprefix("models:/"))
-    tags = {k: v for k, v in mine.tags.items() if k not in copying.LOCAL} | {
-        "run_id": target.run_id
-    }
-    sent = registry.ensure(mine.name, target, lambda: model_id, tags)
+    kept = (k for k in mine.tags if k not in copying.LOCAL and not k.startswith(registry.MADE_BY))
+    first = {key: mine.tags[key] for key in kept}
+    first["run_id"] = target.run_id
+    lineage = (*registry.LINEAGE, CONTENT, "run_id")
+    always = {k: v for k, v in first.items() if not k.startswith(lineage)}
+    always[f"{registry.MADE_BY}{target.run_id}"] = "true"
+    sent = registry.ensure(mine.name, target, lambda: model_id, first=first, always=always)
     registry.promote(sent, decide)
     here.client.set_model_version_tag(mine.name, mine.version, UNSENT, "false")
     return sent

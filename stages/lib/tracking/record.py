@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,16 @@ class Pictures:
     def of(cls, path: Path, n: int) -> "Pictures":
         """The file as it is now."""
         return cls(path, n, files.sha256(path))
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric; `moment` in milliseconds since 1970."""
+
+    key: str
+    value: float
+    step: int
+    moment: int
 
 
 def now() -> int:
@@ -51,15 +61,13 @@ def params(target: Target, values: Mapping[str, str]) -> None:
         target.store.client.log_batch(target.run_id, params=entities[i : i + MOST])
 
 
-def metrics(
-    target: Target, values: Mapping[str, float], step: int, moment: int, model_id: str | None = None
-) -> None:
+def metrics(target: Target, points: Sequence[Point], model_id: str | None = None) -> None:
     """Write numbers of a run and, if given, of its model."""
     from mlflow.entities import Metric
 
     entities = [
-        Metric(key, value, moment, step, model_id=model_id, run_id=target.run_id)
-        for key, value in values.items()
+        Metric(p.key, p.value, p.moment, p.step, model_id=model_id, run_id=target.run_id)
+        for p in points
     ]
     target.store.client.log_batch(target.run_id, entities)
 
@@ -98,5 +106,5 @@ def end(target: Target, status: str, moment: int, clock: str, seconds: float) ->
     """Close a run; `clock` is the metric that adds up the seconds spent on it."""
     client = target.store.client
     before = client.get_run(target.run_id).data.metrics.get(clock, 0.0)
-    metrics(target, {clock: round(before + seconds, 3)}, 0, moment)
+    metrics(target, [Point(clock, round(before + seconds, 3), 0, moment)])
     client.set_terminated(target.run_id, status, moment)

@@ -4,15 +4,17 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from stages.lib.errors import UserError
 from stages.lib.tracking import address, find, journal, logged_model, record
 from stages.lib.tracking.journal import UNSENT
 from stages.lib.tracking.store import Store, Target, connect, lock, stores
 from stages.lib.tracking.version import CONTENT, Version
 
 CHAMPION = "champion"
+MADE_BY = "run."  # and the id of a run that made these bytes
 LINEAGE = ("git.", "input.", "code.", "dvc.")  # tags that a version takes over from its run
-
 
 Decide = Callable[[Version, Version | None], str]
 
@@ -24,36 +26,75 @@ def register(
 
     It goes where its run is. When no store that answers has the run, or the run lacks the
     model, the model is logged from `folder`. `metrics` are kept as tags of the version.
+    Raises UserError when even the embedded store fails.
     """
-    target = find.run(run_id) or journal.stand_in(run_id)
+    target = find.run(run_id)
+    if target is not None and not target.store.embedded:
+        try:
+            return _publish(name, folder, target, content_hash, metrics)
+        except Exception as error:  # any failure of a remote store is an outage
+            here = "the version is kept in this checkout, `digits send` sends it later"
+            address.warn(f"{target.store} failed ({address.reason(error)}); {here}")
+            target = None
+    with _explained("registering"):
+        target = target or journal.stand_in(run_id)
+        return _publish(name, folder, target, content_hash, metrics)
+
+
+def _publish(
+    name: str, folder: Path, target: Target, content_hash: str, metrics: Mapping[str, float]
+) -> Version:
     marks = {UNSENT: "true"} if target.store.unsent else {}
     record.tags(target, marks)
     run_tags = target.store.client.get_run(target.run_id).data.tags
-    tags = {key: value for key, value in run_tags.items() if key.startswith(LINEAGE)}
-    tags |= {key: repr(float(value)) for key, value in metrics.items()}
-    tags |= {CONTENT: content_hash, "run_id": target.run_id, **marks}
-    return ensure(name, target, lambda: logged_model.log(target, folder, None, 0), tags)
+    lineage = {key: value for key, value in run_tags.items() if key.startswith(LINEAGE)}
+    numbers = {key: repr(float(value)) for key, value in metrics.items()}
+    return ensure(
+        name,
+        target,
+        lambda: logged_model.log(target, folder, None, 0),
+        first={"run_id": target.run_id, CONTENT: content_hash, **lineage},
+        always={f"{MADE_BY}{target.run_id}": "true", **numbers, **marks},
+    )
 
 
-def ensure(name: str, target: Target, model: Callable[[], str], tags: Mapping[str, str]) -> Version:
-    """The version whose content hash `tags` say; made of the logged model when it is missing."""
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn what a store throws into a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        message = f"{what} failed ({address.reason(error)}); mend it, then run the same again"
+        raise UserError(message) from error
+
+
+def ensure(
+    name: str,
+    target: Target,
+    model: Callable[[], str],
+    *,
+    first: Mapping[str, str],
+    always: Mapping[str, str],
+) -> Version:
+    """The version whose content hash is among the tags `first`.
+
+    It is made of the logged model, with these tags, when it is missing: they tell of the run
+    that made these bytes first. The tags `always` are set on one that exists, too.
+    """
+    store = target.store
     with lock("registry"):
-        present = find_in(target.store, name, tags[CONTENT])
-        number = present.number if present else _create(name, target, model(), tags)
-        return update(target.store, name, number, tags)
+        present = find_in(store, name, first[CONTENT])
+        if present is None:
+            return _create(name, target, model(), {**first, **always})
+        for key, value in always.items():
+            if present.tags.get(key) != value:
+                store.client.set_model_version_tag(name, str(present.number), key, value)
+        return Version.of(store, store.client.get_model_version(name, str(present.number)))
 
 
-def update(store: Store, name: str, number: int, tags: Mapping[str, str]) -> Version:
-    """Set the tags of a version that differ. Returns it as it is then."""
-    client = store.client
-    present = client.get_model_version(name, str(number)).tags
-    for key, value in tags.items():
-        if present.get(key) != value:
-            client.set_model_version_tag(name, str(number), key, value)
-    return Version.of(store, client.get_model_version(name, str(number)))
-
-
-def _create(name: str, target: Target, model_id: str, tags: Mapping[str, str]) -> int:
+def _create(name: str, target: Target, model_id: str, tags: Mapping[str, str]) -> Version:
     from mlflow.exceptions import MlflowException
 
     client = target.store.client
@@ -66,7 +107,7 @@ def _create(name: str, target: Target, model_id: str, tags: Mapping[str, str]) -
         made = client.create_model_version(
             name, f"models:/{model_id}", target.run_id, dict(tags), model_id=model_id
         )
-    return int(made.version)
+    return Version.of(target.store, made)
 
 
 @contextmanager
@@ -78,12 +119,13 @@ def _default(store: Store) -> Iterator[None]:
     """
     import mlflow
 
+    set_uri: Any = mlflow.set_tracking_uri  # its annotation does not say that it takes None
     before = os.environ.get(address.VARIABLE)
-    mlflow.set_tracking_uri(store.uri)
+    set_uri(store.uri)
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # takes the variable away too
+        set_uri(None)  # and the variable, which it had set, is gone too
         if before is not None:
             os.environ[address.VARIABLE] = before
 
@@ -96,25 +138,36 @@ def find_version(name: str, content_hash: str) -> Version | None:
 
 def find_in(store: Store, name: str, content_hash: str) -> Version | None:
     """The version of `name` with these bytes in one store."""
-    return next((v for v in all_in(store, name) if v.content_sha256 == content_hash), None)
+    found = _search(store, f"name = '{name}' and tags.`{CONTENT}` = '{content_hash}'")
+    return found[-1] if found else None
 
 
 def all_in(store: Store, name: str) -> list[Version]:
     """The versions of `name` in one store, newest first."""
-    client, found, token = store.client, [], None
+    return _search(store, f"name = '{name}'")
+
+
+def _search(store: Store, condition: str) -> list[Version]:
+    client, token = store.client, None
+    found: list[Version] = []
     while True:
-        page = client.search_model_versions(f"name = '{name}'", page_token=token)
-        found += [client.get_model_version(v.name, v.version) for v in page]  # with aliases
+        page = client.search_model_versions(condition, page_token=token)
+        for hit in page:  # asked for one by one, because a search leaves the aliases out
+            found.append(Version.of(store, client.get_model_version(hit.name, hit.version)))
         token = page.token
         if not token:
-            return sorted((Version.of(store, v) for v in found), key=lambda v: -v.number)
+            return sorted(found, key=lambda version: -version.number)
 
 
 def versions(name: str) -> list[Version]:
-    """Every version of `name`, newest first; those that wait to be sent come at the top."""
+    """Every version of `name`, newest first; those that wait to be sent come at the top.
+
+    Raises UserError when a store fails.
+    """
     first, *others = stores()
-    waiting = [v for store in others for v in all_in(store, name) if v.tags.get(UNSENT) == "true"]
-    return waiting + all_in(first, name)
+    with _explained("listing versions"):
+        here = [v for store in others for v in all_in(store, name)]
+        return [v for v in here if v.tags.get(UNSENT) == "true"] + all_in(first, name)
 
 
 def champion(name: str, store: Store | None = None) -> Version | None:
@@ -133,12 +186,15 @@ def champion(name: str, store: Store | None = None) -> Version | None:
 def promote(version: Version, decide: Decide) -> str:
     """Give `version` the alias that `decide` says against the champion of its own store.
 
-    The champion stays champion when its own bytes are registered again.
+    The champion stays champion when its own bytes are registered again. Raises UserError
+    when the store fails.
     """
-    best = champion(version.name, version.store)
+    with _explained("promoting"):
+        best = champion(version.name, version.store)
     itself = best is not None and best.number == version.number
     alias = CHAMPION if itself else decide(version, best)
-    set_alias(version, alias)
+    with _explained("promoting"):
+        set_alias(version, alias)
     return alias
 
 

@@ -18,6 +18,7 @@ from stages.lib import files
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, find, journal, lineage, logged_model, record, store
 from stages.lib.tracking.journal import Journal
+from stages.lib.tracking.record import Point
 from stages.lib.tracking.store import Target
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Run:
 
     def __init__(self, entries: Journal) -> None:
         self._journal = entries
+        # The same number told again, of an epoch and then of the model, is one point.
+        self._points: dict[tuple[str, float, int], Point] = {}
 
     @property
     def id(self) -> str:
@@ -44,11 +47,17 @@ class Run:
         self._log_metrics(values, step, of_model=True)
 
     def _log_metrics(self, values: Mapping[str, float], step: int, *, of_model: bool) -> None:
-        moment, fixed = record.now(), {k: float(v) for k, v in values.items()}
+        moment = record.now()
+        points = [
+            self._points.setdefault(
+                (key, float(value), step), Point(key, float(value), step, moment)
+            )
+            for key, value in values.items()
+        ]
 
         def entry(target: Target) -> None:
             model = logged_model.of_run(target) if of_model else None
-            record.metrics(target, fixed, step, moment, model)
+            record.metrics(target, points, model)
 
         self._journal.add(entry)
 

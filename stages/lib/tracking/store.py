@@ -127,7 +127,7 @@ def _experiment(store: Store) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return client.create_experiment(name, _artifacts(store, name))
+            return str(client.create_experiment(name, _artifacts(store, name)))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

@@ -23,7 +23,7 @@ PATIENCE = 120  # seconds; 8 s on an idle computer, far more on a busy one
 
 
 def serve_ui(port: int = 5000) -> None:
-    """Serve the pages until Ctrl-C or SIGTERM, on `port` or the next free one.
+    """Serve the pages until Ctrl-C, on `port` or the next free one.
 
     When a tracking server is configured and answers, its address is all that is needed.
     Raises UserError when the pages do not come up.
@@ -89,16 +89,17 @@ def _environment(store: Store) -> dict[str, str]:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Let SIGTERM end what is inside as Ctrl-C does."""
+    """Let SIGTERM, and a terminal that is closed, end what is inside as Ctrl-C does."""
 
     def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

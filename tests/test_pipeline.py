@@ -1,0 +1,110 @@
+"""The whole pipeline in a fresh clone: built, unchanged, changed, compared, copied."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from stages.lib.tracking.store import Store
+from tests.conftest import call, commit
+
+
+@pytest.fixture(scope="module")
+def built(clone):
+    """The clone after `dvc repro`, its results committed."""
+    call(clone, "dvc", "repro")
+    commit(clone, "built")
+    return clone
+
+
+def runs_of(folder):
+    """Every run in the store of a checkout, newest first."""
+    store = Store(f"sqlite:///{folder}/mlflow.db", embedded=True)
+    return store.client.search_runs([store.experiment])
+
+
+def test_one_command_builds_everything(built):
+    """Each stage has left what it promises, and nothing is to do any more."""
+    for path in ("data/splits/test.npz", "models/digits/model.onnx", "metrics/evaluate.json"):
+        assert (built / path).is_file()
+    assert json.loads((built / "metrics/register.json").read_text())["alias"] == "champion"
+    assert "up to date" in call(built, "dvc", "repro").stdout
+    assert json.loads(call(built, "dvc", "status", "--json").stdout) == {}
+    shown = json.loads(call(built, "dvc", "metrics", "show", "--json").stdout)
+    assert 0.5 < shown[""]["data"]["metrics/evaluate.json"]["data"]["accuracy"] < 1
+
+
+def test_git_ignores_everything_but_numbers(built):
+    """After a build, git sees no data, no model and no store."""
+    names = call(built, "git", "ls-files").stdout.split()
+    untracked = call(built, "git", "status", "--porcelain").stdout
+
+    assert untracked == ""
+    assert not [n for n in names if n.endswith((".npz", ".onnx", ".pt", ".db", ".png", "-ubyte"))]
+
+
+def test_results_and_versions_are_shown(built):
+    """`digits results` and `digits versions` print what was built."""
+    results = call(built, "digits", "results").stdout
+    versions = call(built, "digits", "versions").stdout
+
+    accuracy = json.loads((built / "metrics/evaluate.json").read_text())["accuracy"]
+    assert re.search(rf"^test +{accuracy:.2%} ", results, re.MULTILINE)
+    assert "version 1, champion" in results
+    assert versions.splitlines()[1].split()[:2] == ["1", "champion"]
+
+
+def test_experiments_land_in_the_same_store(built):
+    """Runs of `dvc exp run`, also in temporary copies, are beside the others, by name."""
+    call(built, "dvc", "exp", "run", "--temp", "-n", "hot", "-S", "train.learning_rate=0.02")
+    call(built, "dvc", "exp", "run", "--queue", "-n", "cold", "-S", "train.learning_rate=0.0001")
+    call(built, "dvc", "queue", "start")
+    call(built, "dvc", "queue", "logs", "cold", "--follow", check=False)
+
+    found = {r.data.tags.get("dvc.experiment"): r for r in runs_of(built)}
+    assert {"hot", "cold"} <= set(found)
+    assert found["hot"].data.params["train.learning_rate"] == "0.02"
+    assert {r.info.status for r in found.values()} == {"FINISHED"}
+    assert "mlflow.db" not in call(built, "git", "status", "--porcelain").stdout
+    diff = call(built, "dvc", "metrics", "diff", "--json", "main", "hot", check=False)
+    diff = (
+        diff
+        if diff.returncode == 0
+        else call(built, "dvc", "metrics", "diff", "--json", "HEAD", "hot")
+    )
+    assert "accuracy" in json.loads(diff.stdout)["metrics/evaluate.json"]
+
+
+def test_an_archive_without_git_still_runs(built, tmp_path):
+    """Unpacked from an archive the pipeline runs; the run says that there is no commit."""
+    archive = tmp_path / "source.tar"
+    subprocess.run(["git", "archive", "-o", archive, "HEAD"], cwd=built, check=True)
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    subprocess.run(["tar", "xf", archive, "-C", folder], check=True)
+    shutil.copytree(built / "data/raw/MNIST", folder / "data/raw/MNIST")
+    call(folder, "dvc", "config", "--local", "core.no_scm", "true")
+
+    call(folder, "dvc", "repro")
+
+    (run,) = runs_of(folder)
+    assert run.data.tags["git.commit"] == "no commit"
+    assert json.loads((folder / "metrics/register.json").read_text())["version"] == 1
+
+
+def test_a_bad_value_stops_before_anything_is_touched(built):
+    """A typo in params.yaml: one line, status 2 of the stage, the model as before."""
+    text = (built / "params.yaml").read_text()
+    before = (built / "models/digits/manifest.json").read_bytes()
+    try:
+        (built / "params.yaml").write_text(text.replace("  epochs:", "  epoch:"))
+        done = call(built, "python", "-m", "stages.train", check=False)
+    finally:
+        (built / "params.yaml").write_text(text)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("train: params.yaml: train.epochs is missing; ")
+    assert done.stderr.count("\n") == 1
+    assert (built / "models/digits/manifest.json").read_bytes() == before

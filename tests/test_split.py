@@ -1,0 +1,106 @@
+"""The division is stratified and seeded, and the data check notices what is wrong."""
+
+import numpy as np
+import pytest
+
+from stages.lib.dataset import Pictures
+from stages.lib.errors import UserError
+from stages.split import check, divide, read_idx, split
+
+
+def test_the_shipped_division_is_54000_and_6000(official):
+    """A tenth for validation, each class in proportion, every picture once."""
+    parts = divide(official, 0.1, seed=1)
+
+    assert {name: len(part) for name, part in parts.items()} == {"train": 54000, "validation": 6000}
+    shares = [np.bincount(p.labels) / np.bincount(official.labels) for p in parts.values()]
+    assert np.abs(shares[1] - 0.1).max() < 0.0002
+    assert check(official, parts)["shared"] == {"train and validation": 0}
+
+
+def test_the_seed_decides_the_division(official):
+    """The same seed gives the same division, another one another."""
+    one, same, other = (divide(official, 0.1, seed)["validation"].images for seed in (1, 1, 2))
+
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_equal_runs_write_equal_files(raw, tmp_path, monkeypatch):
+    """The same parameters and data give the same bytes."""
+    from stages.lib import files, params
+
+    monkeypatch.chdir(tmp_path)
+    section = params.Split(validation_share=0.1, seed=1)
+    written = []
+    for name in ("a", "b"):
+        outputs = {k: tmp_path / name / f"{k}.npz" for k in ("training", "validation", "test")}
+        split(section, raw, **outputs, report=tmp_path / name / "split.json")
+        written.append([files.sha256(p) for p in sorted((tmp_path / name).iterdir())])
+
+    assert written[0] == written[1]
+
+
+def test_a_share_that_empties_a_class_is_refused(official):
+    """A share that leaves a class without validation pictures ends in a sentence."""
+    with pytest.raises(UserError, match=r"^split.validation_share is 1e-05: "):
+        divide(official, 0.00001, seed=1)
+
+
+@pytest.fixture
+def parts():
+    """A hundred pictures of ten classes, divided."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (100, 28, 28), dtype=np.uint8)
+    images[:, 0, :2] = (0, 255)
+    official = Pictures(images, np.arange(100) % 10)
+    return official, divide(official, 0.2, seed=0)
+
+
+def test_a_picture_in_both_splits_is_refused(parts):
+    """A picture in training and in validation that the official data has once is an error."""
+    official, divided = parts
+    leaked = divided["validation"].images.copy()
+    leaked[0] = divided["train"].images[0]
+    divided["validation"] = Pictures(leaked, divided["validation"].labels)
+
+    with pytest.raises(UserError, match="are not the official ones, once each"):
+        check(official, divided)
+
+
+def test_official_duplicates_are_counted(parts):
+    """A picture that the official data itself has twice is reported, not refused."""
+    official, divided = parts
+    divided["test"] = Pictures(divided["train"].images[:20], np.arange(20) % 10)
+
+    assert check(official, divided)["shared"]["test and train"] == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: Pictures(p.images[:, 1:], p.labels), r"pictures are \(27, 28\) uint8"),
+        (lambda p: Pictures(p.images.astype(float), p.labels), r"pictures are \(28, 28\) float64"),
+        (lambda p: Pictures(p.images // 2, p.labels), "pixels range from 0 to 127"),
+        (lambda p: Pictures(p.images, p.labels + 1), "labels range from 1 to 10"),
+        (lambda p: Pictures(p.images, p.labels * 0), r"no picture of \[1, 2, 3"),
+    ],
+)
+def test_a_malformed_split_is_refused(parts, change, words):
+    """Wrong shapes, types, ranges and classes each end in a sentence."""
+    official, divided = parts
+    divided["test"] = change(divided["train"])
+
+    with pytest.raises(UserError, match=f"^test: {words}"):
+        check(official, divided)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0\0\x08\x03", b"PK\x03\x04" * 8, b"\0\0\x08\x03" + b"\1" * 12]
+)
+def test_a_file_that_is_no_idx_is_named(tmp_path, content):
+    """A file whose header and length do not agree is named with what to do."""
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
+
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte .*; delete it"):
+        read_idx(tmp_path, "train")

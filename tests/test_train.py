@@ -1,0 +1,181 @@
+"""Training is reproducible, resumable and tracked; what it saves describes itself."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from stages.lib import checkpoint, classifier, dataset, files, params, stage
+from stages.lib.errors import UserError
+from stages.lib.tracking import store
+from stages.train import train
+
+MODEL = ("model.onnx", "weights.pt")
+
+
+def run_train(folder):
+    """Train in `folder` with the values of its params.yaml."""
+    train(**stage.arguments(train, params.load(folder / "params.yaml")))
+
+
+def hashes(folder):
+    """What the model's files and the numbers hash to."""
+    names = [folder / "models/digits" / name for name in MODEL]
+    return [
+        files.sha256(p)
+        for p in [*names, folder / "metrics/history.csv", folder / "metrics/train.json"]
+    ]
+
+
+def the_run():
+    """The only run there is."""
+    here = store.connect()
+    (run,) = here.client.search_runs([here.experiment])
+    return run
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_the_same_inputs_give_the_same_bytes(workspace, values, kind):
+    """Trained twice, both model files and all numbers are byte-identical."""
+    values["model"]["kind"] = kind
+    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+    found = []
+    for _ in range(2):
+        run_train(workspace)
+        found.append(hashes(workspace))
+
+    assert found[0] == found[1]
+
+
+def test_killed_training_goes_on_and_ends_with_the_same_bytes(workspace):
+    """After kill -9 the same command continues in the same run, to the same model."""
+    run_train(workspace)
+    undisturbed = hashes(workspace)
+    before = the_run().info.run_id
+    command = [sys.executable, "-u", "-m", "stages.train"]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("epoch   1"):
+                process.kill()
+    (left,) = (workspace / ".state/checkpoints").iterdir()
+    resumed = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert "going on after epoch" in resumed.stdout
+    assert "epoch   1" not in resumed.stdout
+    assert hashes(workspace) == undisturbed
+    assert not left.exists()
+    here = store.connect()
+    others = [r for r in here.client.search_runs([here.experiment]) if r.info.run_id != before]
+    assert [r.info.status for r in others] == ["FINISHED"]
+    losses = here.client.get_metric_history(others[0].info.run_id, "validation_loss")
+    assert {m.step for m in losses} == {1, 2, 3}
+
+
+def test_interrupted_training_is_marked_and_says_so(workspace):
+    """Ctrl-C ends with one line and status 130; the run is KILLED, no model is left."""
+    command = [sys.executable, "-u", "-m", "stages.train"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("epoch   1"):
+                process.send_signal(signal.SIGINT)
+                break
+        told = process.communicate()[1]
+
+    assert process.returncode == 130
+    assert told == "train: interrupted; the same command goes on from here\n"
+    assert the_run().info.status == "KILLED"
+    assert not (workspace / "models/digits").exists()
+
+
+def test_the_run_carries_what_the_model_came_from(workspace):
+    """Parameters, epochs, inputs, model and source are in the run."""
+    run_train(workspace)
+    run = the_run()
+
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model.mlp.hidden"] == "[32]"
+    assert run.data.params["train.epochs"] == "3"
+    assert run.data.tags["git.commit"] == "no commit"
+    digest = files.sha256(workspace / "data/splits/train.npz")
+    assert run.data.tags["input.data/splits/train.npz"] == digest
+    assert {i.dataset.digest for i in run.inputs.dataset_inputs} >= {digest[:36]}
+    assert len(run.outputs.model_outputs) == 1
+    assert run.data.metrics["validation_accuracy"] > 0.5
+    manifest = files.read_json(workspace / "models/digits/manifest.json")
+    assert manifest["run_id"] == run.info.run_id
+
+
+def test_the_saved_model_describes_itself(workspace):
+    """Both forms load without params.yaml or pickle, say what they are, and agree."""
+    run_train(workspace)
+    (workspace / "params.yaml").unlink()
+    part = dataset.load(workspace / "data/splits/validation.npz")
+
+    model = classifier.load(workspace / "models/digits")
+    saved = torch.load(workspace / "models/digits/weights.pt", weights_only=True)
+    from stages.evaluate import torch_logits
+
+    ours = torch_logits(workspace / "models/digits", part.images)
+    assert np.abs(ours - model.logits(part.images)).max() < 1e-4
+    assert model.classes == saved["classes"] == [str(i) for i in range(10)]
+    assert saved["network"]["mlp"]["hidden"] == [32]
+    assert saved["normalisation"]["range"] == [-1.0, 1.0]
+    told = model.session.get_modelmeta().custom_metadata_map
+    assert json.loads(told["network"]) == saved["network"]
+
+
+def test_the_best_epoch_by_validation_is_kept(workspace):
+    """metrics/train.json is about the epoch with the highest validation accuracy."""
+    run_train(workspace)
+    with (workspace / "metrics/history.csv").open() as file:
+        history = [float(row["validation_accuracy"]) for row in csv.DictReader(file)]
+
+    found = files.read_json(workspace / "metrics/train.json")
+    assert found["validation_accuracy"] == pytest.approx(max(history), abs=1e-6)
+    low, high = found["validation_accuracy_interval"]
+    assert low < found["validation_accuracy"] < high
+
+
+def test_a_diverging_training_is_told(workspace, values):
+    """A learning rate that blows up ends in a sentence; the run is FAILED."""
+    values["train"] |= {"learning_rate": 1e30, "precision": "float32"}
+    values["model"]["mlp"]["batch_norm"] = False
+    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+
+    with pytest.raises(UserError, match=r"lower train\.learning_rate"):
+        run_train(workspace)
+
+    assert the_run().info.status == "FAILED"
+    assert not (workspace / "models/digits").exists()
+
+
+def test_a_torn_checkpoint_counts_as_absent(workspace):
+    """A checkpoint that a power cut tore is ignored."""
+    checkpoint.save("k" * 64, {"epoch": 1, "weights": torch.ones(1000)})
+    path = checkpoint.path("k" * 64)
+    path.write_bytes(path.read_bytes()[:1000])
+
+    assert checkpoint.load("k" * 64) is None
+
+
+def test_abandoned_checkpoints_are_removed_after_two_weeks(workspace):
+    """Finishing one training removes what nobody came back for."""
+    for name in ("old", "young", "own"):
+        checkpoint.save(name, {})
+    fortnight = time.time() - 15 * 86400
+    os.utime(checkpoint.path("old"), (fortnight, fortnight))
+
+    checkpoint.drop("own")
+
+    assert [p.stem for p in checkpoint.path("own").parent.iterdir()] == ["young"]
