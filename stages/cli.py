@@ -104,6 +104,19 @@ def _print_table(head: list[str], rows: list[list[str]]) -> None:
 
 
 @app.command()
+def report(
+    seeds: Annotated[int, typer.Option(min=2, help="Models per network.")] = 5,
+    kinds: Annotated[str, typer.Option(help="Networks, separated by commas.")] = "mlp,cnn",
+) -> None:
+    """Train several seeds of each network and write the table of accuracies and times."""
+    from stages.lib import params
+    from stages.report import report as measure  # 5 s: torch and MLflow
+
+    table = files.workspace() / "metrics/report.md"
+    print(measure(params.load(), kinds.split(","), seeds, table))
+
+
+@app.command()
 def ui(port: Annotated[int, typer.Option(help="First port to try.")] = 5000) -> None:
     """Open the MLflow UI on this computer: runs, metrics, models."""
     from stages.lib.tracking.ui import serve_ui  # 2 s: MLflow
@@ -118,3 +131,7 @@ def send() -> None:
     from stages.register import decide
 
     print(outbox.send(decide))
+
+
+if __name__ == "__main__":
+    main()

@@ -17,15 +17,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.lib import params
 from stages.lib.augment import active, basis, distort
+from stages.lib.calibration import cross_entropy
+from stages.lib.calibration import temperature as temperature  # noqa: PLC0414 - train.py asks here
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 from stages.lib.network import normalise
+from stages.lib.optimise import average, learning_rate, optimiser
 
 State = dict[str, Any]
 BLOCK = 2048  # pictures selected and distorted at once
@@ -70,7 +72,7 @@ class Training:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.images, self.labels = _resident(training, self.device)
         self.validation = validation
-        self.optimiser = _optimiser(self.network, train)
+        self.optimiser = optimiser(self.network, train)
         self.average = deepcopy(self.network) if train.ema else self.network
         self.basis = basis(self.images.shape[-1], self.device)
         self.epoch = 0
@@ -127,17 +129,6 @@ def best_state(training: Training) -> dict[str, Tensor]:
     return {name: tensor.cpu() for name, tensor in weights.items()}
 
 
-def learning_rate(train: params.Train, step: int, steps: int) -> float:
-    """The rate of the `step`-th step from 0: linear to the peak, then linear to 0.
-
-    `steps` is the number per epoch. Smith and Topin 2017 ("Super-convergence").
-    """
-    total = train.epochs * steps
-    warm = max(1.0, train.warmup * total)
-    rising, falling = (step + 1) / warm, (total - step) / max(1.0, total - warm)
-    return train.learning_rate * min(1.0, rising, falling)
-
-
 def lower_precision(train: params.Train, kind: str) -> bool:
     """Whether matrix products are in bfloat16 on a `kind` ("cpu" or "cuda") of device.
 
@@ -164,26 +155,6 @@ def logits(
     return result
 
 
-def temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """What to divide `logits`, (n, classes), by, so that probabilities mean what they say.
-
-    It minimises the cross-entropy over `labels`, between 1/20 and 20. Guo et al. 2017
-    ("On calibration of modern neural networks").
-    """
-
-    def loss(log_temperature: float) -> float:
-        return cross_entropy(logits / math.exp(log_temperature), labels)
-
-    bound = math.log(20)
-    return math.exp(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x)
-
-
-def cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Mean negative log likelihood of `labels`, (n,), under `logits`, (n, classes)."""
-    rows = torch.from_numpy(logits).double()
-    return float(functional.cross_entropy(rows, torch.from_numpy(labels)))
-
-
 def _pass(training: Training) -> float:
     """One epoch of steps; the mean loss."""
     train, device, steps = training.train, training.device, training.steps
@@ -196,7 +167,8 @@ def _pass(training: Training) -> float:
             done = training.epoch * steps + step
             _set_rate(training, learning_rate(train, done, steps))
             total += _step(training, pictures, labels)
-            _average(training, done + 1)
+            if train.ema:
+                average(training.average, training.network, train.ema, done + 1)
     # One look per epoch: a look per step would make a GPU wait for each.
     mean = float(total) / steps
     if not math.isfinite(mean):
@@ -234,20 +206,6 @@ def _step(training: Training, pictures: Tensor, labels: Tensor) -> Tensor:
     return loss.detach()
 
 
-@torch.no_grad()
-def _average(training: Training, step: int) -> None:
-    """Move the averaged weights towards the present ones after `step` steps, if kept.
-
-    The first steps move them further, so that the random start is soon forgotten.
-    """
-    if not training.train.ema:
-        return
-    decay = min(training.train.ema, (1 + step) / (10 + step))
-    ours, theirs = training.average.state_dict(), training.network.state_dict()
-    names = [name for name, tensor in ours.items() if tensor.is_floating_point()]
-    torch._foreach_lerp_([ours[n] for n in names], [theirs[n] for n in names], 1 - decay)
-
-
 def _validate(training: Training) -> tuple[float, float]:
     """Validation accuracy (a fraction) and loss; keeps the weights if they are the best."""
     outputs = logits(training.average, training.validation.images, training.device)
@@ -271,17 +229,6 @@ def _resident(pictures: Pictures, device: torch.device) -> tuple[Tensor, Tensor]
     """Pictures and labels as tensors on the device."""
     images, labels = torch.from_numpy(pictures.images), torch.from_numpy(pictures.labels)
     return images.to(device), labels.to(device)
-
-
-def _optimiser(network: nn.Module, train: params.Train) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019), fused; only matrices decay."""
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": train.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=train.learning_rate, fused=True)
 
 
 def _set_rate(training: Training, rate: float) -> None:

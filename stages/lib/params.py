@@ -42,7 +42,7 @@ class Mlp(Section):
 
 
 class Cnn(Section):
-    """A convolutional network."""
+    """A convolutional network: per block 2 x [3x3 convolution, BatchNorm, ReLU] and a pooling."""
 
     channels: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
     dropout: Probability
@@ -57,7 +57,7 @@ class Model(Section):
 
 
 class Augment(Section):
-    """Random changes to each training picture; 0 turns one off."""
+    """Random changes to each training picture, other ones in each epoch; 0 turns one off."""
 
     rotation: Amount
     scale: Probability

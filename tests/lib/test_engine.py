@@ -181,18 +181,6 @@ def test_fewer_pictures_than_a_batch_are_one_batch(make):
     assert len(list(fit(training))) == 3
 
 
-def test_the_rate_rises_and_falls(values):
-    """It climbs to the peak during warm-up, then falls in a straight line to nearly 0."""
-    values["train"] |= {"epochs": 10, "warmup": 0.2, "learning_rate": 0.01}
-    train = params.check(values, "test").train
-    rates = [engine.learning_rate(train, step, 10) for step in range(100)]
-    assert max(rates) == rates[19] == rates[20] == 0.01
-    assert rates[0] == pytest.approx(0.0005)
-    assert rates[-1] == pytest.approx(0.01 / 80)
-    assert rates[:20] == sorted(rates[:20])
-    assert rates[20:] == sorted(rates[20:], reverse=True)
-
-
 def test_divergence_is_one_sentence(make):
     """A loss that is no number names the value to lower, and keeps the state of before."""
     training = make({"train.learning_rate": 1e30})
@@ -227,26 +215,3 @@ def test_logits_do_not_depend_on_the_batch_size(make):
     np.testing.assert_allclose(whole, pieces, atol=1e-5)
     assert whole.dtype == np.float32
     assert network.training
-
-
-@pytest.mark.parametrize("factor", [0.25, 1.0, 4.0])
-def test_the_temperature_undoes_a_factor(factor):
-    """Logits that are sharp or flat by a factor get that factor as temperature."""
-    generator = np.random.default_rng(0)
-    honest = generator.normal(size=(20_000, 10)).astype(np.float32) * 2
-    chances = np.exp(honest) / np.exp(honest).sum(1, keepdims=True)
-    drawn = (chances.cumsum(1) > generator.random((len(honest), 1))).argmax(1)
-    sharp = (honest * factor).astype(np.float32)
-    found = engine.temperature(sharp, drawn)
-    assert found == pytest.approx(factor, rel=0.05)
-    assert engine.cross_entropy(sharp / np.float32(found), drawn) <= engine.cross_entropy(
-        sharp, drawn
-    )
-
-
-def test_the_temperature_is_bounded():
-    """Perfect or worthless predictions give a finite temperature."""
-    labels = np.arange(10)
-    perfect = np.eye(10, dtype=np.float32)
-    assert 0.04 < engine.temperature(perfect, labels) < 0.1
-    assert 10 < engine.temperature(perfect, (labels + 1) % 10) < 20.1

@@ -1,0 +1,114 @@
+"""Train several seeds of each network, score each once, and write the table of the README.
+
+    digits report --seeds 5
+
+What a seed came to is kept in .state/report, so an interrupted report goes on where it was.
+"""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import t as student
+
+from stages.evaluate import evaluate
+from stages.lib import files, params
+from stages.lib.scores import LEVEL
+from stages.lib.tracking import lineage
+from stages.train import train
+
+HEAD = (
+    "| network | parameters | test accuracy, mean of seeds | 95 % interval | sd | ECE | training |"
+)
+Row = dict[str, Any]
+
+
+def report(values: params.Params, kinds: list[str], seeds: int, table: Path) -> str:
+    """Train and score `seeds` models of each of `kinds`; write and return the table.
+
+    Every model is scored on the test pictures once. Nothing is registered.
+    """
+    rows = []
+    for kind in kinds:
+        found = [_seed(values, kind, seed) for seed in range(1, seeds + 1)]
+        rows.append(_row(kind, found))
+    text = "\n".join(
+        [HEAD, "|---|---|---|---|---|---|---|", *rows, "", _footnote(values, seeds), ""]
+    )
+    files.write_bytes(table, text.encode())
+    return text
+
+
+def _seed(values: params.Params, kind: str, seed: int) -> Row:
+    """What one model came to: trained now, or read from what an earlier report left."""
+    plain = values.model_dump(mode="json", by_alias=True)
+    plain["model"]["kind"], plain["train"]["seed"] = kind, seed
+    changed = params.check(plain, f"{kind}, seed {seed}")
+    sections = {name: plain[name] for name in ("split", "model", "augment", "train")}
+    kept = files.workspace() / ".state/report" / f"{files.digest(sections)[:32]}.json"
+    if not kept.exists():
+        print(f"{kind}, seed {seed}", flush=True)
+        files.write_json(kept, _measure(changed))
+    return files.read_json(kept)
+
+
+def _measure(values: params.Params) -> Row:
+    """Train and evaluate in a folder of its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        trained, history = folder / "model", folder / "history.csv"
+        numbers = folder / "train.json"
+        start = time.perf_counter()
+        train(
+            values.model,
+            values.augment,
+            values.train,
+            trained=trained,
+            history=history,
+            metrics=numbers,
+        )
+        seconds = time.perf_counter() - start
+        evaluate(
+            trained,
+            history=history,
+            metrics=folder / "evaluate.json",
+            classes=folder / "classes.csv",
+            predictions=folder / "predictions.csv",
+            reliability=folder / "reliability.csv",
+            pictures=folder / "pictures",
+        )
+        tested = files.read_json(folder / "evaluate.json")
+        return {**files.read_json(numbers), **tested, "seconds": seconds}
+
+
+def _row(kind: str, found: list[Row]) -> str:
+    """One line of the table."""
+    accuracies = [float(row["accuracy"]) for row in found]
+    errors = statistics.fmean(float(row["ece"]) for row in found)
+    seconds = statistics.median(float(row["seconds"]) for row in found)
+    mean = statistics.fmean(accuracies)
+    spread = statistics.stdev(accuracies) if len(found) > 1 else float("nan")
+    half = student.ppf((1 + LEVEL) / 2, len(found) - 1) * spread / len(found) ** 0.5
+    cells = [
+        kind,
+        f"{found[0]['parameters']:,}",
+        f"**{mean:.2%}**",
+        f"{mean - half:.2%} to {mean + half:.2%}",
+        f"{spread:.2%}",
+        f"{errors:.2%}",
+        f"{seconds:.0f} s",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _footnote(values: params.Params, seeds: int) -> str:
+    """What the numbers are of, and where they were measured."""
+    machine = lineage.environment(values.train.threads)
+    return (
+        f"{seeds} seeds, {values.train.epochs} epochs. Each model was scored once on the 10,000 "
+        "official test pictures. Interval: of the mean over seeds (Student's t). ECE: mean. "
+        f"Training: median time of the whole step, {values.train.threads} threads of an "
+        f"{machine['env.cpu']}, torch {machine['env.torch']}."
+    )

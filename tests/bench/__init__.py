@@ -1,0 +1,1 @@
+"""Measurements that a person runs by hand; none is a test."""

@@ -1,0 +1,220 @@
+"""How fast training is on this machine: against the usual way, and against arithmetic alone.
+
+    python -m tests.bench.bench_epoch [folder of the raw data, data/raw by default]
+
+Everything is measured in one run and in turns, so that other work on the machine hits
+all alike; medians are printed. "Floor" is the same matrix products and convolutions,
+forward and backward, in the precision that training uses, and the optimiser's step:
+no pictures, no loss, no normalisation, no activation. Two minutes on two cores.
+"""
+
+import stages  # noqa: F401 - before torch: it says how threads of OpenMP wait
+
+# isort: split
+import contextlib
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from stages.lib import engine, network, params
+from stages.lib.dataset import Pictures
+from stages.lib.errors import UserError
+
+ROUNDS = 5
+SAMPLE = 30 * 512  # pictures per measurement of ours
+STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+SPIN = "import os; os.sched_setaffinity(0, {%d})\nwhile True: pass"
+
+
+def pictures(raw):
+    """The official training pictures as (54,000, 6,000), or a sentence when absent."""
+    from torchvision.datasets import MNIST
+
+    try:
+        mnist = MNIST(raw, train=True)
+    except RuntimeError:
+        raise UserError(f"no MNIST files in {raw}/MNIST/raw; run `dvc repro download`") from None
+    images, labels = mnist.data.numpy(), mnist.targets.numpy().astype(np.int64)
+    order = np.random.default_rng(0).permutation(len(labels))
+    parts = (order[6000:], order[:6000])
+    return [Pictures(np.ascontiguousarray(images[p]), labels[p]) for p in parts]
+
+
+def training(values, kind, device, parts, **changes):
+    """A fresh Training as params.yaml describes it, but for `kind` and `changes`."""
+    train = values.train.model_copy(update={"device": device, **changes})
+    augment = changes.get("augment", values.augment)
+    engine.configure(train)
+    net = network.build(values.model.model_copy(update={"kind": kind}), 10)
+    return engine.Training(net, *parts, train, augment)
+
+
+def ours(values, kind, device, whole, **changes):
+    """Gives a function: seconds per 54,000 pictures, validation left out."""
+    few = Pictures(whole.images[:SAMPLE], whole.labels[:SAMPLE])
+    one = Pictures(whole.images[:10], whole.labels[:10])
+    state = training(values, kind, device, (few, one), epochs=10**6, **changes)
+    epochs = engine.fit(state)
+    used = state.steps * values.train.batch_size
+    return lambda: next(epochs).seconds * 54_000 / used
+
+
+def floor(values, kind, device):
+    """Gives a function: seconds of arithmetic per 54,000 pictures."""
+    net = network.build(values.model.model_copy(update={"kind": kind}), 10).to(device)
+    size = values.train.batch_size
+    dtype = torch.bfloat16 if engine.lower_precision(values.train, device) else torch.float32
+    pairs, hooks = [], []
+
+    def note(layer, inputs, output):
+        made = [torch.randn_like(t).to(dtype) for t in (inputs[0], output)]
+        pairs.append((layer, *(_laid_out(t) for t in made)))
+
+    for layer in net.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            hooks.append(layer.register_forward_hook(note))
+    net(torch.zeros((size, 1, 28, 28), device=device))
+    for hook in hooks:
+        hook.remove()
+    masters = [p.detach().float().requires_grad_() for p in net.parameters()]
+    for p in masters:
+        p.grad = torch.zeros_like(p)
+    optimiser = torch.optim.AdamW(masters, lr=1e-6, fused=True)
+    for number, (layer, inputs, _) in enumerate(pairs):
+        layer.to(dtype).to(memory_format=torch.channels_last)
+        inputs.requires_grad_(number > 0)
+
+    def step():
+        for layer, inputs, upstream in pairs:
+            wanted = [t for t in (inputs, *layer.parameters()) if t.requires_grad]
+            torch.autograd.grad(layer(inputs), wanted, upstream)
+        optimiser.step()
+
+    return lambda: _timed(step, device, SAMPLE // size) * 54_000 / size
+
+
+def _laid_out(tensor):
+    """Pictures channels-last, as training has them."""
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+
+
+def _timed(step, device, count):
+    """Seconds per call of `step`."""
+    start = time.perf_counter()
+    for _ in range(count):
+        step()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - start) / count
+
+
+@contextlib.contextmanager
+def usual(kind, raw):
+    """Gives a function: seconds per 54,000 pictures of the usual way, on the processor."""
+    command = [sys.executable, "-m", "tests.bench.usual", kind, str(raw)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    with subprocess.Popen(command, env=environment, **pipes) as child:
+
+        def measure():
+            child.stdin.write("go\n")
+            child.stdin.flush()
+            return float(child.stdout.readline())
+
+        yield measure
+        child.stdin.close()
+
+
+@contextlib.contextmanager
+def neighbour():
+    """A process that keeps one core busy."""
+    core = max(os.sched_getaffinity(0))
+    with subprocess.Popen([sys.executable, "-c", SPIN % core]) as child:
+        time.sleep(0.3)
+        yield
+        child.kill()
+
+
+def in_turns(measures):
+    """The median of ROUNDS measurements of each, taken in turns after one to warm up."""
+    taken = {name: [] for name in measures}
+    for number in range(ROUNDS + 1):
+        for name, measure in measures.items():
+            seconds = measure()
+            if number:
+                taken[name].append(seconds)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def report(values, kind, device, whole, raw):
+    """Measure one kind of network on one device and print a line for each way."""
+    plain = params.Augment(**STILL)
+    own = ours(values, kind, device, whole)
+    measures = {
+        "ours, augmented": own,
+        "ours, no augmentation": ours(values, kind, device, whole, augment=plain),
+        "floor": floor(values, kind, device),
+    }
+    with usual(kind, raw) as measures["usual way"]:
+        found = in_turns(measures)
+    print(f"\n{kind} on {device}, seconds per epoch of 54,000 pictures")
+    for name, seconds in found.items():
+        ratios = f"{found['usual way'] / seconds:6.1f} x the usual way's speed"
+        print(f"  {name:24}{seconds:8.2f} s {ratios}, {seconds / found['floor']:5.2f} x the floor")
+    if device == "cpu":
+        beside_a_neighbour(own, values.train.threads)
+
+
+def beside_a_neighbour(own, threads):
+    """Print what a busy process on one core costs."""
+    quiet, busy = [], []
+    for _ in range(ROUNDS):
+        quiet.append(own())
+        with neighbour():
+            busy.append(own())
+    slower = statistics.median(busy) / statistics.median(quiet)
+    cores = len(os.sched_getaffinity(0))
+    fair = threads / min(threads, cores - 0.5)
+    print(f"  a busy neighbour on one of {cores} cores: {slower:.2f} x as long; fair {fair:.2f} x")
+
+
+def to_99(values, device, parts):
+    """Print how long the convolutional network takes to 99.0 % on validation."""
+    for epochs in (1, 2, 3, 4):
+        state = training(values, "cnn", device, parts, epochs=epochs)
+        seconds = list(itertools.accumulate(e.seconds for e in engine.fit(state)))
+        if state.best["accuracy"] >= 0.99:
+            reached = f"{seconds[-1]:.1f} s, {epochs} epochs, validation included"
+            print(f"\ncnn to 99.0 % validation: {reached} ({state.best['accuracy']:.2%})")
+            return
+    print("\ncnn to 99.0 % validation: not within 4 epochs")
+
+
+def main():
+    """Print everything."""
+    raw = Path(sys.argv[1] if len(sys.argv) > 1 else "data/raw")
+    try:
+        values, parts = params.load(), pictures(raw)
+    except UserError as error:
+        sys.exit(str(error))
+    print(f"torch {torch.__version__}, {values.train.threads} threads, batch", end=" ")
+    print(f"{values.train.batch_size}; usual way: batch 64, float32, DataLoader, workers 0")
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    for device, kind in itertools.product(devices, ("mlp", "cnn")):
+        report(values, kind, device, parts[0], raw)
+    to_99(values, devices[-1], parts)
+    if devices[-1] == "cuda":
+        seconds = sum(e.seconds for e in engine.fit(training(values, "mlp", "cuda", parts)))
+        print(f"mlp, all {values.train.epochs} epochs on cuda: {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Making probabilities mean what they say."""
+
+import numpy as np
+import pytest
+
+from stages.lib.calibration import cross_entropy, temperature
+
+
+@pytest.mark.parametrize("factor", [0.25, 1.0, 4.0])
+def test_the_temperature_undoes_a_factor(factor):
+    """Logits that are sharp or flat by a factor get that factor as temperature."""
+    generator = np.random.default_rng(0)
+    honest = generator.normal(size=(20_000, 10)).astype(np.float32) * 2
+    chances = np.exp(honest) / np.exp(honest).sum(1, keepdims=True)
+    drawn = (chances.cumsum(1) > generator.random((len(honest), 1))).argmax(1)
+    sharp = (honest * factor).astype(np.float32)
+    found = temperature(sharp, drawn)
+    assert found == pytest.approx(factor, rel=0.05)
+    after = cross_entropy(sharp / np.float32(found), drawn)
+    assert after <= cross_entropy(sharp, drawn) + 1e-6
+
+
+def test_the_temperature_is_bounded():
+    """Perfect or worthless predictions give a finite temperature."""
+    labels = np.arange(10)
+    perfect = np.eye(10, dtype=np.float32)
+    assert 0.04 < temperature(perfect, labels) < 0.1
+    assert 10 < temperature(perfect, (labels + 1) % 10) < 20.1
+
+
+def test_cross_entropy_is_that_of_torch():
+    """The loss reported on validation is the one that training minimises."""
+    torch = pytest.importorskip("torch")
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(50, 10)).astype(np.float32) * 30
+    labels = generator.integers(0, 10, 50)
+    expected = torch.nn.functional.cross_entropy(torch.tensor(logits), torch.tensor(labels))
+    assert cross_entropy(logits, labels) == pytest.approx(float(expected), rel=1e-5)

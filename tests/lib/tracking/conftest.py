@@ -1,0 +1,223 @@
+"""A project with its own store, a tiny real model, and a real tracking server."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from stages.lib.tracking import address, database, store
+
+ROOT = Path(__file__).parents[3]
+VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME", "DVC_STAGE")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """An MLflow database without runs: copying it takes 0.01 s, making one 2 s."""
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    database.prepare(path)
+    return path
+
+
+@pytest.fixture
+def bare_project(tmp_path, monkeypatch):
+    """A checkout without a store, as the working directory; nothing configured."""
+    folder = tmp_path / "a project"  # with a space, as people have them
+    folder.mkdir()
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    (folder / "train.npz").write_bytes(b"pictures")
+    monkeypatch.chdir(folder)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    address.warn.cache_clear()
+    return folder
+
+
+@pytest.fixture
+def project(bare_project, empty_database):
+    """A checkout with an empty store."""
+    shutil.copy(empty_database, bare_project / "mlflow.db")
+    return bare_project
+
+
+@pytest.fixture
+def make_model(tmp_path):
+    """A function: folder name and bias -> a folder with a linear model of 784 pixels."""
+
+    def make(name="model", bias=0.0):
+        folder = tmp_path / name
+        folder.mkdir()
+        onnx.save(linear(bias), folder / "model.onnx")
+        (folder / "weights.pt").write_bytes(f"weights {bias}".encode())
+        (folder / "manifest.json").write_text("{}\n")
+        return folder
+
+    return make
+
+
+def linear(bias):
+    """Pictures (batch, 28, 28) of uint8 in, logits (batch, 10) of float32 out."""
+    weights = {
+        "shape": np.array([-1, 784]),
+        "w": np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32),
+        "b": np.full(10, bias, np.float32),
+    }
+    nodes = [
+        helper.make_node("Cast", ["pictures"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["float", "shape"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["batch", 28, 28])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 10])],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=10)
+
+
+@pytest.fixture
+def example():
+    """A batch of two pictures."""
+    return np.zeros((2, 28, 28), np.uint8)
+
+
+@pytest.fixture
+def client():
+    """A client of the embedded store."""
+    return store.embedded().client
+
+
+@pytest.fixture
+def predict(monkeypatch):
+    """A function: model's address and batch -> logits, by way of MLflow's generic models."""
+    database.quiet()
+    import mlflow.pyfunc  # as those do who use our models
+
+    def predicted(uri, batch):
+        # Not `set_tracking_uri`, which would set the variable of the environment for good.
+        tracking = store.connect().uri
+        monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", tracking)
+        return mlflow.pyfunc.load_model(uri).predict(batch)["logits"]
+
+    return predicted
+
+
+def free_port():
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A real `mlflow server` that can be killed and started again on its port."""
+
+    def __init__(self, folder, database_file):
+        self.folder = folder
+        shutil.copy(database_file, folder / "mlflow.db")
+        self.uri = f"http://127.0.0.1:{free_port()}"
+        self.process = None
+
+    def start(self):
+        """Start it where it is not running, and wait until it answers."""
+        if self.process is None:
+            self.process = self._spawn()
+        until = time.monotonic() + 120
+        while address.trouble(self.uri) is not None:
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+    def _spawn(self):
+        unset = {k: v for k, v in os.environ.items() if k not in VARIABLES}
+        settings = {
+            "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
+            "MLFLOW_ARTIFACTS_DESTINATION": str(self.folder / "artifacts"),
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        port = self.uri.rpartition(":")[2]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "mlflow", "server", "--port", port, "--workers", "1"],
+                env=unset | settings,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self):
+        """End it and its worker as `kill -9` does."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    @property
+    def client(self):
+        """A client of it."""
+        return store.Store(self.uri, embedded=False).client
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory, empty_database):
+    """One server for all tests: starting one takes 8 s and more."""
+    server = Server(tmp_path_factory.mktemp("server"), empty_database)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(project, shared_server, monkeypatch):
+    """A running server, configured for this project, in an experiment of its own."""
+    shared_server.start()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_server.uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", f"test-{time.time_ns()}")
+    return shared_server
+
+
+@pytest.fixture
+def nobody(project, monkeypatch):
+    """An address at which nothing listens, configured for this project, with a password."""
+    uri = f"http://anna:s3cret@127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return uri
+
+
+@pytest.fixture
+def python():
+    """A function: source text -> a process that runs it with this project's packages."""
+    started = []
+
+    def run(text):
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(
+            [sys.executable, "-c", text],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

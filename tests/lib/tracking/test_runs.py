@@ -1,0 +1,225 @@
+"""What a run carries, how it ends, and that an outage loses nothing."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stages.lib import files
+from stages.lib.tracking import find, journal, lineage, logged_model, runs, store
+
+PARAMS = {"model": {"kind": "mlp", "hidden": [8, 4]}, "train": {"learning_rate": 0.1}}
+NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
+SLEEPER = """
+import time
+from stages.lib.tracking import runs
+with runs.training_run("r", resume=None, params={}, inputs={}, code={}) as run:
+    run.log_epoch(1, {"x": 1.0})
+    print(run.id, flush=True)
+    time.sleep(300)
+"""
+
+
+def test_a_run_carries_its_lineage(project, client, monkeypatch):
+    """Parameters, input and code hashes, experiment, environment and packages are in the run."""
+    monkeypatch.setenv("DVC_EXP_NAME", "brave-cow")
+    kept = {"inputs": {"train.npz": "ab"}, "code": {"stages/train.py": "cd"}}
+    with runs.training_run("mlp", resume=None, params=PARAMS, threads=2, **kept) as run:
+        run.log_inputs({"train.npz": 3})
+    found = client.get_run(run.id)
+
+    assert found.info.run_name == "mlp"
+    assert found.info.status == "FINISHED"
+    assert found.data.params == {
+        "model.kind": "mlp",
+        "model.hidden": "[8, 4]",
+        "train.learning_rate": "0.1",
+    }
+    tags = found.data.tags
+    assert tags["input.train.npz"] == "ab"
+    assert tags["code.sha256"] == files.digest({"stages/train.py": "cd"})
+    assert tags["dvc.experiment"] == "brave-cow"
+    assert tags["env.threads"] == "2"
+    assert tags["git.commit"] == lineage.NO_COMMIT
+    assert found.data.metrics["training_seconds"] > 0
+    assert json.loads(_text(client, run.id, "lineage.json")) == kept
+    assert "mlflow==" in _text(client, run.id, "packages.txt")
+    (data,) = found.inputs.dataset_inputs
+    digest = files.sha256(project / "train.npz")
+    assert (data.dataset.name, data.dataset.digest) == ("train", digest[:36])
+    assert (data.tags[0].key, data.tags[0].value) == ("mlflow.data.context", "training")
+    assert json.loads(data.dataset.profile)["num_rows"] == 3
+
+
+def _text(client, run_id, name):
+    where = client.get_run(run_id).info.artifact_uri
+    return (Path(where) / name).read_text()
+
+
+def test_a_dirty_checkout_shows_what_is_not_committed(project):
+    """The diff has changes and names new files, but no results."""
+    _git(project, "init", "-q")
+    (project / "metrics").mkdir()
+    (project / "metrics/a.json").write_text("1")
+    (project / "code.py").write_text("old = 1\n")
+    _git(project, "add", "dvc.yaml", "metrics", "code.py")
+    _git(project, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first")
+    clean = lineage.source(project)
+    (project / "metrics/a.json").write_text("2")
+    (project / "code.py").write_text("new = 2\n")
+    (project / "stages").mkdir()
+    (project / "stages/extra.py").touch()
+    dirty = lineage.source(project)
+
+    assert (clean.diff, clean.tags["git.dirty"]) == ("", "false")
+    assert dirty.tags["git.dirty"] == "true"
+    assert dirty.commit == clean.commit == clean.tags["mlflow.source.git.commit"]
+    assert "+new = 2" in dirty.diff
+    assert "not in git: stages/extra.py" in dirty.diff
+    assert "a.json" not in dirty.diff
+    with runs.training_run("r", **NOTHING) as run:
+        pass
+    assert _text(store.embedded().client, run.id, "source.diff") == dirty.diff
+
+
+def _git(folder, *words):
+    subprocess.run(["git", *words], cwd=folder, check=True)
+
+
+def test_an_archive_inside_another_repository_has_no_commit(project):
+    """A repository that does not hold this project says nothing about its code."""
+    _git(project.parent, "init", "-q")
+    assert lineage.source(project).commit == lineage.NO_COMMIT
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), "KILLED"),
+        (SystemExit(143), "KILLED"),
+        (ValueError("loss is nan"), "FAILED"),
+    ],
+)
+def test_an_ended_run_says_how(project, client, error, status):
+    """Ctrl-C and SIGTERM leave a run KILLED, other exceptions FAILED, with the reason."""
+    with pytest.raises(type(error)), runs.training_run("r", **NOTHING) as run:
+        raise error
+    found = client.get_run(run.id)
+    assert found.info.status == status
+    assert found.data.tags["error"].startswith(type(error).__name__)
+
+    with runs.training_run("r", **(NOTHING | {"resume": run.id})) as again:
+        assert client.get_run(run.id).info.status == "RUNNING"
+    assert again.id == run.id
+    found = client.get_run(run.id)
+    assert found.info.status == "FINISHED"
+    assert "error" not in found.data.tags
+
+
+def test_a_killed_run_is_swept(project, client, python):
+    """A run whose process got `kill -9` is marked; one that still runs is left alone."""
+    process = python(SLEEPER)
+    run_id = process.stdout.readline().strip()
+    assert find.sweep(store.embedded()) == []
+    assert client.get_run(run_id).info.status == "RUNNING"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    with runs.training_run("r", **NOTHING):
+        found = client.get_run(run_id)
+    assert found.info.status == "KILLED"
+    assert found.info.end_time > found.info.start_time
+
+
+def test_a_run_that_ends_during_a_sweep_is_let_be(project, client, monkeypatch):
+    """A run that finished after the sweep's search stays FINISHED."""
+    with runs.training_run("r", **NOTHING) as run:
+
+        def gone(_tags):
+            run.end("FINISHED", "training_seconds", 1.0)
+            return True
+
+        monkeypatch.setattr(lineage, "gone", gone)
+        assert find.sweep(store.embedded()) == []
+    assert client.get_run(run.id).info.status == "FINISHED"
+
+
+def test_only_certain_deaths_are_swept(project):
+    """Processes of other machines and containers are never taken for dead."""
+    mine = lineage.process()
+    assert not lineage.gone(mine)
+    assert not lineage.gone({})
+    assert not lineage.gone(mine | {"process.host": "elsewhere", "process.boot": "x"})
+    assert not lineage.gone(mine | {"process.namespace": "pid:[1]", "process.pid": "999999999"})
+    assert lineage.gone(mine | {"process.boot": "x"})
+    assert lineage.gone(mine | {"process.started": "1.0"})
+
+
+def test_the_model_is_kept_byte_by_byte(project, client, make_model, example):
+    """The logged model has our very files, the numbers given with it, and is logged once."""
+    folder = make_model()
+    with runs.training_run("r", **NOTHING) as run:
+        run.log_epoch(7, {"validation_accuracy": 0.9})
+        run.log_model(folder, example, {"validation_accuracy": 0.9}, step=7)
+        run.log_model(folder, example)
+    with runs.resume_run(run.id) as again:
+        again.log_metrics({"test_accuracy": 0.8})
+        again.log_files([folder / "weights.pt"])
+    (output,) = client.get_run(run.id).outputs.model_outputs
+    model = client.get_logged_model(output.model_id)
+
+    assert output.step == 7
+    assert str(model.status) == "READY"
+    for name in ("model.onnx", "weights.pt", "manifest.json"):
+        stored = Path(model.artifact_location) / name
+        assert stored.read_bytes() == (folder / name).read_bytes()
+    values = {m.key: (m.value, m.step) for m in model.metrics}
+    assert values == {"validation_accuracy": (0.9, 7), "test_accuracy": (0.8, 0)}
+    assert "evaluation_seconds" in client.get_run(run.id).data.metrics
+
+
+def test_an_entry_that_no_store_takes_is_left_out(project, client, capfd):
+    """A refused value costs one line, not the run."""
+    with runs.training_run("r", **NOTHING) as run:
+        run.log_epoch(1, {"bad*name": 1.0})
+        run.log_epoch(2, {"good": 1.0})
+    assert client.get_run(run.id).data.metrics["good"] == 1.0
+    assert client.get_run(run.id).info.status == "FINISHED"
+    assert capfd.readouterr().err.count("not recorded") == 1
+
+
+def test_a_failing_embedded_store_never_stops_the_work(project, client, capfd):
+    """What cannot be written is tried again with the next entry, and at the end."""
+    with runs.training_run("r", **NOTHING) as run:
+        _rename_table(project, "metrics", "away")
+        run.log_epoch(1, {"x": 1.0})
+        run.log_epoch(2, {"x": 2.0})
+        _rename_table(project, "away", "metrics")
+    history = client.get_metric_history(run.id, "x")
+    assert [(m.step, m.value) for m in history] == [(1, 1.0), (2, 2.0)]
+    assert client.get_run(run.id).info.status == "FINISHED"
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def _rename_table(project, before, after):
+    with sqlite3.connect(project / "mlflow.db") as database:
+        database.execute(f"ALTER TABLE {before} RENAME TO {after}")
+    database.close()
+
+
+def test_a_lost_run_is_continued_here(project, client, capfd):
+    """Adding to a run that no store has opens a local one that says which it continues."""
+    with runs.resume_run("0" * 32) as run:
+        run.log_metrics({"test_accuracy": 0.9})
+    assert client.get_run(run.id).data.tags[journal.CONTINUES] == "0" * 32
+    assert find.run("0" * 32).run_id == run.id
+    assert "a new run continues it" in capfd.readouterr().err
+
+
+def test_a_blank_example_is_made_when_none_is_given(project, make_model, tmp_path):
+    """A model can be packed without pictures at hand."""
+    logged_model.pack(make_model(), tmp_path / "packed")
+    assert (tmp_path / "packed/MLmodel").is_file()

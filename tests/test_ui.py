@@ -1,0 +1,86 @@
+"""The MLflow UI on the real store, in a real browser: two runs side by side."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.parse
+from contextlib import contextmanager
+
+import pytest
+import yaml
+
+from stages.lib.tracking import store
+from tests.test_train import run_train
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def served(folder):
+    """The address of `digits ui` for the checkout in `folder`."""
+    command = [sys.executable, "-m", "stages.cli", "ui", "--port", "5600"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            told = process.stdout.readline()
+            yield re.search(r"http://127\.0\.0\.1:\d+", told).group()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+@contextmanager
+def browser_page(size):
+    """A page of headless Chromium, and what it asked for and complained of."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport=size)
+        asked, errors = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page, asked, errors
+        browser.close()
+
+
+def compare_address(address, runs, experiment):
+    """MLflow's page that shows `runs` side by side."""
+    query = urllib.parse.urlencode(
+        {"runs": json.dumps(runs), "experiments": json.dumps([experiment])}
+    )
+    return f"{address}/#/compare-runs?{query}"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_two_learning_rates_are_seen_side_by_side(workspace, values):
+    """The compare page shows both runs, their learning rates and their accuracies."""
+    for rate in (0.001, 0.02):
+        values["train"]["learning_rate"] = rate
+        (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+        run_train(workspace)
+    here = store.connect()
+    runs = here.client.search_runs([here.experiment])
+
+    with served(workspace) as address, browser_page({"width": 1400, "height": 1000}) as opened:
+        page, asked, errors = opened
+        ids = [run.info.run_id for run in runs]
+        page.goto(compare_address(address, ids, here.experiment))
+        page.get_by_text("train.learning_rate").first.wait_for(timeout=60_000)
+        text = page.inner_text("body")
+
+    assert {"0.001", "0.02", *ids} <= set(re.split(r"\s+", text))
+    assert "validation_accuracy" in text
+    assert errors == []
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
