@@ -31,9 +31,11 @@ check: .venv/.tested
 	ruff format --check .
 	mypy
 
-# DVC keeps pickles in a folder that every user can write to, unless told of another (by an
+# A process killed while it writes leaves dvc.lock or DVC's own lock empty, and then DVC refuses
+# to do anything. What ran is still in the run cache. And DVC keeps pickles in a folder that every user can write to, unless told of another (by an
 # absolute path, so this cannot be committed); and it needs to be told that there is no git
 define private
+	@find dvc.lock .dvc/tmp/rwlock -empty -delete 2>/dev/null || true
 	@grep -qsF "$(CURDIR)/.state/dvc" .dvc/config.local || { \
 	  mkdir -p -m 700 .state && dvc config --local core.site_cache_dir "$(CURDIR)/.state/dvc"; }
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true

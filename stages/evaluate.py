@@ -5,7 +5,9 @@ python -m stages.evaluate
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,18 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from stages.lib import classifier, dataset, engine, files, network, params, plots, scores, stage
+from stages.lib import (
+    classifier,
+    corruptions,
+    dataset,
+    engine,
+    files,
+    network,
+    params,
+    plots,
+    scores,
+    stage,
+)
 from stages.lib.classifier import Classifier
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
@@ -22,9 +35,11 @@ from stages.lib.tracking import runs
 CHECKED = 1000  # test pictures on which both saved forms are compared
 SHOWN = plots.ROWS * plots.COLUMNS
 Floats = NDArray[np.floating]
+Row = dict[str, Any]
 
 
 def evaluate(
+    evaluate: params.Evaluate,
     trained: Path = Path("models/digits"),
     test: Path = Path("data/splits/test.npz"),
     history: Path = Path("metrics/history.csv"),
@@ -33,6 +48,7 @@ def evaluate(
     classes: Path = Path("metrics/classes.csv"),
     predictions: Path = Path("metrics/predictions.csv"),
     reliability: Path = Path("metrics/reliability.csv"),
+    robustness: Path = Path("metrics/robustness.csv"),
     pictures: Path = Path("metrics/pictures"),
 ) -> None:
     """Write what `trained` scores on `test`, and log the same into the run that made it.
@@ -43,23 +59,31 @@ def evaluate(
     logits = model.logits(part.images)
     found = scores.score(logits, part.labels)
     gap = np.abs(torch_logits(trained, part.images[:CHECKED]) - logits[:CHECKED]).max()
-    numbers = {**found.as_metrics(), "onnx_max_difference": round(float(gap), 9)}
+    damaged = list(corrupted_scores(model, part, evaluate))
+    numbers = {
+        **found.as_metrics(),
+        "corrupted_accuracy": round(fmean(row["accuracy"] for row in damaged), 6),
+        "onnx_max_difference": round(float(gap), 9),
+    }
     probabilities = softmax(logits, axis=1)
     by_class = scores.per_class(part.labels, logits.argmax(1), model.classes)
     files.write_json(metrics, numbers)
     write_table(by_class, classes)
     write_table(scores.reliability(probabilities, part.labels), reliability)
+    write_table(damaged, robustness)
     write_table(list(_predictions(model, part, probabilities)), predictions)
     with files.replacing_folder(pictures) as folder:
         draw(folder, model, part, probabilities, read_history(history))
-    written = [metrics, classes, predictions, reliability, history, *sorted(pictures.iterdir())]
+        plots.robustness(damaged, found.accuracy, folder / "robustness.png")
+    tables = [metrics, classes, predictions, reliability, robustness, history]
     with runs.resume_run(str(model.manifest["run_id"])) as run:
         run.log_inputs({test.as_posix(): len(part)})
-        run.log_metrics(_flat(numbers, by_class))
-        run.log_files(written, "evaluation")
+        run.log_metrics(_flat(numbers, by_class, damaged))
+        run.log_files([*tables, *sorted(pictures.iterdir())], "evaluation")
     low, high = found.accuracy_interval
     accuracy = f"{found.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}"
     print(f"test accuracy {accuracy}, n = {found.n:,}")
+    print(f"corrupted pictures: {numbers['corrupted_accuracy']:.2%}, the mean of {len(damaged)}")
     print(f"loss {found.loss:.4f}, ECE {found.ece:.2%}, torch and ONNX differ by {gap:.1g} at most")
 
 
@@ -71,16 +95,18 @@ def torch_logits(folder: Path, images: NDArray[np.uint8]) -> Floats:
     path = folder / classifier.WEIGHTS
     try:
         saved = torch.load(path, weights_only=True)
-        built = network.build(params.Model.model_validate(saved["network"]), len(saved["classes"]))
+        model = params.Model.model_validate(saved["network"])
+        built = network.build(model, len(saved["classes"]))
         built.load_state_dict(saved["weights"])
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} cannot be loaded ({reason}); `dvc repro -f train`") from error
-    raw = engine.logits(built, images, torch.device("cpu"))
+    predictor = network.Views(built, model.views)
+    raw = engine.logits(predictor, images, torch.device("cpu"))
     return np.asarray(raw / saved["temperature"])
 
 
-def _predictions(model: Classifier, part: Pictures, probabilities: Floats) -> Any:
+def _predictions(model: Classifier, part: Pictures, probabilities: Floats) -> Iterator[Row]:
     """One row per test picture, for `dvc plots` and for comparing two models."""
     predicted = probabilities.argmax(1)
     for i, (label, answer) in enumerate(zip(part.labels, predicted, strict=True)):
@@ -89,6 +115,22 @@ def _predictions(model: Classifier, part: Pictures, probabilities: Floats) -> An
             "actual": model.classes[label],
             "predicted": model.classes[answer],
             "probability": round(float(probabilities[i, answer]), 6),
+        }
+
+
+def corrupted_scores(model: Classifier, part: Pictures, evaluate: params.Evaluate) -> Iterator[Row]:
+    """One row per corruption: the accuracy on the first test pictures, spoilt by it."""
+    images, labels = part.images[: evaluate.corrupted], part.labels[: evaluate.corrupted]
+    for name in corruptions.CORRUPTIONS:
+        spoilt = corruptions.corrupted(images, name, evaluate.seed)
+        right = int((model.logits(spoilt).argmax(1) == labels).sum())
+        low, high = scores.interval(right, len(labels))
+        share = right / len(labels)
+        numbers = {"accuracy": share, "low": low, "high": high}
+        yield {
+            "corruption": name,
+            **{key: round(value, 6) for key, value in numbers.items()},
+            "n": len(labels),
         }
 
 
@@ -124,16 +166,14 @@ def _title(model: Classifier, label: int, answer: int, confidence: float) -> str
     return told if answer == label else f"{told}, is {model.classes[label]}"
 
 
-def _flat(numbers: dict[str, Any], by_class: list[dict[str, Any]]) -> dict[str, float]:
+def _flat(numbers: dict[str, Any], by_class: list[Row], damaged: list[Row]) -> dict[str, float]:
     """Every number under one name each, as MLflow wants them."""
     low, high = numbers["accuracy_interval"]
-    single = {f"test_{k}": float(v) for k, v in numbers.items() if k != "accuracy_interval"}
-    recalls = {
-        f"test_{k}_{row['class']}": float(row[k])
-        for row in by_class
-        for k in ("precision", "recall", "f1")
-    }
-    return {**single, "test_accuracy_low": low, "test_accuracy_high": high, **recalls}
+    flat = {f"test_{k}": float(v) for k, v in numbers.items() if k != "accuracy_interval"}
+    flat |= {"test_accuracy_low": low, "test_accuracy_high": high}
+    flat |= {f"test_accuracy_{row['corruption']}": row["accuracy"] for row in damaged}
+    measures = ("precision", "recall", "f1")
+    return flat | {f"test_{m}_{row['class']}": row[m] for row in by_class for m in measures}
 
 
 def read_history(path: Path) -> dict[str, Floats]:
@@ -146,7 +186,7 @@ def read_history(path: Path) -> dict[str, Floats]:
         raise UserError(f"{path} cannot be read ({error}); `dvc repro -f train`") from error
 
 
-def write_table(rows: list[dict[str, Any]], path: Path) -> None:
+def write_table(rows: list[Row], path: Path) -> None:
     """Write rows of equal keys as CSV, whole or not at all."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")

@@ -71,12 +71,14 @@ def _measure(values: params.Params) -> Row:
         )
         seconds = time.perf_counter() - start
         evaluate(
+            values.evaluate,
             trained,
             history=history,
             metrics=folder / "evaluate.json",
             classes=folder / "classes.csv",
             predictions=folder / "predictions.csv",
             reliability=folder / "reliability.csv",
+            robustness=folder / "robustness.csv",
             pictures=folder / "pictures",
         )
         tested = files.read_json(folder / "evaluate.json")

@@ -128,16 +128,16 @@ def publish(state: Training, model: params.Model, run: runs.Run, folder: Path) -
     """
     best = network.build(model, len(CLASSES))
     best.load_state_dict(engine.best_state(state))
-    best.eval()
+    predictor = network.Views(best, model.views).eval()
     pictures = state.validation
-    raw = engine.logits(best, pictures.images, torch.device("cpu"))
+    raw = engine.logits(predictor, pictures.images, torch.device("cpu"))
     temperature = engine.temperature(raw, pictures.labels)
     about = describe(model, temperature)
     with files.replacing_folder(folder) as partial:
         weights = checkpoint.packed({**about, "weights": best.state_dict()})
         (partial / classifier.WEIGHTS).write_bytes(weights)
         texts = {name: json.dumps(value, sort_keys=True) for name, value in about.items()}
-        network.export_onnx(best, temperature, texts, partial / classifier.ONNX)
+        network.export_onnx(predictor, temperature, texts, partial / classifier.ONNX)
         files.write_manifest(partial, {**about, "run_id": run.id})
         calibrated = classifier.load(partial).logits(pictures.images)
         _agree(raw[:CHECKED] / temperature, calibrated[:CHECKED])

@@ -6,17 +6,16 @@ import shutil
 import pytest
 from PIL import Image
 
-from stages.evaluate import evaluate
 from stages.lib import files
 from stages.lib.errors import UserError
-from tests.test_train import run_train, the_run
+from tests.test_train import run_evaluate, run_train, the_run
 
 
 @pytest.fixture
 def evaluated(workspace):
     """A workspace with a trained and evaluated model."""
     run_train(workspace)
-    evaluate()
+    run_evaluate()
     return workspace
 
 
@@ -33,6 +32,10 @@ def test_numbers_and_pictures_are_written_and_logged(evaluated):
         rows = list(csv.DictReader(file))
     right = sum(row["actual"] == row["predicted"] for row in rows)
     assert right / len(rows) == found["accuracy"]
+    with (evaluated / "metrics/robustness.csv").open() as file:
+        damaged = [float(row["accuracy"]) for row in csv.DictReader(file)]
+    assert len(damaged) >= 12
+    assert found["corrupted_accuracy"] == pytest.approx(sum(damaged) / len(damaged), abs=1e-5)
     with (evaluated / "metrics/classes.csv").open() as file:
         assert sum(int(row["n"]) for row in csv.DictReader(file)) == 500
 
@@ -44,10 +47,10 @@ def test_numbers_and_pictures_are_written_and_logged(evaluated):
 
 
 def test_every_picture_can_be_looked_at(evaluated):
-    """The five pictures are PNGs of a sensible size with something drawn on them."""
+    """The six pictures are PNGs of a sensible size with something drawn on them."""
     pictures = sorted((evaluated / "metrics/pictures").iterdir())
 
-    names = ["confusion", "examples", "learning_curves", "mistakes", "reliability"]
+    names = ["confusion", "examples", "learning_curves", "mistakes", "reliability", "robustness"]
     assert [p.stem for p in pictures] == names
     for path in pictures:
         with Image.open(path) as picture:
@@ -60,7 +63,7 @@ def test_evaluating_again_gives_equal_files(evaluated):
     paths = [p for p in (evaluated / "metrics").rglob("*") if p.is_file()]
     before = [files.sha256(p) for p in paths]
 
-    evaluate()
+    run_evaluate()
 
     assert [files.sha256(p) for p in paths] == before
 
@@ -80,4 +83,4 @@ def test_missing_or_damaged_inputs_are_named(evaluated, change, words):
     change(evaluated)
 
     with pytest.raises(UserError, match=words):
-        evaluate()
+        run_evaluate()

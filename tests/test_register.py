@@ -3,11 +3,10 @@
 import pytest
 import yaml
 
-from stages.evaluate import evaluate
 from stages.lib import files, params, stage
 from stages.lib.tracking import registry
 from stages.register import decide, register
-from tests.test_train import run_train
+from tests.test_train import run_evaluate, run_train
 
 
 def build(folder, values, **train):
@@ -15,7 +14,7 @@ def build(folder, values, **train):
     values["train"] |= train
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     run_train(folder)
-    evaluate()
+    run_evaluate()
     register(**stage.arguments(register, params.load()))
     return files.read_json(folder / "metrics/register.json")
 

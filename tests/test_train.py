@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 
+from stages.evaluate import evaluate, torch_logits
 from stages.lib import checkpoint, classifier, dataset, files, params, stage
 from stages.lib.errors import UserError
 from stages.lib.tracking import store
@@ -24,6 +25,11 @@ MODEL = ("model.onnx", "weights.pt")
 def run_train(folder):
     """Train in `folder` with the values of its params.yaml."""
     train(**stage.arguments(train, params.load(folder / "params.yaml")))
+
+
+def run_evaluate():
+    """Evaluate what was trained here."""
+    evaluate(**stage.arguments(evaluate, params.load()))
 
 
 def hashes(folder):
@@ -124,8 +130,6 @@ def test_the_saved_model_describes_itself(workspace):
 
     model = classifier.load(workspace / "models/digits")
     saved = torch.load(workspace / "models/digits/weights.pt", weights_only=True)
-    from stages.evaluate import torch_logits
-
     ours = torch_logits(workspace / "models/digits", part.images)
     assert np.abs(ours - model.logits(part.images)).max() < 1e-4
     assert model.classes == saved["classes"] == [str(i) for i in range(10)]

@@ -10,6 +10,8 @@ from stages.lib import params
 from stages.lib.dataset import SIDE
 from stages.lib.files import write_bytes
 
+# Corners of the windows of `Views` in a picture padded by one pixel; the first is the picture.
+OFFSETS = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2), (0, 0), (0, 2), (2, 0), (2, 2))
 STEM = 2  # pixels per side that the convolutional network's first step folds into channels
 
 
@@ -72,6 +74,24 @@ def _convolution(fan_in: int, fan_out: int) -> list[nn.Module]:
 def _dropout(share: float) -> list[nn.Module]:
     """The layer that silences `share` of its inputs, or none."""
     return [nn.Dropout(share)] if share else []
+
+
+class Views(nn.Module):
+    """Test-time augmentation: the mean logits of a picture and copies shifted by a pixel.
+
+    Krizhevsky et al. 2012 averaged ten crops of each picture in the same way.
+    """
+
+    def __init__(self, network: nn.Module, views: int) -> None:
+        super().__init__()
+        self.network = network
+        self.offsets = OFFSETS[:views]
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, 1, 28, 28) in [-1, 1] -> (n, classes) logits."""
+        padded = nn.functional.pad(pictures, (1, 1, 1, 1), value=-1.0)  # -1 is background
+        moved = [padded[:, :, y : y + SIDE, x : x + SIDE] for y, x in self.offsets]
+        return torch.stack([self.network(picture) for picture in moved]).mean(0)
 
 
 class Exported(nn.Module):

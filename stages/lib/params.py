@@ -52,6 +52,7 @@ class Model(Section):
     """Which network to build."""
 
     kind: Literal["mlp", "cnn"]
+    views: Literal[1, 5, 9]
     mlp: Mlp
     cnn: Cnn
 
@@ -82,6 +83,13 @@ class Train(Section):
     seed: Seed
 
 
+class Evaluate(Section):
+    """How a model is tested beyond the test pictures as they are."""
+
+    corrupted: Annotated[int, Field(gt=0, le=10_000)]
+    seed: Seed
+
+
 class Register(Section):
     """Where the model goes in the registry."""
 
@@ -95,6 +103,7 @@ class Params(Section):
     model: Model
     augment: Augment
     train: Train
+    evaluate: Evaluate
     register_: Annotated[Register, Field(alias="register")]
 
 

@@ -129,6 +129,25 @@ def reliability(curve: Sequence[dict[str, float]], error: float, path: Path) -> 
     save(draw, (5, 5), path)
 
 
+def robustness(rows: Sequence[dict[str, Any]], clean: float, path: Path) -> None:
+    """Accuracy under each corruption with its interval, beside that on clean pictures."""
+    ordered = sorted(rows, key=lambda row: row["accuracy"])
+    shares = 100 * np.array([row["accuracy"] for row in ordered])
+    bounds = 100 * np.array([[row["low"], row["high"]] for row in ordered]).T
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        names = [row["corruption"].replace("_", " ") for row in ordered]
+        style: Any = {"color": BLUE, "ecolor": INK, "capsize": 2, "height": 0.65}
+        axes.barh(names, shares, xerr=np.abs(bounds - shares), **style)
+        axes.axvline(100 * clean, color=ORANGE, linewidth=1, label=f"clean: {clean:.2%}")
+        heading = f"Accuracy on corrupted pictures, % (n = {ordered[0]['n']:,} each)"
+        axes.set(title=heading, xlim=(0, 101))
+        axes.legend(frameon=False, loc="lower right")
+
+    save(draw, (7, 4.6), path)
+
+
 def grid(
     images: NDArray[np.uint8],
     titles: Sequence[str],

@@ -5,6 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from torch import nn
 
 from stages.lib import network, params
 from stages.lib.network import Exported, build, export_onnx, normalise, parameter_count
@@ -124,3 +125,20 @@ def test_exporting_leaves_the_network_as_it_was(trained, tmp_path):
     before = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
     network.export_onnx(trained, 1.0, {}, tmp_path / "m.onnx")
     assert all(torch.equal(before[name], tensor) for name, tensor in trained.state_dict().items())
+
+
+def test_views_average_the_shifted_copies() -> None:
+    """One view is the network itself; nine see a picture moved by a pixel almost alike."""
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10))
+    picture = torch.full((1, 1, 28, 28), -1.0)
+    picture[:, :, 10:18, 10:18] = 1.0
+    moved = picture.roll(1, dims=2)
+
+    assert torch.equal(network.Views(plain, 1)(picture), plain(picture))
+    nine = network.Views(plain, 9)
+    shifted = [picture.roll((y, x), (2, 3)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    mean = torch.stack([plain(p) for p in shifted]).mean(0)
+    assert torch.allclose(nine(picture), mean, atol=1e-5)
+    gap = (nine(moved) - nine(picture)).abs().max()
+    assert gap < (plain(moved) - plain(picture)).abs().max()

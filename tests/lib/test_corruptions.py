@@ -1,0 +1,217 @@
+"""Test pictures spoilt in fifteen ways."""
+
+import numpy as np
+import pytest
+
+from stages.lib import corruptions
+from stages.lib.corruptions import CORRUPTIONS, corrupted
+
+NAMES = list(CORRUPTIONS)
+FIXED = {"scale", "brightness", "stripe", "canny_edges"}  # nothing in them is random
+CHANCE = [name for name in NAMES if name not in FIXED]
+KEEPS_INK = ["glass_blur", "motion_blur", "shear", "rotate", "translate"]
+KEEPS_EMPTY = [*KEEPS_INK, "shot_noise", "scale", "canny_edges"]
+# These move the ink, or turn black into white.
+ELSEWHERE = {"shear", "rotate", "translate", "scale", "stripe", "canny_edges"}
+DRAWS = ["dotted_line", "zigzag"]  # white ink on top, nothing taken away
+
+
+@pytest.fixture
+def digits():
+    """Sixty pictures of a seven with soft edges, each a little different."""
+    pictures = np.zeros((60, 28, 28), np.uint8)
+    pictures[:, 6:9, 8:20] = 255
+    for row in range(9, 22):
+        left = 22 - row // 2 - 5
+        pictures[:, row, left : left + 3] = 255
+    pictures[:, 9, 8:14] = 90
+    pictures[np.arange(60), 14, 6 + np.arange(60) % 6] = 200
+    return pictures
+
+
+def ink(pictures):
+    """How much white there is in each picture."""
+    return pictures.sum((1, 2), dtype=np.int64)
+
+
+def middle(pictures):
+    """The centre of mass of each picture, (n, 2) pixels, y first."""
+    ticks = np.arange(28)
+    rows, columns = pictures.sum(2, dtype=np.int64), pictures.sum(1, dtype=np.int64)
+    return np.stack([rows @ ticks, columns @ ticks], 1) / ink(pictures)[:, None]
+
+
+def test_all_of_the_paper_are_there():
+    """MNIST-C has fifteen corruptions, and so has this."""
+    assert len(NAMES) == 15
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pictures_stay_pictures(digits, name):
+    """Shape and type are kept, the input is left alone, and each picture changes."""
+    before = digits.copy()
+    after = corrupted(digits, name, 0)
+    assert (after.shape, after.dtype) == (digits.shape, np.uint8)
+    np.testing.assert_array_equal(digits, before)
+    assert (after != digits).any((1, 2)).all()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ELSEWHERE])
+def test_the_digit_can_still_be_seen(digits, name):
+    """Where ink was and where none was still differ on average."""
+    after = corrupted(digits, name, 0)
+    assert after[digits > 128].mean() > after[digits == 0].mean() + 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_seed_decides(digits, name):
+    """The same seed gives the same pictures, another one others where chance plays a part."""
+    first = corrupted(digits, name, 3)
+    np.testing.assert_array_equal(first, corrupted(digits, name, 3))
+    assert (first != corrupted(digits, name, 4)).any() == (name in CHANCE)
+
+
+@pytest.mark.parametrize("name", CHANCE)
+def test_pictures_differ_from_each_other(digits, name):
+    """The same picture twice comes out in more than one way."""
+    after = corrupted(np.repeat(digits[:1], 60, axis=0), name, 0)
+    assert len(np.unique(after.reshape(60, -1), axis=0)) > 1
+
+
+def test_the_order_of_corruptions_does_not_matter(digits):
+    """What ran before leaves no trace, nor does NumPy's global generator."""
+    forward = {name: corrupted(digits, name, 0) for name in NAMES}
+    np.random.seed(9)
+    for name in reversed(NAMES):
+        np.testing.assert_array_equal(corrupted(digits, name, 0), forward[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_follows_a_picture_does_not_matter(digits, name, monkeypatch):
+    """The first pictures come out as they would alone, inside a chunk and across two."""
+    monkeypatch.setattr(corruptions, "CHUNK", 40)
+    whole = corrupted(digits, name, 0)
+    for count in (0, 1, 7, 40, 41):
+        np.testing.assert_array_equal(corrupted(digits[:count], name, 0), whole[:count])
+
+
+def test_names_have_random_numbers_of_their_own(digits):
+    """The line is not in the same place for both corruptions that draw one."""
+    empty = np.zeros_like(digits[:8])
+    both = np.minimum(*(corrupted(empty, name, 0) for name in DRAWS))
+    assert ink(both).sum() < ink(corrupted(empty, "dotted_line", 0)).sum() / 2
+
+
+@pytest.mark.parametrize("name", KEEPS_INK)
+def test_ink_is_kept(digits, name):
+    """What moves or smears ink neither adds nor removes much of it."""
+    share = ink(corrupted(digits, name, 0)) / ink(digits)
+    assert 0.97 < share.mean() < 1.03
+    assert (np.abs(share - 1) < 0.25).all()
+
+
+@pytest.mark.parametrize("name", KEEPS_EMPTY)
+def test_an_empty_picture_stays_empty(name):
+    """What only moves, thins, smears or outlines ink has nothing to do where there is none."""
+    assert not corrupted(np.zeros((5, 28, 28), np.uint8), name, 0).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_picture_and_a_full_one_are_no_trouble(name):
+    """Pictures of one grey, as no digit is, divide nothing by zero."""
+    flat = np.array([0, 1, 128, 255], np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
+    with np.errstate(all="raise"):
+        assert corrupted(flat, name, 0).shape == flat.shape
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_lines_only_add(digits, name):
+    """A line is white ink over a picture that is otherwise as it was, from border to border."""
+    after = corrupted(digits, name, 0)
+    assert (after >= digits).all()
+    lines = corrupted(np.zeros_like(digits), name, 0) > 128
+    assert (lines.mean((1, 2)) > 0.01).all()
+    assert (lines.mean((1, 2)) < 0.2).all()
+
+
+def test_translate_moves_to_all_four_corners(digits):
+    """Each picture moves by exactly the shift on both axes, and all four ways occur."""
+    moves = np.rint(middle(corrupted(digits, "translate", 0)) - middle(digits)).astype(int)
+    assert (np.abs(moves) == corruptions.SHIFT).all()
+    assert len(np.unique(moves, axis=0)) == 4
+
+
+@pytest.mark.parametrize("name", ["scale", "rotate", "shear"])
+def test_warps_are_about_the_middle(name):
+    """A dot in the middle stays there; one elsewhere moves."""
+    dots = np.zeros((2, 28, 28), np.uint8)
+    dots[0, 13:15, 13:15] = dots[1, 5:7, 13:15] = 255
+    shift = np.abs(middle(corrupted(dots, name, 0)) - middle(dots)).max(1)
+    assert shift[0] < 0.01
+    assert shift[1] > 2
+
+
+def test_scale_makes_smaller(digits):
+    """Ink shrinks with the square of the size."""
+    share = ink(corrupted(digits, "scale", 0)) / ink(digits)
+    np.testing.assert_allclose(share, corruptions.SCALE**2, rtol=0.1)
+
+
+def test_rotation_goes_both_ways(digits):
+    """An upright bar leans by the angle, to the left in some pictures, right in others."""
+    bar = np.zeros_like(digits)
+    bar[:, 4:24, 13:15] = 255
+    top = corrupted(bar, "rotate", 0)[:, :14]
+    lean = middle(np.pad(top, ((0, 0), (0, 14), (0, 0)))) - 13.5
+    angles = np.degrees(np.arctan2(lean[:, 1], -lean[:, 0]))
+    np.testing.assert_allclose(np.abs(angles), corruptions.ANGLE, atol=3)
+    assert {-1.0, 1.0} == set(np.sign(angles))
+
+
+def test_motion_smears_along_one_direction(digits):
+    """A dot becomes a segment: long one way, no wider than before the other way."""
+    dots = np.zeros_like(digits)
+    dots[:, 12:16, 12:16] = 255
+    after = corrupted(dots, "motion_blur", 0).astype(float)
+    y, x = np.indices((28, 28)) - 13.5
+    weights = after / after.sum((1, 2), keepdims=True)
+    moments = [(weights * product).sum((1, 2)) for product in (y * y, y * x, y * x, x * x)]
+    narrow, wide = np.linalg.eigvalsh(np.stack(moments, 1).reshape(-1, 2, 2)).T
+    np.testing.assert_allclose(narrow, 1.25, atol=0.4)  # of a square of 4 pixels
+    np.testing.assert_allclose(wide - narrow, corruptions.MOTION**2 / 12, rtol=0.25)
+
+
+def test_stripe_undoes_itself(digits):
+    """Inverting twice gives the picture back, and the borders never change."""
+    once = corrupted(digits, "stripe", 0)
+    np.testing.assert_array_equal(corrupted(once, "stripe", 0), digits)
+    np.testing.assert_array_equal(once[:, :, :10], digits[:, :, :10])
+    np.testing.assert_array_equal(once[:, :, 10:18], 255 - digits[:, :, 10:18])
+
+
+def test_impulses_are_as_many_as_said():
+    """On grey, the share of black and of white pixels is half the severity each."""
+    after = corrupted(np.full((60, 28, 28), 128, np.uint8), "impulse_noise", 0)
+    for stuck in (0, 255):
+        assert (after == stuck).mean() == pytest.approx(corruptions.IMPULSES / 2, rel=0.1)
+
+
+def test_edges_are_thin_outlines():
+    """A filled square becomes its closed outline, one pixel wide, and nothing inside."""
+    square = np.zeros((1, 28, 28), np.uint8)
+    square[:, 8:20, 8:20] = 255
+    edges = corrupted(square, "canny_edges", 0)[0]
+    assert set(np.unique(edges)) == {0, 255}
+    assert not edges[11:17, 11:17].any()
+    assert ((edges[11:17] > 0).sum(1) == 2).all()
+    assert ((edges[:, 11:17] > 0).sum(0) == 2).all()
+
+
+def test_weak_edges_go_unless_they_lead_to_strong_ones():
+    """A faint bar alone vanishes; the same bar that grows bright at its end is kept whole."""
+    bars = np.zeros((2, 28, 28), np.uint8)
+    bars[:, 4:24, 12:17] = 110
+    bars[1, 20:24, 12:17] = 255
+    alone, joined = corrupted(bars, "canny_edges", 0)
+    assert not alone.any()
+    assert joined[6:12].any(1).all()

@@ -1,0 +1,73 @@
+"""The README says what is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from stages.cli import app
+from tests.conftest import call
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def marked(name):
+    """The text between the comments `name` and `/name`."""
+    return re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, re.DOTALL).group(1).strip()
+
+
+def test_it_is_short():
+    """Under 200 lines."""
+    assert len(README.splitlines()) < 200
+
+
+def test_the_table_is_what_digits_report_wrote():
+    """The numbers are those of metrics/report.md, letter for letter."""
+    assert marked("report") == (ROOT / "metrics/report.md").read_text().strip()
+
+
+def test_the_picture_of_the_pipeline_is_what_dvc_draws():
+    """The graph is the output of `dvc dag`."""
+    drawn = call(ROOT, "dvc", "dag").stdout
+
+    assert [line.strip() for line in marked("dag").splitlines()[1:-1]] == [
+        line.strip() for line in drawn.rstrip().splitlines()
+    ]
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`digits ([a-z]+)", README))))
+def test_every_command_it_names_exists(command):
+    """Each `digits ...` is a command with a help text."""
+    assert get_command(app).commands[command].help
+
+
+def test_every_command_is_in_it():
+    """No command is left out."""
+    assert set(get_command(app).commands) <= set(re.findall(r"`digits ([a-z]+)", README))
+
+
+def test_every_file_of_stages_is_in_the_tree():
+    """The tree names each module, and no other."""
+    tree = README.split("    params.yaml ")[1].split("\n## ")[0]
+    named = set(re.findall(r"\b([a-z]+\.py)\b", tree))
+    files = {p.name for p in (ROOT / "stages").glob("*.py")}
+    files |= {p.name for p in (ROOT / "stages/lib").glob("*.py")}
+
+    assert named == files - {"__init__.py"}
+
+
+def test_every_changed_value_exists():
+    """The keys after -S are keys of params.yaml."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for key in re.findall(r"-S ([a-z_.]+)=", README):
+        section, name = key.split(".")
+        assert name in values[section], key
+
+
+def test_every_linked_picture_exists():
+    """Pictures and links within the repository lead somewhere."""
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / path).is_file(), path
