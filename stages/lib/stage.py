@@ -21,10 +21,12 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import filelock
+import psutil
 
 from stages.lib import files, params
 from stages.lib.errors import UserError
 
+SHELLS = {"sh", "dash", "bash", "zsh", "ksh", "fish"}  # DVC runs commands through $SHELL
 ROOT = Path(__file__).parents[2]
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
@@ -33,7 +35,7 @@ def main(function: Callable[..., None]) -> NoReturn:
     """Run `function` with the values of params.yaml and exit.
 
     Exit status: 0; 2 after an error that a person can mend, told in one line; 130 after
-    Ctrl-C; 143 after SIGTERM or when the process that started this one is gone.
+    Ctrl-C; 143 after SIGTERM or when the `dvc repro` that started this is gone.
     """
     name = function.__name__
     sys.exit(guarded(name, functools.partial(_locked, name, function)))
@@ -63,7 +65,8 @@ def _complain(name: str, message: str, status: int) -> int:
 
 def _locked(name: str, function: Callable[..., None]) -> None:
     signal.signal(signal.SIGTERM, _terminate)
-    threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=_follow, args=(_starters(),), daemon=True).start()
     sections = arguments(function, params.load())
     with lock(name):
         function(**sections)
@@ -86,14 +89,32 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + signal.SIGTERM)
 
 
-def _follow_parent(parent: int) -> None:
-    """End this process when the one that started it is gone.
+def _starters() -> list[psutil.Process]:
+    """What started this process: `dvc repro`, and the shell between where there is one."""
+    found = []
+    for process in psutil.Process().parents():
+        found.append(process)
+        if process.name() not in SHELLS:
+            break
+    return found
+
+
+def _follow(starters: list[psutil.Process]) -> None:
+    """End this process when one of those that started it is gone.
 
     A killed `dvc repro` leaves its stage running as an orphan that goes on writing.
     """
-    while os.getppid() == parent:
+    while all(_alive(process) for process in starters):
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _alive(process: psutil.Process) -> bool:
+    """Whether it runs, and is not only waiting to be reaped."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 @contextmanager

@@ -71,18 +71,22 @@ def alive(process):
 
 ORPHAN = """
 import os, subprocess, sys, time
-child = "from stages.lib import stage; import time; stage.main(lambda: time.sleep(60))"
-process = subprocess.Popen([sys.executable, "-c", child])
-print(process.pid, flush=True)
-time.sleep(5)
-os.kill(os.getpid(), 9)
+child = "from stages.lib import stage; import os, time\\n"
+child += "def demo(): print(os.getpid(), flush=True); time.sleep(60)\\n"
+child += "stage.main(demo)"
+subprocess.Popen([*sys.argv[1:], f"'{sys.executable}' -c '{child}'; true"])
+time.sleep(60)
 """
 
 
-def test_a_stage_ends_with_the_process_that_started_it(workspace):
-    """When `dvc repro` is killed its stage does not go on as an orphan."""
-    with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE) as parent:
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_stage_ends_with_the_process_that_started_it(workspace, monkeypatch, shell):
+    """When `dvc repro` is killed its stage ends too, though a shell stands between them."""
+    monkeypatch.setenv("DVC_STAGE", "demo")
+    command = [sys.executable, "-c", ORPHAN, shell, "-c"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         child = int(parent.stdout.readline())
+        parent.kill()
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline and alive(child):
         time.sleep(0.1)
