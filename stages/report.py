@@ -30,10 +30,10 @@ def report(values: params.Params, kinds: list[str], seeds: int, table: Path) -> 
 
     Every model is scored on the test pictures once. Nothing is registered.
     """
-    rows = []
-    for kind in kinds:
-        found = [_seed(values, kind, seed) for seed in range(1, seeds + 1)]
-        rows.append(_row(kind, found))
+    plans = [[_changed(values, kind, s) for s in range(1, seeds + 1)] for kind in kinds]
+    rows = [
+        _row(kind, [_measured(p) for p in plan]) for kind, plan in zip(kinds, plans, strict=True)
+    ]
     text = "\n".join(
         [HEAD, "|---|---|---|---|---|---|---|", *rows, "", _footnote(values, seeds), ""]
     )
@@ -41,16 +41,21 @@ def report(values: params.Params, kinds: list[str], seeds: int, table: Path) -> 
     return text
 
 
-def _seed(values: params.Params, kind: str, seed: int) -> Row:
-    """What one model came to: trained now, or read from what an earlier report left."""
+def _changed(values: params.Params, kind: str, seed: int) -> params.Params:
+    """`values` with another network and seed; UserError when there is no such network."""
     plain = values.model_dump(mode="json", by_alias=True)
     plain["model"]["kind"], plain["train"]["seed"] = kind, seed
-    changed = params.check(plain, f"{kind}, seed {seed}")
-    sections = {name: plain[name] for name in ("split", "model", "augment", "train")}
+    return params.check(plain, f"{kind}, seed {seed}")
+
+
+def _measured(values: params.Params) -> Row:
+    """What one model came to: trained now, or read from what an earlier report left."""
+    plain = values.model_dump(mode="json", by_alias=True)
+    sections = {name: plain[name] for name in ("split", "model", "augment", "train", "evaluate")}
     kept = files.workspace() / ".state/report" / f"{files.digest(sections)[:32]}.json"
     if not kept.exists():
-        print(f"{kind}, seed {seed}", flush=True)
-        files.write_json(kept, _measure(changed))
+        print(f"{values.model.kind}, seed {values.train.seed}", flush=True)
+        files.write_json(kept, _measure(values))
     return files.read_json(kept)
 
 
