@@ -31,9 +31,10 @@ check: .venv/.tested
 	ruff format --check .
 	mypy
 
-# A process killed while it writes leaves dvc.lock or DVC's own lock empty, and then DVC refuses
-# to do anything. What ran is still in the run cache. And DVC keeps pickles in a folder that every user can write to, unless told of another (by an
-# absolute path, so this cannot be committed); and it needs to be told that there is no git
+# What DVC needs before it runs. A process killed in writing leaves dvc.lock or DVC's own lock
+# empty, and DVC then refuses everything; the results are still in its run cache. DVC keeps
+# pickles in a folder that every user can write to, unless told of another by an absolute path.
+# And it wants to be told that there is no git.
 define private
 	@find dvc.lock .dvc/tmp/rwlock -empty -delete 2>/dev/null || true
 	@grep -qsF "$(CURDIR)/.state/dvc" .dvc/config.local || { \

@@ -15,6 +15,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+NEXT = """\
+next        . .venv/bin/activate
+            digits ui                                the runs, in a browser
+            dvc exp run -S train.learning_rate=0.01  another value
+            dvc exp run -S model.kind=cnn            another network
+            dvc metrics diff                         what it changed"""
 
 
 def main() -> NoReturn:
@@ -41,10 +47,7 @@ def results() -> None:
     )
     print(f"MLflow run  {manifest['run_id']}")
     print()
-    print("next        digits ui                                the runs, in a browser")
-    print("            dvc exp run -S train.learning_rate=0.01  another value")
-    print("            dvc exp run -S model.kind=cnn            another network")
-    print("            dvc metrics diff                         what it changed")
+    print(NEXT)
 
 
 def _scores(name: str, metrics: dict[str, Any], prefix: str) -> list[str]:

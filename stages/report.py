@@ -14,7 +14,7 @@ from typing import Any
 from scipy.stats import t as student
 
 from stages.evaluate import evaluate
-from stages.lib import files, params
+from stages.lib import files, params, stage
 from stages.lib.scores import LEVEL
 from stages.lib.tracking import lineage
 from stages.train import train
@@ -51,8 +51,9 @@ def _changed(values: params.Params, kind: str, seed: int) -> params.Params:
 def _measured(values: params.Params) -> Row:
     """What one model came to: trained now, or read from what an earlier report left."""
     plain = values.model_dump(mode="json", by_alias=True)
-    sections = {name: plain[name] for name in ("split", "model", "augment", "train", "evaluate")}
-    kept = files.workspace() / ".state/report" / f"{files.digest(sections)[:32]}.json"
+    decisive = {name: plain[name] for name in ("split", "model", "augment", "train", "evaluate")}
+    decisive["code"] = stage.source_hashes(Path(__file__))
+    kept = files.workspace() / ".state/report" / f"{files.digest(decisive)[:32]}.json"
     if not kept.exists():
         print(f"{values.model.kind}, seed {values.train.seed}", flush=True)
         files.write_json(kept, _measure(values))

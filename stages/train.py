@@ -132,7 +132,7 @@ def publish(state: Training, model: params.Model, run: runs.Run, folder: Path) -
     predictor = network.Views(best, model.views).eval()
     pictures = state.validation
     raw = engine.logits(predictor, pictures.images, torch.device("cpu"))
-    temperature = engine.temperature(raw, pictures.labels)
+    temperature = calibration.temperature(raw, pictures.labels)
     about = describe(model, temperature)
     with files.replacing_folder(folder) as partial:
         weights = checkpoint.packed({**about, "weights": best.state_dict()})

@@ -23,7 +23,6 @@ from torch.nn import functional
 from stages.lib import params
 from stages.lib.augment import active, basis, distort
 from stages.lib.calibration import cross_entropy
-from stages.lib.calibration import temperature as temperature  # noqa: PLC0414 - train.py asks here
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 from stages.lib.network import normalise

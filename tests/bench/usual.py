@@ -37,10 +37,11 @@ def epoch(net, loader, optimiser):
     return (time.perf_counter() - start) * 54_000 / PICTURES
 
 
-def main(kind, raw):
+def main(name, raw):
     """Answer each `go` with a time."""
-    model = params.load().model.model_copy(update={"kind": kind})
-    net = network.build(model, 10)
+    from tests.bench.bench_epoch import described
+
+    net = network.build(described(params.load(), name), 10)
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     loader = DataLoader(MNIST(raw, transform=steps), batch_size=BATCH, shuffle=True)
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
