@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from stages.lib import (
+    calibration,
     checkpoint,
     classifier,
     dataset,
