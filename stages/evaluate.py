@@ -56,34 +56,44 @@ def evaluate(
     Raises UserError when the model or the pictures are missing or damaged.
     """
     model, part = classifier.load(trained), dataset.load(test)
-    logits = model.logits(part.images)
-    found = scores.score(logits, part.labels)
-    gap = np.abs(torch_logits(trained, part.images[:CHECKED]) - logits[:CHECKED]).max()
-    damaged = list(corrupted_scores(model, part, evaluate))
-    numbers = {
-        **found.as_metrics(),
-        "corrupted_accuracy": round(fmean(row["accuracy"] for row in damaged), 6),
-        "onnx_max_difference": round(float(gap), 9),
-    }
-    probabilities = softmax(logits, axis=1)
-    by_class = scores.per_class(part.labels, logits.argmax(1), model.classes)
-    files.write_json(metrics, numbers)
-    write_table(by_class, classes)
-    write_table(scores.reliability(probabilities, part.labels), reliability)
-    write_table(damaged, robustness)
-    write_table(list(_predictions(model, part, probabilities)), predictions)
-    with files.replacing_folder(pictures) as folder:
-        draw(folder, model, part, probabilities, read_history(history))
-        plots.robustness(damaged, found.accuracy, folder / "robustness.png")
-    tables = [metrics, classes, predictions, reliability, robustness, history]
     with runs.resume_run(str(model.manifest["run_id"])) as run:
+        logits = model.logits(part.images)
+        gap = np.abs(torch_logits(trained, part.images[:CHECKED]) - logits[:CHECKED]).max()
+        found = scores.score(logits, part.labels)
+        damaged = list(corrupted_scores(model, part, evaluate))
+        numbers = summary(found, damaged, float(gap))
+        probabilities = softmax(logits, axis=1)
+        by_class = scores.per_class(part.labels, logits.argmax(1), model.classes)
+        files.write_json(metrics, numbers)
+        write_table(by_class, classes)
+        write_table(scores.reliability(probabilities, part.labels), reliability)
+        write_table(damaged, robustness)
+        write_table(list(_predictions(model, part, probabilities)), predictions)
+        with files.replacing_folder(pictures) as folder:
+            plots.learning_curves(read_history(history), folder / "learning_curves.png")
+            plots.robustness(damaged, found.accuracy, folder / "robustness.png")
+            draw(folder, model, part, probabilities)
         run.log_inputs({test.as_posix(): len(part)})
         run.log_metrics(_flat(numbers, by_class, damaged))
-        run.log_files([*tables, *sorted(pictures.iterdir())], "evaluation")
+        run.log_files([metrics, classes, predictions, reliability], "evaluation")
+        run.log_files([robustness, history, *sorted(pictures.iterdir())], "evaluation")
+    tell(found, numbers)
+
+
+def summary(found: scores.Scores, damaged: list[Row], gap: float) -> dict[str, Any]:
+    """What metrics/evaluate.json holds."""
+    corrupted = fmean(row["accuracy"] for row in damaged)
+    rounded = {"corrupted_accuracy": round(corrupted, 6), "onnx_max_difference": round(gap, 9)}
+    return found.as_metrics() | rounded
+
+
+def tell(found: scores.Scores, numbers: dict[str, Any]) -> None:
+    """What a person wants to know first."""
     low, high = found.accuracy_interval
     accuracy = f"{found.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}"
     print(f"test accuracy {accuracy}, n = {found.n:,}")
-    print(f"corrupted pictures: {numbers['corrupted_accuracy']:.2%}, the mean of {len(damaged)}")
+    print(f"corrupted pictures: {numbers['corrupted_accuracy']:.2%}, the mean of all corruptions")
+    gap = numbers["onnx_max_difference"]
     print(f"loss {found.loss:.4f}, ECE {found.ece:.2%}, torch and ONNX differ by {gap:.1g} at most")
 
 
@@ -134,18 +144,11 @@ def corrupted_scores(model: Classifier, part: Pictures, evaluate: params.Evaluat
         }
 
 
-def draw(
-    folder: Path,
-    model: Classifier,
-    part: Pictures,
-    probabilities: Floats,
-    history: dict[str, Floats],
-) -> None:
-    """Fill `folder` with the pictures for people."""
+def draw(folder: Path, model: Classifier, part: Pictures, probabilities: Floats) -> None:
+    """Draw what the model said of the test pictures into `folder`."""
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     curve = scores.reliability(probabilities, part.labels)
     counts = scores.confusion(part.labels, predicted, len(model.classes))
-    plots.learning_curves(history, folder / "learning_curves.png")
     plots.confusion(counts, model.classes, folder / "confusion.png")
     plots.reliability(curve, scores.calibration_error(curve), folder / "reliability.png")
     wrong = predicted != part.labels

@@ -61,18 +61,13 @@ def train(
     paths = {"training": training, "validation": validation}
     inputs = {path.as_posix(): files.sha256(path) for path in paths.values()}
     code = stage.source_hashes(Path(__file__))
+    decisive: dict[str, Any] = {"params": values, "inputs": inputs, "code": code}
     parts = {name: dataset.load(path) for name, path in paths.items()}
     state = start(model, augment, train, parts)
-    key = files.digest([values, inputs, code, torch.__version__, str(state.device)])
+    key = files.digest([decisive, torch.__version__, str(state.device)])
     saved = checkpoint.load(key) or {"run_id": None, "rows": [], "training": None}
-    with runs.training_run(
-        os.environ.get("DVC_EXP_NAME") or model.kind,
-        resume=saved["run_id"],
-        params=values,
-        inputs=inputs,
-        code=code,
-        threads=train.threads,
-    ) as run:
+    name = os.environ.get("DVC_EXP_NAME") or model.kind
+    with runs.training_run(name, resume=saved["run_id"], threads=train.threads, **decisive) as run:
         run.log_inputs({path.as_posix(): len(parts[name]) for name, path in paths.items()})
         rows: list[Row] = []
         for rows in _epochs(state, key, saved, run.id):
