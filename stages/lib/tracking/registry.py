@@ -130,12 +130,6 @@ def _default(store: Store) -> Iterator[None]:
             os.environ[address.VARIABLE] = before
 
 
-def find_version(name: str, content_hash: str) -> Version | None:
-    """The version of `name` with these bytes, in the first store that has one."""
-    found = (find_in(store, name, content_hash) for store in stores())
-    return next((version for version in found if version is not None), None)
-
-
 def find_in(store: Store, name: str, content_hash: str) -> Version | None:
     """The version of `name` with these bytes in one store."""
     found = _search(store, f"name = '{name}' and tags.`{CONTENT}` = '{content_hash}'")

@@ -47,8 +47,8 @@ def test_the_same_bytes_are_one_version(project, trained, make_model):
     assert (first.number, again.number) == (1, 1)
     assert (first.test_accuracy, again.test_accuracy) == (0.89, 0.5)
     assert again.validation_accuracy == 0.9
-    assert registry.find_version("m", first.content_sha256) == again
-    assert registry.find_version("m", "other") is None
+    assert registry.find_in(first.store, "m", first.content_sha256) == again
+    assert registry.find_in(first.store, "m", "other") is None
 
 
 def test_a_version_tells_of_the_first_run_and_of_all(project, trained, make_model, monkeypatch):
