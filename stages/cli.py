@@ -1,5 +1,6 @@
 """The `digits` command: one subcommand per thing a person runs."""
 
+import json
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -108,15 +109,30 @@ def _print_table(head: list[str], rows: list[list[str]]) -> None:
 
 @app.command()
 def report(
-    seeds: Annotated[int, typer.Option(min=2, help="Models per network.")] = 5,
-    kinds: Annotated[str, typer.Option(help="Networks, separated by commas.")] = "mlp,cnn",
+    seeds: Annotated[int, typer.Option(min=2, help="Models per recipe.")] = 5,
+    recipes: Annotated[
+        str, typer.Option(help="Recipes of params.yaml, separated by commas; all by default.")
+    ] = "",
 ) -> None:
-    """Train several seeds of each network and write the table of accuracies and times."""
+    """Train several seeds of each recipe and write the table of accuracies and times."""
     from stages.lib import params
     from stages.report import report as measure  # 5 s: torch and MLflow
 
-    table = files.workspace() / "metrics/report.md"
-    print(measure(params.load(), kinds.split(","), seeds, table))
+    table, values = files.workspace() / "metrics/report.md", params.load()
+    chosen = recipes.split(",") if recipes else list(values.recipes)
+    print(measure(values, chosen, seeds, table))
+
+
+@app.command()
+def recipe(name: Annotated[str, typer.Argument(help="A recipe of params.yaml.")]) -> None:
+    """Print a recipe as options of DVC: `dvc exp run $(digits recipe cnn)`."""
+    from stages.lib import params
+
+    values = params.load(files.workspace() / "params.yaml")
+    params.recipe(values, name)
+    changes = values.recipes[name].items()
+    texts = ((key, json.dumps(value, separators=(",", ":")).strip('"')) for key, value in changes)
+    print(" ".join(f"-S {key}={text}" for key, text in texts))  # in $() quotes would stay
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Train several seeds of each network, score each once, and write the table of the README.
+"""Train several seeds of each recipe, score each once, and write the table of the README.
 
     digits report --seeds 5
 
@@ -20,20 +20,18 @@ from stages.lib.tracking import lineage
 from stages.train import train
 
 HEAD = (
-    "| network | parameters | test accuracy, mean of seeds | 95 % interval | sd | ECE | training |"
+    "| recipe | parameters | test accuracy, mean of seeds | 95 % interval | sd | ECE | training |"
 )
 Row = dict[str, Any]
 
 
-def report(values: params.Params, kinds: list[str], seeds: int, table: Path) -> str:
-    """Train and score `seeds` models of each of `kinds`; write and return the table.
+def report(values: params.Params, recipes: list[str], seeds: int, table: Path) -> str:
+    """Train and score `seeds` models of each of `recipes`; write and return the table.
 
     Every model is scored on the test pictures once. Nothing is registered.
     """
-    plans = [[_changed(values, kind, s) for s in range(1, seeds + 1)] for kind in kinds]
-    rows = [
-        _row(kind, [_measured(p) for p in plan]) for kind, plan in zip(kinds, plans, strict=True)
-    ]
+    plans = {name: _seeded(params.recipe(values, name), seeds) for name in recipes}
+    rows = [_row(name, [_measured(name, p) for p in plan]) for name, plan in plans.items()]
     text = "\n".join(
         [HEAD, "|---|---|---|---|---|---|---|", *rows, "", _footnote(values, seeds), ""]
     )
@@ -41,21 +39,19 @@ def report(values: params.Params, kinds: list[str], seeds: int, table: Path) -> 
     return text
 
 
-def _changed(values: params.Params, kind: str, seed: int) -> params.Params:
-    """`values` with another network and seed; UserError when there is no such network."""
-    plain = values.model_dump(mode="json", by_alias=True)
-    plain["model"]["kind"], plain["train"]["seed"] = kind, seed
-    return params.check(plain, f"{kind}, seed {seed}")
+def _seeded(values: params.Params, seeds: int) -> list[params.Params]:
+    """`values` with each of `seeds` seeds."""
+    return [params.changed(values, {"train.seed": s}, "seed") for s in range(1, seeds + 1)]
 
 
-def _measured(values: params.Params) -> Row:
+def _measured(name: str, values: params.Params) -> Row:
     """What one model came to: trained now, or read from what an earlier report left."""
     plain = values.model_dump(mode="json", by_alias=True)
     decisive = {name: plain[name] for name in ("split", "model", "augment", "train", "evaluate")}
     decisive["code"] = stage.source_hashes(Path(__file__))
     kept = files.workspace() / ".state/report" / f"{files.digest(decisive)[:32]}.json"
     if not kept.exists():
-        print(f"{values.model.kind}, seed {values.train.seed}", flush=True)
+        print(f"{name}, seed {values.train.seed}", flush=True)
         files.write_json(kept, _measure(values))
     return files.read_json(kept)
 
@@ -91,7 +87,7 @@ def _measure(values: params.Params) -> Row:
         return {**files.read_json(numbers), **tested, "seconds": seconds}
 
 
-def _row(kind: str, found: list[Row]) -> str:
+def _row(name: str, found: list[Row]) -> str:
     """One line of the table."""
     accuracies = [float(row["accuracy"]) for row in found]
     errors = statistics.fmean(float(row["ece"]) for row in found)
@@ -100,7 +96,7 @@ def _row(kind: str, found: list[Row]) -> str:
     spread = statistics.stdev(accuracies) if len(found) > 1 else float("nan")
     half = student.ppf((1 + LEVEL) / 2, len(found) - 1) * spread / len(found) ** 0.5
     cells = [
-        kind,
+        name,
         f"{found[0]['parameters']:,}",
         f"**{mean:.2%}**",
         f"{mean - half:.2%} to {mean + half:.2%}",

@@ -1,6 +1,7 @@
 """The command line says what to do where there is nothing to show."""
 
 import pytest
+import yaml
 
 from stages.cli import app
 from stages.lib import stage
@@ -19,7 +20,7 @@ def test_help_names_every_command(capsys):
     assert run("--help") == 0
     told = capsys.readouterr().out
 
-    for name in ("results", "versions", "report", "ui", "send"):
+    for name in ("results", "versions", "report", "recipe", "ui", "send"):
         assert f" {name} " in told
 
 
@@ -29,7 +30,8 @@ def test_help_names_every_command(capsys):
         (["results"], "metrics/train.json: No such file or directory; `dvc repro` makes it"),
         (["versions"], "digits has no version yet; `dvc repro` registers one"),
         (["send"], "no tracking server to send to; set MLFLOW_TRACKING_URI to its address"),
-        (["report", "--kinds", "mlp,rnn"], "rnn, seed 1: model.kind is 'rnn'"),
+        (["report", "--recipes", "mlp,rnn"], "params.yaml has no recipe 'rnn'; it has cnn, mlp"),
+        (["recipe", "rnn"], "params.yaml has no recipe 'rnn'; it has cnn, mlp"),
     ],
 )
 def test_where_there_is_nothing_one_line_says_what_to_do(workspace, capsys, arguments, words):
@@ -39,6 +41,15 @@ def test_where_there_is_nothing_one_line_says_what_to_do(workspace, capsys, argu
 
     assert words in told
     assert told.count("\n") == 1
+
+
+def test_a_recipe_is_printed_as_options_of_dvc(workspace, values, capsys):
+    """Keys and values in one line without quotes or blanks within a value, for $(...)."""
+    values["recipes"] = {"wide": {"model.mlp.hidden": [64, 32], "train.device": "cpu"}}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+
+    assert run("recipe", "wide") == 0
+    assert capsys.readouterr().out == "-S model.mlp.hidden=[64,32] -S train.device=cpu\n"
 
 
 def test_outside_of_a_project_one_line_says_so(tmp_path, monkeypatch, capsys):

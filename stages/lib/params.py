@@ -5,8 +5,9 @@ one is an error that names it. Each section is a class; a stage names the sectio
 it needs by annotating its parameters with these classes.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -97,7 +98,7 @@ class Register(Section):
 
 
 class Params(Section):
-    """All of params.yaml."""
+    """All of params.yaml; `recipes` are named changes, dotted keys to values, of the rest."""
 
     split: Split
     model: Model
@@ -105,6 +106,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     register_: Annotated[Register, Field(alias="register")]
+    recipes: dict[str, dict[str, Any]]
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -125,10 +127,38 @@ def load(path: Path = Path("params.yaml")) -> Params:
 def check(values: object, source: str) -> Params:
     """Turn plain values into Params; `source` is what messages call them."""
     try:
-        return Params.model_validate(values)
+        found = Params.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(_sentence(e) for e in error.errors())
         raise UserError(f"{source}: {problems}") from error
+    for name, changes in found.recipes.items():
+        changed(found, changes, f"{source}: recipes.{name}")
+    return found
+
+
+def changed(params: Params, changes: Mapping[str, Any], source: str) -> Params:
+    """`params` with other values at the dotted keys of `changes`, such as train.seed.
+
+    Raises UserError, beginning with `source`, for a key or a value that is none.
+    """
+    plain = params.model_dump(mode="json", by_alias=True, exclude={"recipes"})
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        place: Any = plain
+        for name in path:
+            place = place.get(name) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or last not in place:
+            raise UserError(f"{source}: {key} is not a known key; correct its spelling")
+        place[last] = value
+    return check({**plain, "recipes": {}}, source).model_copy(update={"recipes": params.recipes})
+
+
+def recipe(params: Params, name: str) -> Params:
+    """`params` with the changes of recipe `name`; UserError when there is none."""
+    if name not in params.recipes:
+        known = ", ".join(params.recipes)
+        raise UserError(f"params.yaml has no recipe {name!r}; it has {known}")
+    return changed(params, params.recipes[name], name)
 
 
 def section(params: Params, kind: type[Section]) -> Section:

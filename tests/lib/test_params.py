@@ -62,6 +62,40 @@ def test_a_bad_value_is_named_in_one_line(values, key, value, words):
     assert "\n" not in str(caught.value)
 
 
+def test_a_recipe_changes_what_it_names_and_nothing_else(values):
+    """Dotted keys replace values; the rest stays."""
+    values["recipes"] = {"quick": {"train.epochs": 1, "model.mlp.hidden": [8, 4]}}
+    checked = params.check(values, "params.yaml")
+    quick = params.recipe(checked, "quick")
+
+    assert (quick.train.epochs, quick.model.mlp.hidden) == (1, (8, 4))
+    undone = params.changed(
+        quick,
+        {"train.epochs": checked.train.epochs, "model.mlp.hidden": checked.model.mlp.hidden},
+        "test",
+    )
+    assert undone == checked
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ({"train.epoch": 1}, "recipes.odd: train.epoch is not a known key"),
+        ({"epochs": 1}, "recipes.odd: epochs is not a known key"),
+        ({"train.epochs.more": 1}, "recipes.odd: train.epochs.more is not a known key"),
+        ({"recipes.odd": {}}, "recipes.odd: recipes.odd is not a known key"),
+        ({"train.epochs": 0}, "recipes.odd: train.epochs is 0"),
+    ],
+)
+def test_a_bad_recipe_is_named_in_one_line(values, recipe, words):
+    """A recipe that changes what is not there, or to what may not be, is refused."""
+    values["recipes"] = {"odd": recipe}
+    with pytest.raises(UserError, match=r"^[^\n]*$") as caught:
+        params.check(values, "params.yaml")
+
+    assert words in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
