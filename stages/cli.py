@@ -8,6 +8,7 @@ import typer
 
 from stages.lib import files, stage
 from stages.lib.errors import UserError
+from stages.lib.table import aligned
 
 app = typer.Typer(
     help="Handwritten digits: look at what was trained, compare it, publish it.\n\n"
@@ -97,14 +98,7 @@ def _version(version: Any) -> list[str]:
 
 
 def _print_table(head: list[str], rows: list[list[str]]) -> None:
-    """Aligned columns, the first to the left."""
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
-        cells = [
-            row[0].ljust(widths[0]),
-            *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
-        ]
-        print("  ".join(cells).rstrip())
+    print(aligned(head, rows))
 
 
 @app.command()
@@ -133,6 +127,30 @@ def recipe(name: Annotated[str, typer.Argument(help="A recipe of params.yaml.")]
     changes = values.recipes[name].items()
     texts = ((key, json.dumps(value, separators=(",", ":")).strip('"')) for key, value in changes)
     print(" ".join(f"-S {key}={text}" for key, text in texts))  # in $() quotes would stay
+
+
+@app.command()
+def tune(
+    workers: Annotated[int, typer.Option(help="Processes; they share train.threads.")] = 1,
+    storage: Annotated[str | None, typer.Option(help="Address that replaces tune.storage.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write what is better.")] = False,
+) -> None:
+    """Search for better values, as the tune section of params.yaml says; goes on after Ctrl-C."""
+    from stages.tune import tune as search  # 5 s: torch, MLflow and Optuna
+
+    sys.exit(stage.guarded("tune", lambda: search(workers, storage, apply=apply)))
+
+
+@app.command()
+def dashboard(
+    storage: Annotated[str | None, typer.Option(help="Address that replaces tune.storage.")] = None,
+    port: Annotated[int, typer.Option(help="First port to try.")] = 8080,
+) -> None:
+    """Open Optuna Dashboard on this computer: the study while it runs, and afterwards."""
+    from stages.lib import params
+    from stages.tuning.dashboard import serve_dashboard
+
+    serve_dashboard(params.load(files.workspace() / "params.yaml").tune, storage, port)
 
 
 @app.command()

@@ -7,10 +7,18 @@ it needs by annotating its parameters with these classes.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from stages.lib.errors import UserError
 
@@ -97,6 +105,74 @@ class Register(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 
 
+class Range(Section):
+    """Numbers from `low` to `high`, both possible; whole ones when both are written so."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+        if self.log and self.low <= 0:
+            raise ValueError("low must be above 0 on a logarithmic scale")
+        return self
+
+
+class Choices(Section):
+    """One of several values, which have no order."""
+
+    choices: Annotated[tuple[Any, ...], Field(min_length=1, strict=False)]
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        if any(choice in self.choices[:i] for i, choice in enumerate(self.choices)):
+            raise ValueError("the choices must differ")
+        return self
+
+
+def _form(value: object) -> str:
+    """How a search is written, before it is checked and after."""
+    keys = value if isinstance(value, dict) else vars(value) if isinstance(value, Section) else {}
+    return "list" if "count" in keys else "choices" if "choices" in keys else "range"
+
+
+_Value = Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")]
+
+
+class Layers(Section):
+    """A list: how many entries, at least and at most, and what each of them may be."""
+
+    count: Annotated[tuple[Count, Count], Field(strict=False)]
+    size: Annotated[_Value, Discriminator(_form)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.count[0] > self.count[1]:
+            raise ValueError("count must be [at least, at most]")
+        return self
+
+
+Search = Annotated[_Value | Annotated[Layers, Tag("list")], Discriminator(_form)]
+
+
+class Tune(Section):
+    """What is searched, how long and how; see stages/tuning."""
+
+    study: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+    storage: Annotated[str, Field(min_length=1)]
+    trials: Count
+    timeout: Amount
+    sampler: Literal["tpe", "random"]
+    pruner: Literal["percentile", "none"]
+    finalists: Count
+    confirm: Count
+    seed: Seed
+    space: Annotated[dict[str, Search], Field(min_length=1)]
+
+
 class Params(Section):
     """All of params.yaml; `recipes` are named changes, dotted keys to values, of the rest."""
 
@@ -106,6 +182,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     register_: Annotated[Register, Field(alias="register")]
+    tune: Tune
     recipes: dict[str, dict[str, Any]]
 
 
@@ -180,4 +257,5 @@ def _sentence(error: object) -> str:
         return f"{key} is missing; add it (git diff params.yaml shows what changed)"
     if error["type"] == "extra_forbidden":
         return f"{key} is not a known key; remove it or correct its spelling"
-    return f"{key} is {error['input']!r}; {error['msg'].replace('Input should', 'it should')}"
+    wanted = error["msg"].replace("Input should", "it should").removeprefix("Value error, ")
+    return f"{key} is {error['input']!r}; {wanted}"

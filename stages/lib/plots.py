@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -62,13 +63,18 @@ def learning_curves(history: dict[str, NDArray[np.floating]], path: Path) -> Non
         right.set(title="Validation error, %", xlabel="epoch", yscale="log")
         for axes in (left, right):
             axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.yaxis.set_major_formatter(_plain)
-            axes.yaxis.set_minor_formatter(_plain)
+            plain_log(axes.yaxis)
 
     save(draw, (9, 3.4), path)
 
 
-def _plain(value: float, _position: int) -> str:
+def plain_log(axis: Axis) -> None:
+    """Write the ticks of a logarithmic axis out."""
+    axis.set_major_formatter(_plain)
+    axis.set_minor_formatter(_plain)
+
+
+def _plain(value: float, _position: float) -> str:
     """A tick of a logarithmic axis as a person writes it: 1, 2 and 5 of each decade."""
     leading = f"{value:e}"[0]
     return f"{value:g}" if leading in "125" else ""

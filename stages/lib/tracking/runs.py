@@ -42,6 +42,12 @@ class Run:
         """The numbers of one epoch, in one call."""
         self._log_metrics(values, epoch, of_model=False)
 
+    def log_history(self, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+        """The numbers of several epochs, in one call."""
+        moment = record.now()
+        points = [Point(k, float(v), step, moment) for step, row in epochs for k, v in row.items()]
+        self._journal.add(lambda target: record.metrics(target, points))
+
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Numbers about the finished model: they go to the run and to its logged model."""
         self._log_metrics(values, step, of_model=True)
@@ -121,13 +127,14 @@ def training_run(
     inputs: Mapping[str, str],
     code: Mapping[str, str],
     threads: int | None = None,
+    activity: str = "training",
 ) -> Iterator[Run]:
     """Open the run of a training; `resume` is the id of the one that was interrupted.
 
     Ends FINISHED, KILLED after Ctrl-C or SIGTERM, FAILED after any other exception.
     """
     target = _opened(lambda: _resumed(resume, name) if resume else _new(name), name)
-    with _closing(Run(Journal(target, name)), "training") as run:
+    with _closing(Run(Journal(target, name)), activity) as run:
         _log_lineage(run, params, inputs, code, threads)
         yield run
 

@@ -33,7 +33,7 @@ def serve_ui(port: int = 5000) -> None:
         print(f"the tracking server has them: {address.bare(store.uri)}", flush=True)
         return
     find.sweep(store)
-    free = _free_port(port)
+    free = free_port(port)
     with _server(store, free) as (process, log):
         _await(process, f"http://{HOST}:{free}", log)
         print(f"http://{HOST}:{free}  ({store}; Ctrl-C ends it)", flush=True)
@@ -41,7 +41,7 @@ def serve_ui(port: int = 5000) -> None:
         raise UserError(f"the pages ended by themselves; {log} says why")
 
 
-def _free_port(first: int) -> int:
+def free_port(first: int) -> int:
     """The first port from `first` that nothing listens on; UserError when 100 are taken."""
     for port in range(first, min(first + 100, 65536)):
         with socket.socket() as probe:

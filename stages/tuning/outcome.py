@@ -1,0 +1,150 @@
+"""What a study found: its best trials, and whether they are better than the current values.
+
+The best of many trials is partly the luckiest, so the best few are trained again with other
+seeds, beside the current values, and only those results decide. Their pictures are the
+validation pictures still; the official test pictures play no part in tuning.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial, TrialState
+
+from stages.lib import paired
+from stages.lib.table import aligned
+from stages.tuning.rewrite import written
+from stages.tuning.space import Setting
+from stages.tuning.trials import all_trials
+
+SEED = "train.seed"
+SHOWN = 5  # trials in the table
+CAVEAT = """\
+The trials' own accuracies flatter the best of them, which was chosen by them; the other seeds
+do so less, though their validation pictures are the same. p: McNemar's exact test, picture by
+picture. The test pictures play no part."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A setting on other seeds: `right` (pictures,) is the share of them that label it rightly."""
+
+    name: str
+    setting: Setting
+    right: NDArray[np.float64]
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """The mean over seeds and pictures, a fraction."""
+        return float(self.right.mean())
+
+    def against(self, other: "Candidate", seed: int) -> str:
+        """How much better this is than `other`, and how sure that is."""
+        low, high = paired.difference_interval(self.right, other.right, seed)
+        p = paired.mcnemar(self.right, other.right)
+        difference = self.accuracy - other.accuracy
+        return f"{difference:+.2%} ({low:+.2%} to {high:+.2%}), p {p:.2g}"
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that were trained to the end, best first; of equal ones the lower loss."""
+    ended = [t for t in all_trials(study) if t.state is TrialState.COMPLETE]
+    return sorted(ended, key=lambda t: (-float(t.value or 0), t.user_attrs["result"]["loss"]))
+
+
+def finalists(study: optuna.Study, current: Setting, count: int) -> list[FrozenTrial]:
+    """The `count` best finished trials of different settings other than `current`."""
+    found: list[FrozenTrial] = []
+    seen = [current]
+    for trial in finished(study):
+        if trial.user_attrs["setting"] not in seen and len(found) < count:
+            seen.append(trial.user_attrs["setting"])
+            found.append(trial)
+    return found
+
+
+def candidates(
+    study: optuna.Study, named: Mapping[str, Setting], seeds: Iterable[int]
+) -> list[Candidate]:
+    """Those of `named` that the confirming `study` has trained with each of `seeds`."""
+    results = {
+        _key(t.user_attrs["setting"]): t.user_attrs["result"]
+        for t in all_trials(study)
+        if t.state is TrialState.COMPLETE
+    }
+    found = []
+    for name, setting in named.items():
+        mine = [results.get(_key({**setting, SEED: seed})) for seed in seeds]
+        known = [result for result in mine if result is not None]
+        if len(known) == len(mine):
+            right = np.mean([_bits(result) for result in known], axis=0)
+            loss = float(np.mean([result["loss"] for result in known]))
+            found.append(Candidate(name, setting, right, loss))
+    return found
+
+
+def _key(setting: Setting) -> str:
+    return json.dumps(setting, sort_keys=True)
+
+
+def _bits(result: dict[str, Any]) -> NDArray[np.uint8]:
+    """What `Attempt.result` packed."""
+    packed = np.frombuffer(bytes.fromhex(result["right"]), np.uint8)
+    return np.unpackbits(packed, count=result["n"])
+
+
+def best_table(study: optuna.Study, current: Setting) -> str:
+    """The best trials with what they trained with, how they did and how long they took."""
+    names = short_names(current)
+    head = ["trial", "accuracy", "loss", "time", *names.values()]
+    rows = []
+    for trial in finished(study)[:SHOWN]:
+        result, setting = trial.user_attrs["result"], trial.user_attrs["setting"]
+        mark = "*" if setting == current else ""
+        cells = [f"{trial.value:.2%}", f"{result['loss']:.4f}", f"{result['seconds']:.0f} s"]
+        values = [written(setting[key]) for key in names]
+        rows.append([f"{trial.number}{mark}", *cells, *values])
+    return aligned(head, rows)
+
+
+def short_names(setting: Setting) -> dict[str, str]:
+    """Each key without its sections, where that is still one parameter."""
+    last = {key: key.rpartition(".")[2] for key in setting}
+    return {k: name if list(last.values()).count(name) == 1 else k for k, name in last.items()}
+
+
+def comparison_table(compared: list[Candidate], seeds: int, seed: int) -> str:
+    """The candidates on other seeds, the current values first."""
+    current, *others = compared
+    head = [f"on {seeds} other seeds", "accuracy", "loss", "more than now (95 % interval)"]
+    rows = [
+        [c.name, f"{c.accuracy:.2%}", f"{c.loss:.4f}", c.against(current, seed)] for c in others
+    ]
+    rows.append([current.name, f"{current.accuracy:.2%}", f"{current.loss:.4f}", ""])
+    return aligned(head, rows)
+
+
+def winner(compared: list[Candidate]) -> Candidate:
+    """The most accurate; the current values, which come first, where others are not better."""
+    return max(compared, key=lambda candidate: candidate.accuracy)
+
+
+def saved_time(study: optuna.Study) -> float | None:
+    """The time of all trials as a share of what they would take trained to the end."""
+    results = [t.user_attrs["result"] for t in all_trials(study) if "result" in t.user_attrs]
+    whole = [r["seconds"] for r in results if r["outcome"] == "finished"]
+    if not whole:
+        return None
+    return float(sum(r["seconds"] for r in results) / (np.mean(whole) * len(results)))
+
+
+def best_so_far(study: optuna.Study) -> list[tuple[int, dict[str, float]]]:
+    """After each finished trial, by number: the best accuracy until then."""
+    ended = sorted(finished(study), key=lambda trial: trial.number)
+    values = np.maximum.accumulate([float(trial.value or 0) for trial in ended]).tolist()
+    return [(t.number, {"best": best}) for t, best in zip(ended, values, strict=True)]
