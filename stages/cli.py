@@ -1,7 +1,9 @@
 """The `digits` command: one subcommand per thing a person runs."""
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -72,7 +74,7 @@ def _scores(name: str, metrics: dict[str, Any], prefix: str) -> list[str]:
 def versions() -> None:
     """List the registered versions, newest first."""
     from stages.lib import params
-    from stages.lib.tracking import registry  # 2 s: MLflow
+    from stages.lib.tracking import pushed, registry  # 2 s: MLflow
 
     name = params.load(files.workspace() / "params.yaml").register_.name
     found = registry.versions(name)
@@ -82,6 +84,8 @@ def versions() -> None:
         ["version", "alias", "validation", "test", "registered (UTC)", "commit", "run"],
         [_version(v) for v in found],
     )
+    if (note := pushed.note(found)) is not None:
+        print(f"note: {note}")
 
 
 def _version(version: Any) -> list[str]:
@@ -168,6 +172,75 @@ def send() -> None:
     from stages.register import decide
 
     print(outbox.send(decide))
+
+
+@app.command()
+def pull(
+    model: Annotated[
+        str, typer.Argument(help="An alias, a version, a run id or a git revision.")
+    ] = "champion",
+    to: Annotated[Path | None, typer.Option(help="Default: models/pulled/NAME-VERSION.")] = None,
+) -> None:
+    """Put a verified model on this disk, from the registry or from DVC's cache or remote."""
+    from stages.pull import pull as fetch  # 2 s: MLflow
+
+    found, folder = fetch(model, to)
+    print(f"{found.name} is in {os.path.relpath(folder)}  {found.content[:12]}")
+
+
+@app.command()
+def lineage(
+    model: Annotated[
+        str, typer.Argument(help="A model file or folder, a run id, a version or a git revision.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show uncommitted changes.")] = False,
+) -> None:
+    """Say where a model comes from: run, version, commit, data, parameters."""
+    from stages.lineage import lineage as told  # 2 s: MLflow
+
+    print(told(model, as_json=json, diff=diff))
+
+
+@app.command()
+def verify(
+    rebuild: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Build it again and compare the bytes.")
+    ] = None,
+) -> None:
+    """Check every version and all that DVC tracks; status 1: not pushed, 2: not what it was."""
+    from stages import verify as checking  # 2 s: MLflow
+
+    if rebuild is not None:
+        from stages.rebuild import rebuild as build
+
+        raise typer.Exit(build(rebuild))
+    raise typer.Exit(checking.show(checking.verify(_watched)))
+
+
+def _watched(items: list[Any]) -> Any:
+    """The items, while a line on stderr says how many are left and for how long."""
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, "reading", console=Console(stderr=True), transient=True)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A version, alias, run, git revision or folder.")],
+    b: Annotated[str, typer.Argument(help="Another one.")],
+    html: Annotated[Path | None, typer.Option(help="Write a page that needs no server.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(help="Draw the pictures that tell them apart.")
+    ] = None,
+) -> None:
+    """Compare two models on the validation pictures: accuracy, errors, parameters, speed."""
+    from stages import compare as comparing  # 3 s: MLflow, matplotlib
+
+    found = comparing.compare(a, b)
+    comparing.write(found, html, png)
+    print("\n".join(comparing.text(found)))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stages.lib import tracked
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, find, journal, logged_model, record
 from stages.lib.tracking.journal import UNSENT
 from stages.lib.tracking.store import Store, Target, connect, lock, stores
-from stages.lib.tracking.version import CONTENT, Version
+from stages.lib.tracking.version import CONTENT, DVC_OID, Version
 
 CHAMPION = "champion"
 MADE_BY = "run."  # and the id of a run that made these bytes
@@ -49,11 +50,12 @@ def _publish(
     run_tags = target.store.client.get_run(target.run_id).data.tags
     lineage = {key: value for key, value in run_tags.items() if key.startswith(LINEAGE)}
     numbers = {key: repr(float(value)) for key, value in metrics.items()}
+    oid = tracked.folder_oid(folder)
     return ensure(
         name,
         target,
         lambda: logged_model.log(target, folder, None, 0),
-        first={"run_id": target.run_id, CONTENT: content_hash, **lineage},
+        first={"run_id": target.run_id, CONTENT: content_hash, DVC_OID: oid, **lineage},
         always={f"{MADE_BY}{target.run_id}": "true", **numbers, **marks},
     )
 

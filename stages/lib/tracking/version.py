@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CONTENT = "content_sha256"
+DVC_OID = "dvc.md5"  # of the model's folder, by which DVC names it in cache and remotes
 
 
 @dataclass(frozen=True)

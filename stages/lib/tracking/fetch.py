@@ -1,0 +1,190 @@
+"""A registered version's files on this disk, verified, whatever the registry sent.
+
+Copies are kept in .state/models/<content hash>, so each model comes once. What a reference
+meant last is kept beside them, for when the registry does not answer.
+"""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.lib import files, integrity
+from stages.lib.errors import UserError
+from stages.lib.tracking import address, find, logged_model, registry, resolve, store
+from stages.lib.tracking.registry import MADE_BY
+from stages.lib.tracking.resolve import UnreachableError
+from stages.lib.tracking.version import Version
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
+WRAPPER = "MLmodel"  # what MLflow's own loader goes by
+# What else MLflow puts beside our files. None of it is fetched.
+BESIDE = {
+    "conda.yaml",
+    "input_example.json",
+    "python_env.yaml",
+    "registered_model_meta",
+    "requirements.txt",
+    "serving_input_example.json",
+}
+
+
+def model_folder(reference: str) -> Path:
+    """A verified copy of the version that `reference` means: an alias, a number or a run's id.
+
+    Works without the registry for what was fetched here before, telling so on stderr.
+    Raises UserError when there is no such version, or when anything about its files is
+    wrong; then nothing is kept.
+    """
+    return fetch(reference)[0]
+
+
+def fetch(reference: str) -> tuple[Path, int]:
+    """As `model_folder`, with the number of the version."""
+    try:
+        version = resolve.version(reference)
+    except UnreachableError as error:
+        return _remembered(reference, error)
+    folder = fetched(version)
+    _remember(reference, version)
+    return folder, version.number
+
+
+def kept(content: str) -> Path:
+    """Where the copy of the model with this content hash lies."""
+    return files.home() / ".state" / "models" / content
+
+
+def fetched(version: Version) -> Path:
+    """The copy of `version`, fetched where it is missing or damaged."""
+    check_first(version)
+    folder = kept(version.content_sha256)
+    with store.lock("models"):
+        if not _intact(folder, version.content_sha256):
+            with files.replacing_folder(folder) as partial, resolve.asking(version.store):
+                download(version, partial)
+    return folder
+
+
+def check_first(version: Version) -> None:
+    """Raise UserError unless `version` is the first one with a content hash, this one.
+
+    Equal files are registered once, so a second version of them is an old model that
+    somebody put under a new number.
+    """
+    if not SHA256.fullmatch(version.content_sha256):
+        raise UserError(_wrong(version, "it carries no SHA-256 of its files"))
+    with resolve.asking(version.store):
+        first = registry.find_in(version.store, version.name, version.content_sha256)
+    if first is not None and first.number != version.number:
+        raise UserError(_wrong(version, f"its files are those of version {first.number}"))
+
+
+def _intact(folder: Path, content: str) -> bool:
+    try:
+        integrity.check(folder, content)
+    except UserError:
+        return False
+    return True
+
+
+def download(version: Version, folder: Path) -> None:
+    """Fetch the files of `version` into the empty `folder` and check them.
+
+    The manifest comes first, so that nothing large is fetched in vain. Raises UserError for
+    anything missing, extra or different from what was registered.
+    """
+    place = _place(version)
+    sizes = _listed(version, place)
+    if (sizes[files.MANIFEST] or 0) > integrity.LONGEST:
+        raise UserError(_wrong(version, f"{files.MANIFEST} has {sizes[files.MANIFEST]:,} bytes"))
+    logged_model.fetch(version.store, f"{place}/{files.MANIFEST}", folder)
+    manifest = integrity.read(folder / files.MANIFEST, version.content_sha256)
+    for name, facts in manifest["files"].items():
+        if sizes[name] not in {None, facts["size"]}:
+            raise UserError(_wrong(version, f"{name} has {sizes[name]} bytes"))
+        logged_model.fetch(version.store, f"{place}/{name}", folder)
+    integrity.check(folder, version.content_sha256)
+    _check_run(version, manifest)
+
+
+def _listed(version: Version, place: str) -> dict[str, int | None]:
+    """The sizes of the model's files in the registry. UserError for a missing or an extra one."""
+    from mlflow.artifacts import list_artifacts
+
+    found = list_artifacts(artifact_uri=place, tracking_uri=version.store.uri)
+    sizes = {entry.path.rpartition("/")[2]: entry.file_size for entry in found if not entry.is_dir}
+    folders = [entry.path for entry in found if entry.is_dir]
+    expected = integrity.NAMES | {WRAPPER}
+    for name in [*sorted((sizes.keys() - BESIDE) ^ expected), *folders]:
+        state = "is missing" if name in expected else "does not belong there"
+        raise UserError(_wrong(version, f"{name} {state}"))
+    return sizes
+
+
+def check_wrapper(version: Version, folder: Path) -> None:
+    """Raise UserError when MLflow's own loader would do more than load an ONNX file.
+
+    `mlflow models serve` imports the module that its description of the model names.
+    """
+    text = logged_model.fetch(version.store, f"{_place(version)}/{WRAPPER}", folder).read_bytes()
+    try:
+        flavors = yaml.safe_load(text)["flavors"]
+        function = flavors["python_function"]
+        loader, code = function["loader_module"], function.get("code")
+        plain = loader == "mlflow.onnx" and not code and len(flavors) == 2 and "onnx" in flavors
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError, ValueError):
+        plain = False
+    if not plain:
+        raise UserError(_wrong(version, f"{WRAPPER} loads more than an ONNX file"))
+
+
+def _place(version: Version) -> str:
+    """Where the registry says that the files of a version are."""
+    client = version.store.client
+    return str(client.get_model_version_download_uri(version.name, str(version.number)))
+
+
+def _check_run(version: Version, manifest: integrity.Manifest) -> None:
+    """The manifest's run is the one thing in it that no hash covers: ask the registry."""
+    run_id = str(manifest["run_id"])
+    if f"{MADE_BY}{run_id}" in version.tags:
+        return
+    copy = find.in_store(version.store, run_id)
+    if copy is None or f"{MADE_BY}{copy.run_id}" not in version.tags:
+        raise UserError(_wrong(version, f"its manifest names the run {run_id[:32]!r}"))
+
+
+def _wrong(version: Version, found: str) -> str:
+    return f"version {version.number} in {version.store} was changed: {found}; do not use it"
+
+
+def _memory() -> Path:
+    return files.home() / ".state" / "models" / "known.json"
+
+
+def _key(reference: str) -> str:
+    return f"{address.bare(address.configured() or '')} {resolve.model_name()} {reference}"
+
+
+def _remember(reference: str, version: Version) -> None:
+    """Keep what `reference` means, for a registry that can be away."""
+    if version.store.embedded:
+        return
+    with store.lock("models"):
+        known = files.read_json(_memory()) if _memory().exists() else {}
+        day = time.strftime("%Y-%m-%d %H:%M")
+        entry = {"content": version.content_sha256, "version": version.number, "seen": day}
+        files.write_json(_memory(), {**known, _key(reference): entry})
+
+
+def _remembered(reference: str, error: UnreachableError) -> tuple[Path, int]:
+    """The copy that `reference` meant last. Raises `error` when there is none."""
+    known: Any = files.read_json(_memory()) if _memory().exists() else {}
+    entry = known.get(_key(reference))
+    if entry is None or not _intact(kept(entry["content"]), entry["content"]):
+        raise error
+    address.warn(f"{error}; {reference} is version {entry['version']} as of {entry['seen']}")
+    return kept(entry["content"]), entry["version"]

@@ -1,0 +1,104 @@
+"""What people call a registered version: an alias, a number or the id of its run."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stages.lib import files, params
+from stages.lib.errors import UserError
+from stages.lib.tracking import address, find, registry
+from stages.lib.tracking.registry import MADE_BY
+from stages.lib.tracking.store import Store, embedded
+from stages.lib.tracking.version import Version
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+
+
+class UnreachableError(UserError):
+    """The configured registry does not answer, so nobody knows what a reference means now."""
+
+
+class UnknownError(UserError):
+    """The registry has no such version."""
+
+
+def model_name() -> str:
+    """The registered model of this checkout, from params.yaml."""
+    return params.load(files.workspace() / "params.yaml").register_.name
+
+
+def source() -> Store:
+    """The registry to ask: the configured one alone, or else the embedded one.
+
+    Versions of this checkout's own store are other versions than those of a server, so
+    nothing stands in for a server. Raises UnreachableError when it does not answer.
+    """
+    uri = address.configured()
+    if uri is None:
+        return embedded()
+    problem = address.trouble(uri)
+    if problem is not None:
+        found = f"{address.redact(uri)} does not answer ({problem})"
+        raise UnreachableError(f"{found}; try again later")
+    return Store(uri, embedded=False)
+
+
+@contextmanager
+def asking(store: Store) -> Iterator[None]:
+    """Turn what a registry throws into UnreachableError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        found = f"{store} failed ({address.reason(error)})"
+        raise UnreachableError(f"{found}; try again later") from error
+
+
+def version(reference: str, store: Store | None = None) -> Version:
+    """The version that `reference` names: `champion`, `3` or the id of a run that made it.
+
+    Raises UnknownError with near names, and UnreachableError.
+    """
+    name, where = model_name(), store or source()
+    with asking(where):
+        found = _by_run(where, name, reference) or _by_name(where, name, reference)
+        if found is None:
+            raise UnknownError(_suggestion(where, name, reference))
+    return found
+
+
+def _by_name(store: Store, name: str, reference: str) -> Version | None:
+    """By number, or else by alias."""
+    from mlflow.exceptions import MlflowException
+
+    client = store.client
+    try:
+        if reference.isdecimal():
+            return Version.of(store, client.get_model_version(name, str(int(reference))))
+        return Version.of(store, client.get_model_version_by_alias(name, reference))
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
+        return None
+
+
+def _by_run(store: Store, name: str, reference: str) -> Version | None:
+    """The newest version that this run made, or its copy on the server."""
+    if not RUN_ID.fullmatch(reference):
+        return None
+    run = find.in_store(store, reference)
+    ids = {reference, run.run_id if run else reference}
+    versions = registry.all_in(store, name)
+    return next((v for v in versions for i in ids if f"{MADE_BY}{i}" in v.tags), None)
+
+
+def _suggestion(store: Store, name: str, reference: str) -> str:
+    versions = registry.all_in(store, name)
+    known = [alias for v in versions for alias in v.aliases] + [str(v.number) for v in versions]
+    if not known:
+        return f"{name} has no version yet in {store}; `dvc repro` registers one"
+    near = difflib.get_close_matches(reference, known, 3, 0.5) or known[:5]
+    return f"{name} has no version {reference!r} in {store}; choose one of {', '.join(near)}"

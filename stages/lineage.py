@@ -1,0 +1,59 @@
+"""Where a model comes from and where it went, as text or JSON."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from stages.lib.tracking import origin
+from stages.lib.tracking.origin import Origin
+
+UNKNOWN = "unknown"
+PACKAGES = ("python", "torch", "onnxruntime", "dvc", "mlflow")
+
+
+def lineage(name: str, *, as_json: bool = False, diff: bool = False) -> str:
+    """What is known of the model that `name` means; with `diff` its uncommitted changes.
+
+    Raises UserError when there is no such model.
+    """
+    found = origin.trace(name)
+    if diff:
+        return origin.diff(str(found.run["id"])).rstrip() or "nothing uncommitted went into it"
+    if as_json:
+        return json.dumps(asdict(found), indent=2, sort_keys=True)
+    rows = [*_who(found), *_made_of(found, name)]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}}  {text}".rstrip() for name, text in rows)
+
+
+def _who(found: Origin) -> Iterator[tuple[str, str]]:
+    """The four names of one model."""
+    content = found.model["content_sha256"]
+    places = found.model["folders"] or ["in no folder here; `digits pull` gets it"]
+    yield "model", f"{content[:12] or UNKNOWN}  {', '.join(places)}"
+    version = found.version
+    number = f"{version['name']} {version['number']}" if version else "not registered"
+    yield "version", "  ".join([number, *version.get("aliases", [])])
+    run = found.run
+    yield "run", "  ".join(filter(None, map(str, run.values()))) or UNKNOWN
+    commit = found.commit
+    yield "trained from", f"{commit['id'][:12]}  {commit['branch']}".rstrip()
+    yield "committed in", ", ".join(c[:12] for c in commit["committed_in"]) or "no commit yet"
+
+
+def _made_of(found: Origin, name: str) -> Iterator[tuple[str, str]]:
+    """What the model was made of, and on what."""
+    if found.commit["dirty"]:
+        lines = found.commit["changed_lines"]
+        yield "uncommitted", f"{lines} changed lines; `digits lineage {name} --diff` shows them"
+    for path, digest in found.data.items():
+        yield "data", f"{digest[:12]}  {path}"
+    if found.tuning:
+        yield "tuning", "  ".join(f"{key} {value}" for key, value in found.tuning.items())
+    machine = found.machine
+    versions = [f"{package} {machine[package]}" for package in PACKAGES if package in machine]
+    if machine:
+        threads = f"{machine.get('threads', '?')} threads"
+        yield "machine", "  ".join([machine.get("cpu", UNKNOWN), threads, *versions])
+    for key, value in found.params.items():
+        yield "parameter", f"{key} {value}"

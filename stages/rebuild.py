@@ -1,0 +1,103 @@
+"""Build a registered version again from its commit alone, and compare the bytes."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from stages.lib import files, integrity, tracked
+from stages.lib.errors import UserError
+from stages.lib.tracking import find, lineage, resolve, subject
+from stages.lib.tracking.origin import INPUT
+from stages.lib.tracking.version import Version
+
+RAW = "data/raw"  # the only output that cannot be built without a network
+LAST = "train"  # the stage that writes the model
+# What decides the last bits besides code, data and parameters: tags of a run.
+DECISIVE = ("env.cpu", "env.python", "env.torch")
+
+
+def rebuild(reference: str) -> int:
+    """Build a version again and tell whether its bytes come out; 0 if they do, else 2.
+
+    Tells beforehand what can make a difference. Everything happens in a temporary clone
+    with a cache and a tracking store of its own. Raises UserError when the version names no
+    commit that is here, or when the build fails.
+    """
+    version = resolve.version(reference)
+    if version.commit in {lineage.NO_COMMIT, "unknown"}:
+        found = f"version {version.number} was built outside of git"
+        raise UserError(f"{found}, so there is nothing to rebuild it from; choose another")
+    commit = tracked.commit(version.commit)
+    for doubt in _doubts(version):
+        print(f"note: {doubt}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="digits-rebuild-") as scratch:
+        clone = Path(scratch) / "digits"
+        _clone(commit, clone)
+        _run(clone, sys.executable, "-m", "dvc", "repro", LAST)
+        stage = _first_difference(version, clone)
+    told = "equal bytes" if stage is None else f"stage {stage} is the first with other bytes"
+    print(f"version {version.number}, rebuilt from {commit[:10]}: {told}")
+    return 0 if stage is None else 2
+
+
+def _doubts(version: Version) -> Iterator[str]:
+    """What can make a difference though nothing is wrong."""
+    if version.tags.get("git.dirty") == "true":
+        yield "it was built with uncommitted changes; its commit alone may give other bytes"
+    run = find.run(version.run_id)
+    tags = run.store.client.get_run(run.run_id).data.tags if run else {}
+    here = lineage.environment(None)
+    for name in DECISIVE:
+        then, now = tags.get(name, "unknown"), here.get(name, "unknown")
+        if then != now:
+            yield f"{name.removeprefix('env.')} was {then}, here it is {now}: last bits can differ"
+
+
+def _clone(commit: str, clone: Path) -> None:
+    """A clean checkout of a commit, with the raw data where DVC has them here."""
+    _run(files.home(), "git", "clone", "--quiet", "--no-checkout", str(files.home()), str(clone))
+    _run(clone, "git", "checkout", "--quiet", "--detach", commit)
+    # DVC's own place for this is a folder that every user of the machine can write to.
+    private = str(clone / ".dvc" / "tmp" / "site")
+    _run(clone, sys.executable, "-m", "dvc", "config", "--local", "core.site_cache_dir", private)
+    with tracked.storage() as storage:
+        raw = next((o for o in storage.outputs(commit) if o.path == RAW), None)
+        try:
+            if raw is not None:
+                storage.checkout(raw, clone / RAW)
+        except tracked.AbsentError:
+            print(f"note: {RAW} is not in DVC's cache; it is downloaded anew", flush=True)
+
+
+def _run(folder: Path, *command: str) -> None:
+    """Run a command that reports to no store and no experiment of this checkout."""
+    ours = ("MLFLOW_", "DVC_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    environment |= {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    status = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    if status:
+        words = " ".join(command[-3:])
+        raise UserError(
+            f"`{words}` failed in a clean clone, status {status}; its last lines say why"
+        )
+
+
+def _first_difference(version: Version, clone: Path) -> str | None:
+    """The first stage, in the order of dvc.yaml, whose output has other bytes."""
+    expected = {k.removeprefix(INPUT): v for k, v in version.tags.items() if k.startswith(INPUT)}
+    stages = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    for name, stage in stages.items():
+        paths = [out if isinstance(out, str) else next(iter(out)) for out in stage.get("outs", [])]
+        if any(path in expected and files.sha256(clone / path) != expected[path] for path in paths):
+            return str(name)
+        if subject.MODEL in paths:
+            manifest = integrity.check(clone / subject.MODEL)
+            if manifest["content_sha256"] != version.content_sha256:
+                return str(name)
+    return None

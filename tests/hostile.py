@@ -1,0 +1,509 @@
+# ruff: noqa: ARG005  (entries of one table take the same arguments)
+"""Model folders that somebody made to run code or to take everything: over a hundred.
+
+Each entry changes a good model in place. `SEALED` are given a manifest that fits the changed
+files, so that only a look into the files can tell.
+"""
+
+import gzip
+import io
+import json
+import os
+import pickle
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from stages.lib import files
+from stages.lib.files import MANIFEST
+
+# Callables that pickles of the wild use, with arguments that leave the canary.
+CALLS = {
+    "os system": ("touch {canary}",),
+    "posix system": ("touch {canary}",),
+    "subprocess Popen": (["touch", "{canary}"],),
+    "subprocess call": (["touch", "{canary}"],),
+    "subprocess check_output": (["touch", "{canary}"],),
+    "subprocess getoutput": ("touch {canary}",),
+    "os popen": ("touch {canary}",),
+    "os mkdir": ("{canary}",),
+    "os makedirs": ("{canary}",),
+    "os mkfifo": ("{canary}",),
+    "posix mkdir": ("{canary}",),
+    "pty spawn": (["touch", "{canary}"],),
+    "builtins exec": ("open({canary!r}, 'w')",),
+    "builtins eval": ("open({canary!r}, 'w')",),
+    "builtins open": ("{canary}", "w"),
+    "io open": ("{canary}", "w"),
+    "_io open": ("{canary}", "w"),
+    "codecs open": ("{canary}", "w"),
+    "gzip open": ("{canary}", "w"),
+    "logging FileHandler": ("{canary}",),
+    "sqlite3 connect": ("{canary}",),
+    "timeit timeit": ("open({canary!r}, 'w')",),
+    "cProfile run": ("open({canary!r}, 'w')",),
+    "pdb run": ("open({canary!r}, 'w')",),
+    "code.InteractiveInterpreter runsource": ("open({canary!r}, 'w')",),
+    "shutil copyfile": (__file__, "{canary}"),
+    "numpy savetxt": ("{canary}", [1.0]),
+    "numpy.testing._private.utils runstring": ("open({canary!r}, 'w')", {}),
+    "torch save": ([1.0], "{canary}"),
+    "torch.storage _load_from_bytes": (b"payload",),
+    "torch.hub load": ("nobody/nothing", "x"),
+    "torch.jit load": ("{canary}",),
+    "builtins __import__": ("antigravity",),
+    "builtins getattr": ("x", "__class__"),
+    "ctypes CDLL": ("libc.so.6",),
+    "pickle loads": (b"payload",),
+    "marshal loads": (b"payload",),
+    "importlib import_module": ("antigravity",),
+}
+
+
+def _filled(value, canary):
+    """`value` with the path of the canary in its texts."""
+    if isinstance(value, str):
+        return value.format(canary=canary) if "{canary" in value else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_filled(one, canary) for one in value)
+    return value
+
+
+def pickled(name, canary, how="GLOBAL"):
+    """A pickle that calls `name` when it is loaded, by one of the ways there are."""
+    arguments = pickle.dumps(_filled(CALLS[name], str(canary)), protocol=2)[2:-1]
+    module, function = name.split(" ")
+    text = [b"X" + struct.pack("<I", len(part)) + part.encode() for part in (module, function)]
+    referred = f"c{module}\n{function}\n".encode()
+    ways = {
+        "GLOBAL": referred + arguments + b"R",
+        "STACK_GLOBAL": b"".join(text) + b"\x93" + arguments + b"R",
+        "NEWOBJ": referred + arguments + b"\x81",
+        "OBJ": b"(" + referred + b"X\x01\0\0\0xo",
+        "INST": f"(X\x01\0\0\0xi{module}\n{function}\n".encode(),
+        "MEMO": referred + b"q\xc8" + arguments + b"q\xc90h\xc8h\xc9R",
+        "EXT": b"\x82\x01" + arguments + b"R",
+        "NESTED": b"}X\x07\0\0\0weights" + referred + arguments + b"Rs",
+    }
+    return b"\x80\x02" + ways[how] + b"."
+
+
+def archived(members, compression=zipfile.ZIP_STORED):
+    """A zip archive of pairs of name and bytes, as `torch.save` arranges them."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content, compression)
+    return buffer.getvalue()
+
+
+def _members(folder):
+    """The members of a model's weights."""
+    with zipfile.ZipFile(folder / "weights.pt") as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def _weights(content):
+    """A change that replaces weights.pt by `content(folder, canary)`."""
+
+    def change(folder, canary):
+        (folder / "weights.pt").write_bytes(content(folder, canary))
+
+    return change
+
+
+def _pickle(name, how):
+    return _weights(
+        lambda folder, canary: archived(
+            [
+                (n, pickled(name, canary, how) if n == "archive/data.pkl" else c)
+                for n, c in _members(folder)
+            ]
+        )
+    )
+
+
+def _evil(canary):
+    return pickled("os system", canary)
+
+
+def _legacy(folder, canary):
+    """The format of old torch: pickles without an archive."""
+    buffer = io.BytesIO()
+    torch.save({"weights": torch.zeros(2)}, buffer, _use_new_zipfile_serialization=False)
+    return buffer.getvalue() + _evil(canary)
+
+
+def _tar(folder, canary):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo("pickle")
+        entry.size = len(_evil(canary))
+        archive.addfile(entry, io.BytesIO(_evil(canary)))
+    return buffer.getvalue()
+
+
+def _module(folder, canary):
+    """A whole pickled torch module, as `torch.save(model)` writes it."""
+    buffer = io.BytesIO()
+    torch.save(torch.nn.Linear(2, 2), buffer)
+    return buffer.getvalue()
+
+
+def _script(folder, canary):
+    """A TorchScript archive, which holds Python code."""
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), buffer)
+    return buffer.getvalue()
+
+
+def _patched(offset_of, value):
+    """The good weights with bytes of a header overwritten."""
+
+    def content(folder, canary):
+        good = bytearray((folder / "weights.pt").read_bytes())
+        at = offset_of(bytes(good))
+        good[at : at + len(value)] = value
+        return bytes(good)
+
+    return content
+
+
+def _central(good):
+    return good.index(b"PK\x01\x02")
+
+
+def _end(good):
+    return good.rindex(b"PK\x05\x06")
+
+
+ZIPS = {
+    "a bare pickle": lambda f, c: _evil(c),
+    "a bare pickle, compressed": lambda f, c: gzip.compress(_evil(c)),
+    "nothing": lambda f, c: b"",
+    "text": lambda f, c: b"import os; os.system('touch canary')\n",
+    "a tar": _tar,
+    "torch's old format": _legacy,
+    "a pickled module": _module,
+    "a TorchScript archive": _script,
+    "another root": lambda f, c: archived([("other/data.pkl", _evil(c))]),
+    "no root": lambda f, c: archived([("data.pkl", _evil(c))]),
+    "two pickles": lambda f, c: archived([*_members(f), ("archive/data.pkl", _evil(c))]),
+    "two pickles, evil first": lambda f, c: archived(
+        [("archive/data.pkl", _evil(c)), *_members(f)]
+    ),
+    "compressed": lambda f, c: archived(_members(f), zipfile.ZIP_DEFLATED),
+    "a bomb": lambda f, c: archived(
+        [*_members(f), ("archive/data/99", bytes(1 << 26))], zipfile.ZIP_DEFLATED
+    ),
+    "lzma": lambda f, c: archived(_members(f), zipfile.ZIP_LZMA),
+    "a pickle before it": lambda f, c: _evil(c) + (f / "weights.pt").read_bytes(),
+    "a pickle after it": lambda f, c: (f / "weights.pt").read_bytes() + _evil(c),
+    "an archive before it": lambda f, c: (
+        archived([("archive/data.pkl", _evil(c))]) + (f / "weights.pt").read_bytes()
+    ),
+    "an archive after it": lambda f, c: (
+        (f / "weights.pt").read_bytes() + archived([("archive/data.pkl", _evil(c))])
+    ),
+    "a parent folder": lambda f, c: archived([*_members(f), ("archive/../../evil.pth", b"x")]),
+    "an absolute path": lambda f, c: archived([*_members(f), ("/tmp/evil.pth", b"x")]),
+    "a backslash": lambda f, c: archived([*_members(f), ("archive\\..\\evil.pth", b"x")]),
+    "another folder": lambda f, c: archived([*_members(f), ("code/evil.py", b"x")]),
+    "a second pickle in its pickle": lambda f, c: archived(
+        [(n, b + _evil(c) if n == "archive/data.pkl" else b) for n, b in _members(f)]
+    ),
+    "a pickle without end": lambda f, c: archived(
+        [(n, b[:-1] if n == "archive/data.pkl" else b) for n, b in _members(f)]
+    ),
+    "a pickle of 2 MB": lambda f, c: archived(
+        [(n, b"\x80\x02" + b"N0" * (1 << 20) + b"N.") for n, b in _members(f)][:1]
+    ),
+    "a size of 4 GB": _patched(lambda g: _central(g) + 20, b"\xfe\xff\xff\xff\xfe\xff\xff\xff"),
+    "an offset beyond the end": _patched(lambda g: _central(g) + 42, b"\xff\xff\xff\x7f"),
+    "an encrypted pickle": _patched(lambda g: _central(g) + 8, b"\x09\x08"),
+    "65,535 members": _patched(lambda g: _end(g) + 8, b"\xff\xff\xff\xff"),
+    "a directory of 4 GB": _patched(lambda g: _end(g) + 12, b"\xfe\xff\xff\xff"),
+    "other names in the members": _patched(lambda g: 30, b"archivX/"),
+    "no members, only a directory": lambda f, c: (f / "weights.pt").read_bytes()[
+        _central((f / "weights.pt").read_bytes()) :
+    ],
+}
+
+
+def _graph(build):
+    """A change of model.onnx by `build(model)`, which may return other bytes."""
+
+    def change(folder, canary):
+        path = folder / "model.onnx"
+        model = onnx.load_model(path, load_external_data=False)
+        content = build(model)
+        path.write_bytes(content if isinstance(content, bytes) else model.SerializeToString())
+
+    return change
+
+
+def _external(location, **more):
+    """Put the numbers of the first weight into another file."""
+
+    def build(model):
+        tensor = model.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in ({"location": location} | more).items():
+            entry = tensor.external_data.add()
+            entry.key, entry.value = key, str(value)
+
+    return build
+
+
+def _far(location="../../../../etc/passwd"):
+    """A tensor that lies in another file."""
+    tensor = TensorProto(name="far", data_type=TensorProto.FLOAT, dims=[2])
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", location
+    return tensor
+
+
+def _node(operator, domain="", **attributes):
+    """Add a step whose result nobody uses."""
+
+    def build(model):
+        value = numpy_helper.from_array(np.array([1 << 40], np.int64), "huge")
+        model.graph.initializer.append(value)
+        node = helper.make_node(operator, ["huge"], ["unused"], domain=domain, **attributes)
+        model.graph.node.append(node)
+
+    return build
+
+
+def _subgraph(model):
+    inner = helper.make_graph(
+        [helper.make_node("Identity", ["far"], ["inner"])],
+        "inner",
+        [],
+        [helper.make_tensor_value_info("inner", TensorProto.FLOAT, [2])],
+        [_far()],
+    )
+    _node("If", then_branch=inner, else_branch=inner)(model)
+
+
+def _function(model):
+    node = helper.make_node("Constant", [], ["y"], value=_far())
+    opset = [helper.make_opsetid("", 18)]
+    model.functions.append(helper.make_function("evil", "f", [], ["y"], [node], opset))
+
+
+def _sparse(model):
+    sparse = model.graph.sparse_initializer.add()
+    sparse.values.CopyFrom(_far())
+    sparse.dims.append(1 << 40)
+
+
+def _training(model):
+    model.training_info.add().initialization.initializer.append(_far())
+
+
+def _dims(dims):
+    def build(model):
+        tensor = model.graph.initializer[0]
+        del tensor.dims[:]
+        tensor.dims.extend(dims)
+
+    return build
+
+
+def _pads(model):
+    """The first padding becomes a trillion wide."""
+    pads = model.graph.node[[n.op_type for n in model.graph.node].index("Pad")].input[1]
+    tensor = next(t for t in model.graph.initializer if t.name == pads)
+    wide = numpy_helper.to_array(tensor).copy()
+    wide[-1] = 10**12
+    tensor.CopyFrom(numpy_helper.from_array(wide, pads))
+
+
+def _outer(model):
+    """A column times a row: 2 x 256 kB become 16 GB."""
+    for name, shape in (("column", [1 << 16, 1]), ("row", [1, 1 << 16])):
+        zeros = np.zeros(shape, np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(zeros, name))
+    model.graph.node.append(helper.make_node("Sub", ["column", "row"], ["unused"]))
+
+
+def _many(model):
+    for i in range(10_001):
+        before = f"step{i - 1}" if i else "logits"
+        model.graph.node.append(helper.make_node("Relu", [before], [f"step{i}"]))
+
+
+def _deep(model):
+    """Graphs in graphs, a thousand deep."""
+    content = b""
+    for _ in range(1000):
+        content = b"\x32" + _varint(len(content)) + content  # attribute g
+        content = b"\x2a" + _varint(len(content)) + content  # node attribute
+        content = b"\x0a" + _varint(len(content)) + content  # graph node
+    return b"\x3a" + _varint(len(content)) + content
+
+
+def _varint(number):
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
+
+
+GRAPHS = {
+    "numbers in a parent folder": _external("../weights.bin"),
+    "numbers in /etc": _external("/etc/passwd"),
+    "numbers far up": _external("../../../../../../etc/passwd"),
+    "numbers in the weights": _external("weights.pt", offset=64, length=64),
+    "numbers in a device": _external("/dev/zero", length=1 << 40),
+    "numbers in memory": _external("*/_ORT_MEM_ADDR_/*", offset=4096, length=64),
+    "numbers at an address": _external("http://127.0.0.1:9/weights"),
+    "numbers behind a dot": _external("./../weights.bin"),
+    "numbers without a place": _external(""),
+    "numbers in a constant": _node("Constant", value=_far()),
+    "numbers in a subgraph": _subgraph,
+    "numbers in a function": _function,
+    "numbers of sparse weights": _sparse,
+    "numbers of a training": _training,
+    "an operator of somebody": _node("Evil", "ai.somebody"),
+    "an operator of Microsoft's": _node("Inverse", "com.microsoft"),
+    "Python as an operator": _node("PyOp", "ai.onnx.contrib"),
+    "a trillion zeros": _node("ConstantOfShape"),
+    "a trillion copies": _node("Expand"),
+    "a trillion turns": _node("Loop"),
+    "a trillion numbers": _node("Range"),
+    "a trillion rows": _node("EyeLike"),
+    "a trillion random numbers": _node("RandomNormalLike"),
+    "a picture a trillion wide": _pads,
+    "a column times a row": _outer,
+    "ten thousand steps": _many,
+    "graphs in graphs": _deep,
+    "a shape of a trillion": _dims([1 << 40]),
+    "a shape that overflows": _dims([1 << 62, 4]),
+    "a negative shape": _dims([-1]),
+    "an empty file": lambda model: b"\0",
+    "a length of 2 GB": lambda model: b"\x3a\xff\xff\xff\xff\x07" + b"\0" * 64,
+    "half a file": lambda model: model.SerializeToString()[: model.ByteSize() // 2],
+    "a pickle": lambda model: pickle.dumps({"weights": 1}),
+    "other classes": lambda model: helper.set_model_props(model, {"classes": '["a"]'}),
+}
+
+SEALED = {
+    **{
+        f"weights: {n}, {how}": _pickle(n, how) for n in CALLS for how in ("GLOBAL", "STACK_GLOBAL")
+    },
+    **{
+        f"weights: os system, {how}": _pickle("os system", how)
+        for how in ("NEWOBJ", "OBJ", "INST", "MEMO", "EXT", "NESTED")
+    },
+    **{f"weights: {name}": _weights(content) for name, content in ZIPS.items()},
+    **{f"graph: {name}": _graph(build) for name, build in GRAPHS.items()},
+}
+
+
+def _manifest(content):
+    """A change of the manifest: `content(manifest)` gives text, bytes or a value."""
+
+    def change(folder, canary):
+        path = folder / MANIFEST
+        made = content(json.loads(path.read_text()))
+        if isinstance(made, bytes):
+            path.write_bytes(made)
+        else:
+            path.write_text(made if isinstance(made, str) else json.dumps(made))
+
+    return change
+
+
+def _listing(name):
+    """List one more file."""
+
+    def content(manifest):
+        manifest["files"][name] = {"sha256": "0" * 64, "size": 1}
+        manifest["content_sha256"] = files.digest(manifest["files"])
+        return manifest
+
+    return content
+
+
+def _facts(facts):
+    """Say something else of the weights."""
+
+    def content(manifest):
+        manifest["files"]["weights.pt"] = facts
+        manifest["content_sha256"] = files.digest(manifest["files"])
+        return manifest
+
+    return content
+
+
+def _replaced(name, make):
+    """A change that puts something else in the place of a file."""
+
+    def change(folder, canary):
+        path = folder / name
+        kept = folder.parent / f"{folder.name}-{name}"
+        path.rename(kept)
+        make(path, kept)
+
+    return change
+
+
+def _added(name):
+    def change(folder, canary):
+        (folder / name).write_text("import os; os.system('touch canary')\n")
+
+    return change
+
+
+UNSEALED = {
+    "manifest: a pickle": _manifest(pickle.dumps),
+    "manifest: empty": _manifest(lambda m: ""),
+    "manifest: not text": _manifest(lambda m: b"\xff\xfe{}"),
+    "manifest: a list": _manifest(lambda m: []),
+    "manifest: a number": _manifest(lambda m: "1" + "0" * 5000),
+    "manifest: nested": _manifest(lambda m: "[" * 100_000),
+    "manifest: nested objects": _manifest(lambda m: '{"a":' * 100_000),
+    "manifest: 2 MB": _manifest(lambda m: {**m, "note": "x" * (1 << 21)}),
+    "manifest: no files": _manifest(lambda m: {**m, "files": {}}),
+    "manifest: files as a list": _manifest(lambda m: {**m, "files": ["weights.pt"]}),
+    "manifest: a parent folder": _manifest(_listing("../evil.pth")),
+    "manifest: an absolute path": _manifest(_listing("/etc/passwd")),
+    "manifest: a subfolder": _manifest(_listing("code/evil.py")),
+    "manifest: itself": _manifest(_listing("manifest.json")),
+    "manifest: one more file": _manifest(_listing("evil.pkl")),
+    "manifest: facts as a list": _manifest(_facts([])),
+    "manifest: a size as text": _manifest(_facts({"sha256": "0" * 64, "size": "1"})),
+    "manifest: a hash as a number": _manifest(_facts({"sha256": 0, "size": 1})),
+    "manifest: no hash": _manifest(_facts({"size": 1})),
+    "manifest: a negative size": _manifest(_facts({"sha256": "0" * 64, "size": -1})),
+    "manifest: other classes": _manifest(lambda m: {**m, "classes": ["a"]}),
+    "manifest: another temperature": _manifest(lambda m: {**m, "temperature": 1e9}),
+    "manifest: something more": _manifest(lambda m: {**m, "loader": "os.system"}),
+    "manifest: something less": _manifest(lambda m: {k: m[k] for k in m if k != "kind"}),
+    "folder: a link to the weights": _replaced("weights.pt", Path.symlink_to),
+    "folder: a link to the graph": _replaced("model.onnx", Path.symlink_to),
+    "folder: a link to the manifest": _replaced("manifest.json", Path.symlink_to),
+    "folder: a link to nothing": _replaced("weights.pt", lambda p, kept: p.symlink_to("nowhere")),
+    "folder: a link to a device": _replaced(
+        "weights.pt", lambda p, kept: p.symlink_to("/dev/zero")
+    ),
+    "folder: a pipe": _replaced("weights.pt", lambda p, kept: os.mkfifo(p)),
+    "folder: a folder as weights": _replaced("weights.pt", lambda p, kept: p.mkdir()),
+    "folder: no weights": _replaced("weights.pt", lambda p, kept: None),
+    "folder: no manifest": _replaced("manifest.json", lambda p, kept: None),
+    "folder: a program": _added("evil.py"),
+    "folder: a start file": _added("sitecustomize.py"),
+    "folder: a hidden file": _added(".evil"),
+    "folder: a pickle": _added("python_model.pkl"),
+}

@@ -1,0 +1,146 @@
+"""A model from elsewhere is exactly what its manifest says and holds no code, or it is refused."""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from stages.lib import classifier, files, integrity
+from stages.lib.errors import UserError
+from tests import hostile, sealed
+
+SECOND = 1.0  # of this process; a busy neighbour does not count
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory):
+    """A whole model."""
+    return sealed.seal(tmp_path_factory.mktemp("good") / "model")
+
+
+@pytest.fixture
+def folder(good, tmp_path):
+    """A copy of it that may be changed."""
+    return shutil.copytree(good, tmp_path / "model")
+
+
+def refusal(folder):
+    """The one sentence with which a folder is refused, in less than a second."""
+    start = time.process_time()
+    with pytest.raises(UserError) as refused:
+        integrity.check(folder)
+    assert time.process_time() - start < SECOND
+    told = str(refused.value)
+    assert "\n" not in told
+    assert "; " in told  # what is wrong; what to do
+    assert len(told) < 400
+    return told
+
+
+def test_the_networks_of_the_project_pass(good, tmp_path):
+    """What `train` writes is let through: both networks, with and without several views."""
+    other = sealed.seal(tmp_path / "model", kind="cnn", views=9)
+
+    for folder in (good, other):
+        assert integrity.check(folder) == files.read_manifest(folder)
+
+
+def test_what_somebody_remembers_is_compared(good):
+    """The content hash of the registry decides, not only the one in the folder."""
+    content = files.read_manifest(good)["content_sha256"]
+
+    assert integrity.check(good, content)["content_sha256"] == content
+    with pytest.raises(UserError, match="not what was registered"):
+        integrity.check(good, "0" * 64)
+
+
+@pytest.mark.parametrize("name", sorted(integrity.NAMES))
+def test_a_flipped_bit_is_found_wherever_it_is(folder, name):
+    """One bit, at places all over each file; the run's id is for the registry to confirm."""
+    path = folder / name
+    content = path.read_bytes()
+    run = range(content.find(b'"run_id"') + 11, content.find(b'"run_id"') + 43)
+    for at in range(0, len(content), max(1, len(content) // 200)):
+        changed = bytearray(content)
+        changed[at] ^= 1 << at % 8
+        path.write_bytes(changed)
+        if name != files.MANIFEST or at not in run:
+            refusal(folder)
+
+
+@pytest.mark.parametrize("name", sorted(integrity.NAMES))
+@pytest.mark.parametrize("keep", [0, 0.5, 0.99])
+def test_half_a_file_is_refused(folder, name, keep):
+    """Truncated, as a download that stopped."""
+    path = folder / name
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
+
+    assert str(path) in refusal(folder)
+
+
+def test_files_of_another_model_are_refused(folder, tmp_path):
+    """Each file swapped for that of another whole model."""
+    other = sealed.seal(tmp_path / "other", seed=1)
+    for name in ("weights.pt", "model.onnx"):
+        kept = (folder / name).read_bytes()
+        shutil.copy(other / name, folder / name)
+        assert "differs from its manifest" in refusal(folder)
+        (folder / name).write_bytes(kept)
+    integrity.check(folder)
+
+
+@pytest.mark.parametrize("name", hostile.SEALED)
+def test_a_hostile_model_with_a_fitting_manifest_is_refused(folder, tmp_path, name):
+    """No hash is wrong; nothing runs, neither here nor where the files are loaded."""
+    canary = tmp_path / "canary"
+    hostile.SEALED[name](folder, canary)
+    sealed.reseal(folder)
+
+    refusal(folder)
+    load(folder)
+
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("name", hostile.UNSEALED)
+def test_a_hostile_folder_is_refused(folder, tmp_path, name):
+    """Manifests and folders that are something else than they should be."""
+    canary = tmp_path / "canary"
+    hostile.UNSEALED[name](folder, canary)
+
+    refusal(folder)
+
+    assert not canary.exists()
+
+
+def load(folder):
+    """Load both files as people do who check nothing: what matters is what does not happen."""
+    for action in (
+        lambda: torch.load(folder / "weights.pt", weights_only=True),
+        lambda: classifier.load(folder),
+    ):
+        with contextlib.suppress(Exception):  # any refusal is good
+            action()
+
+
+@pytest.mark.parametrize("name", ["os system", "builtins exec", "subprocess Popen", "torch save"])
+@pytest.mark.parametrize("how", ["GLOBAL", "STACK_GLOBAL", "MEMO"])
+def test_the_pickles_do_bite(tmp_path, name, how):
+    """Loaded the unsafe way, the same pickles leave their canary: the tests above can fail."""
+    canary = tmp_path / "canary"
+    path = tmp_path / "evil.pkl"
+    path.write_bytes(hostile.pickled(name, canary, how))
+
+    command = "import pickle, sys, time; pickle.load(open(sys.argv[1], 'rb')); time.sleep(0.2)"
+    subprocess.run([sys.executable, "-c", command, path], check=False, capture_output=True)
+
+    assert canary.exists()
+
+
+def test_over_a_hundred_are_hostile():
+    """The collection is as large as promised."""
+    assert len(hostile.SEALED | hostile.UNSEALED) > 150

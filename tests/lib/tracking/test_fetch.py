@@ -1,0 +1,313 @@
+"""What comes out of the registry is what went in, or it is refused and nothing is kept."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+
+import pytest
+
+from stages.lib import files, integrity
+from stages.lib.errors import UserError
+from stages.lib.tracking import address, fetch, store
+from tests import sealed
+
+FILES = sorted(integrity.NAMES)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory, empty_database):
+    """A project with two versions: 1, and 2, which is champion."""
+    folder = tmp_path_factory.mktemp("filled") / "project"
+    folder.mkdir()
+    shutil.copy(empty_database, folder / "mlflow.db")
+    shutil.copy(sealed.ROOT / "params.yaml", folder)
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for seed in (1, 2):
+            version = sealed.publish(folder / f"model-{seed}", seed)
+        version.store.client.set_registered_model_alias("digits", "champion", "2")
+    return folder
+
+
+@pytest.fixture
+def versions(filled, tmp_path, monkeypatch):
+    """A copy of it, as the working directory."""
+    folder = shutil.copytree(filled, tmp_path / "project")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    address.warn.cache_clear()
+    store.embedded()  # mends the paths of the copy
+    return folder
+
+
+def artifacts(folder, number):
+    """Where the registry of a project keeps the files of a version."""
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        query = "SELECT storage_location FROM model_versions WHERE version = ?"
+        return type(folder)(database.execute(query, [number]).fetchone()[0])
+
+
+def kept():
+    """What lies in .state/models."""
+    return sorted(p.name for p in fetch.kept("x").parent.glob("[!.]*") if p.is_dir())
+
+
+def refusal(reference="champion"):
+    """The sentence with which a version is refused."""
+    with pytest.raises(UserError) as refused:
+        fetch.model_folder(reference)
+    told = str(refused.value)
+    assert "\n" not in told
+    return told
+
+
+def test_a_version_is_fetched_once_by_any_of_its_names(versions):
+    """Alias, number and run give the same folder, whose bytes are those that were registered."""
+    run_id = files.read_manifest(versions / "model-2")["run_id"]
+    folders = {fetch.model_folder(name) for name in ("champion", "2", "02", run_id)}
+
+    (folder,) = folders
+    for name in FILES:
+        assert (folder / name).read_bytes() == (versions / "model-2" / name).read_bytes()
+    assert kept() == [folder.name]
+    shutil.rmtree(artifacts(versions, 2))
+    assert fetch.model_folder("champion") == folder  # nothing more to fetch
+
+
+def test_a_damaged_copy_is_fetched_anew(versions):
+    """Somebody changed the kept copy: it is never handed out."""
+    folder = fetch.model_folder("champion")
+    (folder / "model.onnx").write_bytes(b"changed")
+
+    assert integrity.check(fetch.model_folder("champion"))
+
+
+@pytest.mark.parametrize("name", ["champoin", "3", "-1", "", "../2", "f" * 32, "models:/digits/2"])
+def test_what_is_no_version_is_told_with_what_there_is(versions, name):
+    """One line that names near versions; nothing is fetched."""
+    told = refusal(name)
+
+    assert "no version" in told
+    assert "choose one of" in told
+    assert kept() == []
+
+
+def test_without_any_version_the_way_to_one_is_told(project):
+    """An empty registry: `dvc repro` registers one."""
+    shutil.copy(sealed.ROOT / "params.yaml", project)
+
+    assert "`dvc repro` registers one" in refusal()
+
+
+def flip(path, _older):
+    """One bit in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def flip_the_run(path, _older):
+    """The run's id: no hash covers it."""
+    content = path.read_text()
+    at = content.index('"run_id"') + 11
+    path.write_text(content[:at] + ("1" if content[at] != "1" else "2") + content[at + 1 :])
+
+
+def truncate(path, _older):
+    """The last byte is missing."""
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def empty(path, _older):
+    """Nothing is left."""
+    path.write_bytes(b"")
+
+
+def replay(path, older):
+    """The file of the version before."""
+    shutil.copy(older / path.name, path)
+
+
+def remove(path, _older):
+    """No file at all."""
+    path.unlink()
+
+
+def link_away(path, _older):
+    """A link to a device that never ends."""
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def pipe(path, _older):
+    """A pipe that nobody writes into."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def make_a_folder(path, _older):
+    """A folder in its place."""
+    path.unlink()
+    path.mkdir()
+
+
+def grow(path, _older):
+    """A file of a terabyte, of which nothing is on the disk."""
+    os.truncate(path, 1 << 40)
+
+
+TAMPERING = [flip, truncate, empty, replay, remove, link_away, pipe, make_a_folder, grow]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("tamper", TAMPERING)
+def test_a_file_changed_in_the_registry_is_refused(versions, tamper, name):
+    """Every way of changing one file; the model that was there before stays."""
+    before = fetch.model_folder("1")
+    tamper(artifacts(versions, 2) / name, artifacts(versions, 1))
+
+    refusal()
+
+    assert kept() == [before.name]
+    assert integrity.check(before)
+
+
+def test_the_run_in_the_manifest_is_confirmed(versions):
+    """The one part of a manifest that its hashes leave out."""
+    flip_the_run(artifacts(versions, 2) / files.MANIFEST, None)
+
+    assert "its manifest names the run" in refusal()
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.pkl", "python_model.pkl", "evil.py", ".hidden", "code/x.py"]
+)
+def test_a_file_too_many_in_the_registry_is_refused(versions, name):
+    """A file that nobody registered is never fetched, and its version not used."""
+    path = artifacts(versions, 2) / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("import os\n")
+
+    assert "does not belong there" in refusal()
+    assert kept() == []
+
+
+def test_an_older_version_in_the_place_of_a_newer_is_refused(versions):
+    """All files of version 1, which fit each other, under the number 2."""
+    older, newer = (artifacts(versions, number) for number in (1, 2))
+    shutil.rmtree(newer)
+    shutil.copytree(older, newer)
+
+    assert "it is not what was registered" in refusal()
+
+
+CONTENT = "DELETE FROM model_version_tags WHERE key = 'content_sha256' AND version = 2"
+REWRITE = "UPDATE model_version_tags SET value = ? WHERE key = 'content_sha256' AND version = 2"
+OLDER = "SELECT {} FROM model_versions WHERE version = 1"
+EDITS = {
+    "no hash": [CONTENT],
+    "another hash": [REWRITE.replace("?", f"'{'0' * 64}'")],
+    "a path as hash": [REWRITE.replace("?", "'../../../evil'")],
+    "the hash of version 1": [
+        "UPDATE model_version_tags SET value = (SELECT value FROM model_version_tags "
+        "WHERE key = 'content_sha256' AND version = 1) WHERE key = 'content_sha256'"
+    ],
+    "the files of version 1": [
+        f"UPDATE model_versions SET storage_location = ({OLDER.format('storage_location')}), "
+        f"source = ({OLDER.format('source')}) WHERE version = 2"
+    ],
+    "files that are nowhere": ["UPDATE model_versions SET storage_location = '/nowhere/at/all'"],
+    "files in /etc": ["UPDATE model_versions SET storage_location = '/etc'"],
+    "files of a server": ["UPDATE model_versions SET storage_location = 'http://127.0.0.1:9/x'"],
+    "files of a strange kind": ["UPDATE model_versions SET storage_location = 'evil://x/y'"],
+    "no runs": ["DELETE FROM model_version_tags WHERE key LIKE 'run.%'"],
+    "an alias of nothing": ["UPDATE registered_model_aliases SET version = 9"],
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edited_registry_is_refused(versions, name):
+    """Rows of the database changed by hand; nothing is kept."""
+    with sqlite3.connect(versions / "mlflow.db") as database:
+        for statement in EDITS[name]:
+            database.execute(statement)
+
+    refusal()
+
+    assert kept() == []
+
+
+def test_an_old_model_under_a_new_number_is_refused(versions):
+    """A third version that is the first again, hash and files and all; the first stays good."""
+    with sqlite3.connect(versions / "mlflow.db") as database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(model_versions)")]
+        chosen = ", ".join("3" if name == "version" else name for name in columns)
+        database.execute(
+            f"INSERT INTO model_versions SELECT {chosen} FROM model_versions WHERE version = 1"
+        )
+        database.execute(
+            "INSERT INTO model_version_tags (key, value, name, version, workspace) "
+            "SELECT key, value, name, 3, workspace FROM model_version_tags WHERE version = 1"
+        )
+        database.execute("UPDATE registered_model_aliases SET version = 3")
+
+    assert "its files are those of version 1" in refusal()
+    assert integrity.check(fetch.model_folder("1"))
+
+
+@pytest.fixture
+def served(server, project):
+    """Two versions on a real server, the second one champion; the name is of this test alone."""
+    text = (sealed.ROOT / "params.yaml").read_text()
+    name = os.environ["MLFLOW_EXPERIMENT_NAME"]
+    (project / "params.yaml").write_text(text.replace("name: digits ", f"name: {name} "))
+    found = [sealed.publish(project / f"model-{seed}", seed, name) for seed in (1, 2)]
+    found[1].store.client.set_registered_model_alias(name, "champion", "2")
+    return found
+
+
+def on_disk(server, version):
+    """Where a server keeps the files of a version."""
+    client = version.store.client
+    uri = client.get_model_version_download_uri(version.name, str(version.number))
+    return server.folder / "artifacts" / uri.removeprefix("mlflow-artifacts:/")
+
+
+def test_a_server_gives_what_it_got(served, project):
+    """Over HTTP, too, every byte is the registered one."""
+    folder = fetch.model_folder("champion")
+
+    for name in FILES:
+        assert (folder / name).read_bytes() == (project / "model-2" / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("tamper", [flip, truncate, empty, replay, remove])
+def test_a_file_changed_on_a_server_is_refused(served, server, tamper, name):
+    """As in the checkout's own store."""
+    older, newer = (on_disk(server, version) for version in served)
+    tamper(newer / name, older)
+
+    refusal()
+
+    assert kept() == []
+
+
+def test_without_its_server_what_was_fetched_is_still_here(served, server, capsys):
+    """Offline the last meaning of a name counts, which is told; new names are refused."""
+    folder = fetch.model_folder("champion")
+    server.kill()
+
+    assert fetch.model_folder("champion") == folder
+    assert "champion is version 2 as of" in capsys.readouterr().err
+    assert "does not answer" in refusal("1")
+    (folder / "weights.pt").write_bytes(b"changed")
+    assert "does not answer" in refusal()
+
+
+def test_the_own_store_does_not_stand_in_for_a_server(nobody, versions, monkeypatch):
+    """Version 2 of this checkout is not the server's version 2."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", nobody)
+    assert "does not answer" in refusal("2")
