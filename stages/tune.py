@@ -17,7 +17,7 @@ from typing import NoReturn
 from optuna.trial import TrialState
 
 from stages.lib import files, params, stage
-from stages.lib.errors import UserError
+from stages.lib.errors import UserError, guarded
 from stages.lib.table import aligned
 from stages.lib.tracking import nested, runs
 from stages.tuning import outcome, pictures, rewrite, search
@@ -146,4 +146,4 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 if __name__ == "__main__":
     import typer
 
-    sys.exit(stage.guarded("tune", lambda: typer.run(tune)))
+    sys.exit(guarded("tune", lambda: typer.run(tune)))

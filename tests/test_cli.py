@@ -4,13 +4,13 @@ import pytest
 import yaml
 
 from stages.cli import app
-from stages.lib import stage
+from stages.lib import errors
 
 
 def run(*arguments):
     """The exit status of `digits` with `arguments`."""
     try:
-        return stage.guarded("digits", lambda: app(arguments))
+        return errors.guarded("digits", lambda: app(arguments))
     except SystemExit as end:
         return end.code
 
@@ -20,7 +20,7 @@ def test_help_names_every_command(capsys):
     assert run("--help") == 0
     told = capsys.readouterr().out
 
-    for name in ("results", "versions", "report", "recipe", "ui", "send"):
+    for name in ("predict", "score", "results", "versions", "report", "recipe", "ui", "send"):
         assert f" {name} " in told
 
 

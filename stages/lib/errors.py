@@ -1,5 +1,11 @@
 """The one exception that people see: a sentence, never a traceback."""
 
+import errno
+import sys
+from collections.abc import Callable
+
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+
 
 class UserError(Exception):
     """Something a person can mend.
@@ -7,3 +13,25 @@ class UserError(Exception):
     The message is one line: what was found, what was expected, what to do next.
     Whoever runs a command prints it and exits with status 2.
     """
+
+
+def guarded(name: str, action: Callable[[], object]) -> int:
+    """Do `action`; print what a person can mend as one line. Returns the exit status."""
+    try:
+        action()
+    except UserError as error:
+        return _complain(name, str(error), 2)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        advice = "make room or mend the permissions, then run the same command again"
+        return _complain(name, f"cannot write{where}: {error.strerror}; {advice}", 2)
+    except KeyboardInterrupt:
+        return _complain(name, "interrupted; the same command goes on from here", 130)
+    return 0
+
+
+def _complain(name: str, message: str, status: int) -> int:
+    print(f"{name}: {message}", file=sys.stderr, flush=True)
+    return status

@@ -6,7 +6,6 @@ params.yaml and lets the paths be their defaults.
 """
 
 import ast
-import errno
 import functools
 import inspect
 import os
@@ -24,11 +23,10 @@ import filelock
 import psutil
 
 from stages.lib import files, params
-from stages.lib.errors import UserError
+from stages.lib.errors import UserError, guarded
 
 SHELLS = {"sh", "dash", "bash", "zsh", "ksh", "fish"}  # DVC runs commands through $SHELL
 ROOT = Path(__file__).parents[2]
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 
 def main(function: Callable[..., None]) -> NoReturn:
@@ -39,28 +37,6 @@ def main(function: Callable[..., None]) -> NoReturn:
     """
     name = function.__name__
     sys.exit(guarded(name, functools.partial(_locked, name, function)))
-
-
-def guarded(name: str, action: Callable[[], object]) -> int:
-    """Do `action`; print what a person can mend as one line. Returns the exit status."""
-    try:
-        action()
-    except UserError as error:
-        return _complain(name, str(error), 2)
-    except OSError as error:
-        if error.errno not in DISK_ERRORS:
-            raise
-        where = f" {error.filename}" if error.filename else ""
-        advice = "make room or mend the permissions, then run the same command again"
-        return _complain(name, f"cannot write{where}: {error.strerror}; {advice}", 2)
-    except KeyboardInterrupt:
-        return _complain(name, "interrupted; the same command goes on from here", 130)
-    return 0
-
-
-def _complain(name: str, message: str, status: int) -> int:
-    print(f"{name}: {message}", file=sys.stderr, flush=True)
-    return status
 
 
 def _locked(name: str, function: Callable[..., None]) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy import make_url
 from stages.lib import checkpoint, dataset, engine, files, network, params, stage
 from stages.lib.dataset import Pictures
 from stages.lib.engine import Training
+from stages.lib.errors import guarded
 from stages.lib.tracking import nested, store
 from stages.lib.tracking.runs import Run
 from stages.tuning import space, storage, study
@@ -157,4 +158,4 @@ def _listen(stop: threading.Event, jobs: "queue.Queue[bytes]") -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(stage.guarded("tune", main))
+    sys.exit(guarded("tune", main))

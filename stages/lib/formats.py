@@ -1,0 +1,160 @@
+"""Answers as people and programs read them, one line or block at a time.
+
+Each format has a `head`, a `line` per answer and a `tail`, so that a stream can be
+stopped anywhere and still end as a whole.
+"""
+
+import csv
+import io
+import json
+from typing import Protocol
+
+from stages.lib.answers import Answer
+
+WIDEST = 60  # characters of a file's name that others are aligned with
+
+
+class Format(Protocol):
+    """How answers are printed."""
+
+    head: str
+    tail: str
+
+    def line(self, answer: Answer) -> str:
+        """What is printed of one answer, with its end of line; may be empty."""
+
+
+def printable(text: str) -> str:
+    """`text` without what would move a terminal's cursor or cannot be encoded."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def likeliest(answer: Answer, top: int) -> list[list[tuple[str, float]]]:
+    """Per digit the `top` most probable classes with their probabilities."""
+    order = (-answer.probabilities).argsort(1, kind="stable")[:, :top].tolist()
+    rows = zip(answer.probabilities.tolist(), order, strict=True)
+    return [[(answer.classes[i], row[i]) for i in chosen] for row, chosen in rows]
+
+
+class Text:
+    """Aligned columns for people; files that could not be read are left to standard error."""
+
+    head = tail = ""
+
+    def __init__(self, top: int, files: list[str]) -> None:
+        self.top = top
+        lengths = [len(printable(file)) for file in files]
+        self.width = max([n for n in lengths if n <= WIDEST], default=0)
+
+    def line(self, answer: Answer) -> str:
+        """File, digits, probability, remarks; below it the runners-up of each digit."""
+        if answer.look.problem:
+            return ""
+        name = f"{printable(answer.look.file):{self.width}}"
+        remarks = ", ".join(answer.look.notes)
+        if answer.status == "no digit":
+            return f"{name}  -       -  no digit found{', ' * bool(remarks)}{remarks}\n"
+        chance = f"{answer.probability:6.1%}"
+        rest = ", ".join(filter(None, [self._doubt(answer), remarks]))
+        first = f"{name}  {answer.text}  {chance}  {self._one(answer)}{rest}".rstrip()
+        return "\n".join([first, *self._several(answer)]) + "\n"
+
+    def _doubt(self, answer: Answer) -> str:
+        if answer.status != "doubtful":
+            return ""
+        which = [d for d, bad in zip(answer.digits, answer.doubtful, strict=True) if bad]
+        return "doubtful" if len(answer.digits) == 1 else f"doubtful: {' '.join(which)}"
+
+    def _one(self, answer: Answer) -> str:
+        """The runners-up of a single digit, on its line."""
+        if self.top == 1 or len(answer.digits) > 1:
+            return ""
+        return _listed(likeliest(answer, self.top)[0][1:]) + "  "
+
+    def _several(self, answer: Answer) -> list[str]:
+        """A line for each of several digits: its probability, its runners-up."""
+        if self.top == 1 or len(answer.digits) < 2:
+            return []
+        margin = " " * (self.width + 2)
+        return [margin + _listed(row) for row in likeliest(answer, self.top)]
+
+
+def _listed(pairs: list[tuple[str, float]]) -> str:
+    return "  ".join(f"{digit} {probability:.1%}" for digit, probability in pairs)
+
+
+class Json:
+    """A list of objects, one on each line."""
+
+    head, tail = "[\n", "]\n"
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+        self.separator = " "
+
+    def line(self, answer: Answer) -> str:
+        """One object. The comma stands before it, so that each line is whole at once."""
+        separator, self.separator = self.separator, ","
+        return f"{separator}{json.dumps(record(answer, self.top))}\n"
+
+
+class Csv:
+    """A row per file, with as many columns as `top` needs."""
+
+    tail = ""
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+        columns = ["file", "digit", "probability", "text", "status", "notes"]
+        for place in range(2, top + 1):
+            columns += [f"digit_{place}", f"probability_{place}"]
+        self.head = _row(columns)
+
+    def line(self, answer: Answer) -> str:
+        """One row; the runners-up are those of a single digit."""
+        told = record(answer, self.top)
+        notes = answer.look.problem or "; ".join(answer.look.notes)
+        cells = [told["file"], told["digit"], told["probability"], answer.text, told["status"]]
+        runners = likeliest(answer, self.top)[0][1:] if len(answer.digits) == 1 else []
+        flat = [x for digit, chance in runners for x in (digit, round(chance, 6))]
+        return _row([*cells, notes, *flat, *[""] * (2 * (self.top - 1) - len(flat))])
+
+
+def _row(cells: list[object] | list[str]) -> str:
+    """A line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def record(answer: Answer, top: int = 1) -> dict[str, object]:
+    """An answer as JSON holds it.
+
+    `digit` is the answer when there is exactly one, else null, and a number where the class
+    is called by one; `probability` is that the whole `text` is right. `boxes` are left, top,
+    right, bottom in pixels of the upright picture. What failed has `error` and no text.
+    """
+    about: dict[str, object] = {"file": answer.look.file, "status": answer.status}
+    if answer.look.found is None:
+        return {**about, "digit": None, "probability": None, "error": answer.look.problem}
+    digits = answer.digits
+    found: dict[str, object] = {
+        "digit": _value(digits[0]) if len(digits) == 1 else None,
+        "probability": round(answer.probability, 6) if digits else None,
+        "text": answer.text,
+        "boxes": answer.look.found.boxes.tolist(),
+        "probabilities": [round(p, 6) for p in answer.probabilities.max(1).tolist()],
+        "doubtful": answer.doubtful.tolist(),
+        "notes": list(answer.look.notes),
+    }
+    if top > 1:
+        found["top"] = [
+            [{"digit": _value(d), "probability": round(p, 6)} for d, p in row]
+            for row in likeliest(answer, top)
+        ]
+    return {**about, **found}
+
+
+def _value(name: str) -> int | str:
+    """A class as a number where it is called by one."""
+    return int(name) if name.isdecimal() else name

@@ -1,0 +1,104 @@
+"""Pictures that somebody labelled: a table `file,label[,writer]`, or a sub-folder per class."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.lib import sources
+from stages.lib.errors import UserError
+
+TABLE = "labels.csv"
+FORM = "columns `file,label` and, if wanted, `writer`"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A picture file, what is written on it (`/` between rows), and by whom (may be empty).
+
+    `single`: the label is one class, not several.
+    """
+
+    file: str
+    label: str
+    single: bool
+    writer: str = ""
+
+
+def read(folder: Path, table: Path | None, classes: list[str]) -> list[Labelled]:
+    """The labelled pictures of `folder`: by `table`, its own labels.csv, or its sub-folders.
+
+    Files in a table are relative to the table's folder. Raises UserError, one line: no
+    labels, a label that is no class, a file that is missing or listed twice.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; name the one that holds the pictures")
+    if table is None and (folder / TABLE).is_file():
+        table = folder / TABLE
+    found = _sorted_in(folder, classes) if table is None else _listed_in(table, classes)
+    if not found:
+        raise UserError(f"{table or folder}: no labelled picture; expected {_expected(classes)}")
+    return found
+
+
+def _expected(classes: list[str]) -> str:
+    return f"a {TABLE} with {FORM}, or sub-folders called {classes[0]} to {classes[-1]}"
+
+
+def _sorted_in(folder: Path, classes: list[str]) -> list[Labelled]:
+    """Pictures in a sub-folder per class."""
+    inside = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    for unknown in (p for p in inside if p.name not in classes):
+        raise UserError(f"{unknown}: {unknown.name} is no class; expected {_expected(classes)}")
+    return [Labelled(file, p.name, True) for p in inside for file in sources.below(str(p))]
+
+
+def _listed_in(table: Path, classes: list[str]) -> list[Labelled]:
+    """Pictures in a table."""
+    found: dict[Path, Labelled] = {}
+    for number, row in _rows(table):
+        where = f"{table}, line {number}"
+        file = table.parent / row["file"]
+        if not row["file"] or not file.is_file():
+            raise UserError(f"{where}: no file {str(file)!r}; files are relative to the table")
+        if file.resolve() in found:
+            raise UserError(f"{where}: {row['file']} is listed twice; remove one of the lines")
+        if not _known(row["label"], classes):
+            raise UserError(f"{where}: the label is {row['label']!r}; expected {_words(classes)}")
+        label, writer = row["label"], row.get("writer", "")
+        found[file.resolve()] = Labelled(str(file), label, label in classes, writer)
+    return list(found.values())
+
+
+def _known(label: str, classes: list[str]) -> bool:
+    """Whether a label is a class, or rows of classes separated by `/`."""
+    return label in classes or all(row and set(row) <= set(classes) for row in label.split("/"))
+
+
+def _words(classes: list[str]) -> str:
+    return f"one of {', '.join(classes)}, or several, with / between rows"
+
+
+def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The lines of a table with their numbers; columns by lower-case name, cells stripped."""
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{table}: {error.strerror}; expected a table with {FORM}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{table} is not UTF-8 ({error.reason}); save it as CSV UTF-8") from error
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        columns = [name.strip().lower() for name in next(reader, [])]
+        if not {"file", "label"} <= set(columns):
+            raise UserError(f"{table} begins with {head[:60]!r}; expected {FORM}")
+        for cells in reader:
+            if any(cells):
+                padded = [*cells, *[""] * (len(columns) - len(cells))]
+                pairs = zip(columns, padded, strict=False)
+                yield reader.line_num, {name: cell.strip() for name, cell in pairs}
+    except csv.Error as error:
+        raise UserError(f"{table}, line {reader.line_num}: {error}; expected {FORM}") from error

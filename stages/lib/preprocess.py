@@ -1,0 +1,61 @@
+"""Any picture of handwritten digits -> what the network was trained on.
+
+Does what the makers of MNIST did: the digit's box scaled into 20 x 20 pixels keeping its
+proportions, with anti-aliasing, centred by mass in 28 x 28, light on dark.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.lib import segment
+from stages.lib.decode import MAX_PIXELS, Scan, decode
+from stages.lib.ink import extract
+from stages.lib.normalise import SIDE, normal
+
+__all__ = ["MAX_PIXELS", "Found", "Scan", "decode", "find"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The digits of a picture in reading order; n may be 0, an empty page.
+
+    `boxes` int [n, 4]: left, top, right, bottom in pixels of the upright picture.
+    `rows` int [n]: the line of text that each belongs to, from 0.
+    `pictures` uint8 [n, 28, 28]: what the network sees, 0 the background.
+    """
+
+    boxes: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    pictures: NDArray[np.uint8]
+
+
+def find(scan: Scan, several: bool | None = None) -> Found:
+    """The digits of `scan`.
+
+    `several`: True as many as there are, False exactly one, None found automatically.
+    """
+    ink = extract(scan.pixels)
+    strokes = segment.strokes(ink)
+    digits = segment.one(strokes)
+    boxes = [_hull(strokes.boxes[pieces]) for pieces in digits]
+    pictures = [normal(_crop(ink, strokes, *both)) for both in zip(digits, boxes, strict=True)]
+    scale = scan.size[0] / scan.pixels.shape[1]
+    return Found(
+        np.rint(np.array(boxes).reshape(-1, 4) * scale).astype(np.int64),
+        np.zeros(len(boxes), np.int64),
+        np.array(pictures, np.uint8).reshape(-1, SIDE, SIDE),
+    )
+
+
+def _hull(boxes):
+    return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])
+
+
+def _crop(ink, strokes, pieces, box):
+    """The share of ink, 0..1, within `box`."""
+    left, top, right, bottom = box
+    inside = np.s_[top:bottom, left:right]
+    amount = np.where(np.isin(strokes.labels[inside], pieces + 1), ink.amount[inside], 0)
+    return ((amount.astype(np.float32) - ink.paper) / (ink.level - ink.paper)).clip(0, 1)

@@ -1,0 +1,66 @@
+"""Draw pages, have them read, and show both: the picture of handwriting in the README.
+
+    python -m tests.handwriting
+
+Whatever the model in models/digits says of them is shown.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stages.lib import classifier, preview
+from stages.lib.answers import answers
+from tests.strokes import page
+
+WIDTH = 1260  # pixels
+ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "metrics/readme/handwriting.png"
+WHITE, CREAM, RECYCLED, YELLOW, SLATE = (
+    (246, 246, 244),
+    (240, 230, 205),
+    (205, 198, 185),
+    (250, 232, 120),
+    (52, 66, 62),
+)
+INK, PENCIL, RED, GREEN, CHALK, BLUE = (
+    (25, 28, 34),
+    (120, 118, 116),
+    (190, 40, 40),
+    (20, 120, 70),
+    (235, 238, 230),
+    (35, 60, 150),
+)
+# What is written, how: width of the pen in pixels, paper, ink.
+PAGES = [
+    ("3", 5, WHITE, BLUE),
+    ("7", 12, CREAM, INK),
+    ("4", 4, RECYCLED, PENCIL),
+    ("9", 10, YELLOW, RED),
+    ("5", 14, SLATE, CHALK),
+    ("2", 7, CREAM, GREEN),
+    ("8", 6, WHITE, RED),
+    ("6", 9, RECYCLED, INK),
+    ("5550192", 5, RECYCLED, BLUE),
+]
+
+
+def draw(path):
+    """Write the picture to `path`."""
+    rng = np.random.default_rng(7)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [str(Path(folder) / f"{number}.jpg") for number in range(len(PAGES))]
+        for file, (text, pen, paper, ink) in zip(files, PAGES, strict=True):
+            shape = (220, 220) if len(text) == 1 else None
+            image = page(text, rng, shape=shape, pen=pen, paper=paper, ink=ink)
+            Image.fromarray(image).save(file, quality=88)
+        found = list(answers(files, classifier.load(ROOT / "models/digits"), keep=True))
+    cards = [preview.card(answer, preview.told(answer), zoom=5) for answer in found]
+    preview.sheet(cards, WIDTH, "Pages, what the network saw of them, and its answer").save(path)
+
+
+if __name__ == "__main__":
+    draw(PICTURE)
+    print(PICTURE)

@@ -1,0 +1,123 @@
+"""Labelled pictures come from a table or from folders; what is wrong is told in one line."""
+
+import shutil
+
+import pytest
+
+from stages.lib import labelled
+from stages.lib.errors import UserError
+from stages.lib.labelled import Labelled
+
+CLASSES = [str(digit) for digit in range(10)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with three files in a sub-folder."""
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png", "ü.png"):
+        (tmp_path / "in" / name).touch()
+    return tmp_path
+
+
+def read(folder, text, encoding="utf-8"):
+    """What is read when labels.csv holds `text`."""
+    (folder / "labels.csv").write_bytes(text.encode(encoding))
+    return labelled.read(folder, None, CLASSES)
+
+
+def test_a_table_gives_files_labels_and_writers(folder):
+    """Files are relative to the table; other columns, blank lines and spaces do not matter."""
+    found = read(folder, "note,Label ,file,writer\nx, 7,in/a.png,Ann\n\n,12/3,in/b.png\n")
+
+    assert found == [
+        Labelled(str(folder / "in/a.png"), "7", True, "Ann"),
+        Labelled(str(folder / "in/b.png"), "12/3", False, ""),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_table_may_come_from_a_spreadsheet(folder, encoding, delimiter, end):
+    """A byte order mark, semicolons or tabs, and Windows' ends of lines are fine."""
+    lines = ["file,label", "in/ü.png,0", '"in/a.png","1"']
+
+    found = read(folder, end.join(lines).replace(",", delimiter) + end, encoding)
+
+    assert [(p.file[-5:], p.label) for p in found] == [("ü.png", "0"), ("a.png", "1")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "labels.csv begins with ''; expected columns `file,label`"),
+        ("name,label\nin/a.png,1\n", "begins with 'name,label'; expected columns"),
+        ("file,label\n", "labels.csv: no labelled picture; expected"),
+        ("file,label\nin/a.png,1\nin/c.png,2\n", "line 3: no file .*in/c.png"),
+        ("file,label\n,2\n", "line 2: no file"),
+        ("file,label\nin,2\n", "line 2: no file"),
+        ("file,label\nin/a.png,1\n./in/a.png,2\n", "line 3: ./in/a.png is listed twice"),
+        ("file,label\nin/a.png,x\n", "line 2: the label is 'x'; expected one of 0, 1, "),
+        ("file,label\nin/a.png,12//3\n", "line 2: the label is '12//3'"),
+        ("file,label\nin/a.png\n", "line 2: the label is ''"),
+        ('file,label\n"' + "x" * 200_000 + '",1\n', "line 2: field larger"),
+    ],
+)
+def test_a_wrong_table_is_told_in_one_line(folder, text, words):
+    """What was found, where, and what was expected."""
+    with pytest.raises(UserError, match=rf"^[^\n]*{words}[^\n]*$"):
+        read(folder, text)
+
+
+def test_a_table_in_another_encoding_is_refused(folder):
+    """Latin 1 is told from UTF-8."""
+    with pytest.raises(UserError, match="is not UTF-8"):
+        read(folder, "file,label\nin/ü.png,1\n", "latin-1")
+
+
+def test_a_table_may_lie_elsewhere(folder, tmp_path_factory):
+    """`table` is read instead of the folder's own; its files are relative to itself."""
+    other = tmp_path_factory.mktemp("other") / "t.csv"
+    shutil.copytree(folder / "in", other.parent / "in")
+    other.write_text("file,label\nin/a.png,3\n")
+
+    (found,) = labelled.read(folder, other, CLASSES)
+
+    assert found.file == str(other.parent / "in/a.png")
+    with pytest.raises(UserError, match=r"t2.csv: No such file or directory; expected a table"):
+        labelled.read(folder, folder / "t2.csv", CLASSES)
+
+
+def test_sub_folders_may_be_the_labels(folder):
+    """One folder per class; files that are no pictures and hidden folders are left out."""
+    (folder / "in").rename(folder / "4")
+    (folder / "0").mkdir()
+    (folder / ".git").mkdir()
+    (folder / "4/notes.txt").touch()
+
+    found = labelled.read(folder, None, CLASSES)
+
+    assert {p.label for p in found} == {"4"}
+    assert [p.file[-5:] for p in found] == ["a.png", "b.png", "ü.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("in", "in is no class; expected a labels.csv with .*, or sub-folders called 0 to 9"),
+        ("5", "5?: no labelled picture; expected"),
+    ],
+)
+def test_folders_that_are_no_labels_are_told(tmp_path, name, words):
+    """A folder that is no class, and one without pictures."""
+    (tmp_path / name).mkdir()
+
+    with pytest.raises(UserError, match=rf"^[^\n]*{words}[^\n]*$"):
+        labelled.read(tmp_path, None, CLASSES)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    """The folder's name, and what to do."""
+    with pytest.raises(UserError, match="nowhere: no such folder; name the one"):
+        labelled.read(tmp_path / "nowhere", None, CLASSES)

@@ -1,0 +1,87 @@
+"""Names on a command line become files, and files become bytes or one line."""
+
+import io
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from stages.lib import sources
+from stages.lib.errors import UserError
+from stages.lib.sources import below, content, listed
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """Pictures in folders beside files that are none, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    names = ["b.PNG", "a/2.jpg", "a/10.jpg", "a/deep/x.tiff", "scan", "labels.csv", "notes.txt"]
+    for name in [*names, ".hidden.png", ".git/y.png", "a-b/z.png", "Thumbs.db"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"content of " + name.encode())
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a/loop").symlink_to(tmp_path)
+    return tmp_path
+
+
+def test_a_folder_is_searched_in_the_order_of_names(tree):
+    """All pictures below it; no hidden ones, no other files, no endless loop."""
+    expected = ["a/10.jpg", "a/2.jpg", "a/deep/x.tiff", "a-b/z.png", "b.PNG", "scan"]
+
+    assert list(below(".")) == [f"./{name}" for name in expected]
+
+
+def test_named_files_are_taken_whatever_they_are_called(tree):
+    """What a person names is tried, hidden or not, twice if named twice."""
+    names = ["labels.csv", "-", ".hidden.png", "labels.csv"]
+
+    assert list(listed(names)) == names
+
+
+def test_patterns_are_expanded_where_no_shell_did(tree):
+    """Wildcards match files and folders, sorted; a file of that very name comes first."""
+    assert list(listed(["a/*.jpg"])) == ["a/10.jpg", "a/2.jpg"]
+    assert list(listed(["?/deep"])) == ["a/deep/x.tiff"]
+    (tree / "[1].png").touch()
+    assert list(listed(["[1].png"])) == ["[1].png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("empty", "empty: a folder without pictures"),
+        ("nowhere/a.png", "nowhere/a.png: no such file or folder"),
+        ("*.webp", r"\*.webp: no file matches"),
+        ("a\0b", "'a\\\\x00b': "),
+        ("b.PNG/c.png", "b.PNG/c.png: Not a directory"),
+    ],
+)
+def test_a_name_without_a_file_is_told_in_one_line(tree, name, words):
+    """What is named and not there is kept in the list, and its reading says why."""
+    assert list(listed([name])) == [name]
+    with pytest.raises(UserError, match=rf"^{words}[^\n]*$"):
+        content(name)
+
+
+def test_bytes_come_from_files_pipes_and_standard_input(tree, monkeypatch):
+    """Regular files, named pipes and `-` are read to their end."""
+    assert content("scan") == b"content of scan"
+    read, write = os.pipe()
+    os.write(write, b"from a pipe")
+    os.close(write)
+    assert content(f"/dev/fd/{read}") == b"from a pipe"
+    os.close(read)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"typed")))
+    assert content("-") == b"typed"
+
+
+@pytest.mark.parametrize("name", ["large.png", "/dev/zero"])
+def test_what_is_far_too_large_is_not_read_whole(tree, monkeypatch, name):
+    """A huge file and an endless one are refused in one line."""
+    monkeypatch.setattr(sources, "LARGEST", 2**20)
+    with (tree / "large.png").open("wb") as file:
+        file.truncate(2**40)
+
+    with pytest.raises(UserError, match="more than 1 MiB; a picture was expected"):
+        content(name)

@@ -1,0 +1,169 @@
+"""`digits score`: labelled pictures of one's own, counted and shown."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import call
+from tests.strokes import page
+from tests.test_predict import run
+
+
+@pytest.fixture
+def labelled(tmp_path, monkeypatch, reader):
+    """A project with a model and a folder of labelled pictures; four of twelve are mistakes.
+
+    Ten digits by two writers, of which one is labelled wrongly on purpose, a file that is
+    no picture, an empty page, and a number.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()
+    shutil.copytree(reader, tmp_path / "models/digits")
+    rng = np.random.default_rng(3)
+    lines = ["file,label,writer"]
+    (tmp_path / "mine").mkdir()
+    for digit in range(10):
+        Image.fromarray(page(str(digit), rng)).save(tmp_path / f"mine/{digit}.png")
+        lines.append(f"{digit}.png,{digit if digit else 9},{'AB'[digit % 2]}")
+    (tmp_path / "mine/text.png").write_text("no picture")
+    Image.fromarray(page("", rng, shape=(200, 150))).save(tmp_path / "mine/empty.png")
+    Image.fromarray(page("314/159", rng)).save(tmp_path / "mine/pi.png")
+    lines += ["text.png,1,A", "empty.png,2,B", "pi.png,314/159,B"]
+    (tmp_path / "mine/labels.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def scored(capsys, *arguments):
+    """The numbers that `digits score --json` prints."""
+    assert run("score", *arguments, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_people_get_shares_and_names(labelled):
+    """The command as a person runs it."""
+    told = call(labelled, "digits", "score", "mine").stdout.splitlines()
+
+    rows = {line[:24].strip(): line[24:].split() for line in told if line}
+    assert rows["pictures"][:3] == ["13", "10", "76.9%"]
+    assert rows["of one digit"][:2] == ["12", "9"]
+    assert rows["their digits"][:2] == ["6", "6"]
+    assert rows["mean of 2 writers"] == [f"{(5 / 6 + 5 / 7) / 2:.1%}"]
+    assert "mine/text.png: 1 cannot be read" in told
+    assert "mine/empty.png: 2 no digit found" in told
+    assert any(line.startswith("mine/0.png: 9 read as 0 (") for line in told)
+
+
+def test_programs_get_all_numbers(labelled, capsys):
+    """What cannot be read and what has no digit is wrong, and named with the reason."""
+    found = scored(capsys, "mine")
+
+    assert (found["all"]["n"], found["all"]["right"]) == (13, 10)
+    assert found["several"]["right"] == 1
+    assert {name: w["n"] for name, w in found["writers"].items()} == {"A": 6, "B": 7}
+    assert found["classes"]["9"]["read_as"] == {"0": 1}
+    assert {m["file"]: m["status"] for m in found["mistakes"] if m["status"] != "ok"} == {
+        "mine/text.png": "error",
+        "mine/empty.png": "no digit",
+    }
+    assert "no picture" in next(m for m in found["mistakes"] if m["status"] == "error")["error"]
+
+
+def test_sub_folders_are_labels_too(labelled, capsys):
+    """A folder per class gives the same."""
+    for digit in "357":
+        (labelled / "sorted" / digit).mkdir(parents=True)
+        shutil.copy(labelled / f"mine/{digit}.png", labelled / "sorted" / digit)
+
+    assert scored(capsys, "sorted")["all"]["right"] == 3
+
+
+def test_plain_resizing_can_be_compared(labelled, capsys):
+    """What it would score on the single digits, as they are and inverted."""
+    found = scored(capsys, "mine", "--compare", "plain")
+
+    assert found["plain"]["resized"]["n"] == found["plain"]["inverted"]["n"] == 12
+    assert found["plain"]["resized"]["right"] < found["single"]["right"]
+    assert run("score", "mine", "--compare", "plain") == 0
+    assert "only resized to 28 x 28" in capsys.readouterr().out
+
+
+def test_plain_resizing_is_what_it_says(labelled, capsys, raw):
+    """Of MNIST pictures it makes themselves: resizing 28 x 28 changes nothing, dark stays dark."""
+    from stages.split import read_idx
+
+    test = read_idx(raw / "MNIST/raw", "t10k")
+    for number, (image, label) in enumerate(zip(test.images[:40], test.labels[:40], strict=True)):
+        (labelled / f"mnist/{label}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(labelled / f"mnist/{label}/{number}.png")
+    found = scored(capsys, "mnist", "--compare", "plain")
+
+    assert found["plain"]["resized"] == found["plain"]["inverted"]
+    assert found["plain"]["resized"]["right"] >= 38
+
+
+def test_mistakes_are_drawn(labelled, capsys):
+    """One sheet, made anew by the next call; without mistakes none is written."""
+    assert run("score", "mine", "--mistakes", "wrong.png") == 0
+    first = Path("wrong.png").read_bytes()
+    assert Image.open("wrong.png").size[0] > 400
+    assert run("score", "mine", "--mistakes", "wrong.png") == 0
+    assert Path("wrong.png").read_bytes() == first
+
+    (labelled / "mine/labels.csv").write_text("file,label\n1.png,1\n")
+    assert run("score", "mine", "--mistakes", "none.png") == 0
+    assert not Path("none.png").exists()
+
+
+@pytest.mark.parametrize("content", [b"a person's text", None])
+def test_what_a_person_made_is_not_overwritten(labelled, capsys, content):
+    """Neither a text nor a picture of somebody else; nothing is scored before that is known."""
+    mine = Path("mine.png")
+    if content is None:
+        shutil.copy("mine/1.png", mine)
+    else:
+        mine.write_bytes(content)
+    before = mine.read_bytes()
+
+    assert run("score", "mine", "--mistakes", "mine.png") == 2
+    told = capsys.readouterr()
+    assert told.err == (
+        "digits: mine.png is there and was not made by digits score; name another file\n"
+    )
+    assert (told.out, mine.read_bytes()) == ("", before)
+
+
+def test_one_digit_may_be_demanded(labelled, capsys):
+    """--single takes each picture for one digit, so the number is wrong."""
+    assert scored(capsys, "mine", "--single")["several"]["right"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "nowhere: no such folder"),
+        (["mine", "--labels", "nowhere.csv"], "nowhere.csv: No such file"),
+        (["models"], "digits is no class; expected a labels.csv"),
+        (["mine", "--model", "./nowhere"], "no model here yet; `dvc repro` trains one"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(labelled, capsys, arguments, words):
+    """Status 2 and nothing printed."""
+    assert run("score", *arguments) == 2
+    told = capsys.readouterr()
+    assert words in told.err
+    assert (told.err.count("\n"), told.out) == (1, "")
+
+
+def test_a_label_that_is_no_class_is_told_with_its_line(labelled, capsys):
+    """The table's line, the label, and what was expected."""
+    table = labelled / "mine/labels.csv"
+    table.write_text("file;label\n1.png;1\n2.png;two\n")
+
+    assert run("score", "mine") == 2
+    assert "line 3: the label is 'two'; expected one of 0, 1, 2" in capsys.readouterr().err
