@@ -1,0 +1,5 @@
+"""`python -m stages.cli` is `digits`."""
+
+from stages.cli import main
+
+main()
