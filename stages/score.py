@@ -7,7 +7,7 @@ which no digit is found, counts as wrong.
 """
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +26,7 @@ from stages.lib.tally import Marked, Numbers
 CARDS = 60  # mistakes drawn at most
 WIDTH = 1260  # pixels of the sheet of mistakes
 MAKER = "digits score"  # stands in pictures made here, which may be replaced
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What is left of the pictures that were read, beyond the marks."""
-
-    cards: list[Image.Image]
-    resized: list[NDArray[np.uint8] | None]
+Resized = tuple[str, NDArray[np.uint8]]
 
 
 def score(
@@ -56,21 +49,34 @@ def score(
     pictures = labelled.read(folder, labels, loaded.classes)
     if mistakes is not None:
         _check_ours(mistakes)
-    found = answers([p.file for p in pictures], loaded, several, keep=plain or mistakes is not None)
     marks: list[Marked] = []
-    kept = Kept([], [])
-    progress = Progress(len(pictures))
-    for picture, answer in zip(pictures, found, strict=True):
+    cards: list[Image.Image] = []
+    resized: list[Resized] = []
+    keep = plain or mistakes is not None
+    for picture, answer in _answered(pictures, loaded, several, keep):
         marks.append(_mark(picture, answer))
-        _keep(marks[-1], answer, kept)
-        progress.tell(len(marks))
-    progress.clear()
+        if plain and picture.single:
+            resized.append(_resized(picture, answer.look.scan))
+        if mistakes and not marks[-1].right and answer.look.scan and len(cards) < CARDS:
+            cards.append(_card(marks[-1], answer))
     numbers = tally.numbers(marks, loaded.classes)
-    if plain:
-        numbers["plain"] = _plain(marks, kept, loaded)
-    if mistakes is not None and kept.cards:
-        _draw(kept.cards, numbers, mistakes)
+    if resized:
+        numbers["plain"] = _plain(resized, loaded)
+    if mistakes and cards:
+        _draw(cards, numbers, mistakes)
     return numbers
+
+
+def _answered(
+    pictures: list[Labelled], model: Classifier, several: bool | None, keep: bool
+) -> Iterator[tuple[Labelled, Answer]]:
+    """Each picture with its answer, while progress is told."""
+    progress = Progress(len(pictures))
+    found = answers([picture.file for picture in pictures], model, several, keep)
+    for done, pair in enumerate(zip(pictures, found, strict=True), start=1):
+        yield pair
+        progress.tell(done)
+    progress.clear()
 
 
 def _mark(picture: Labelled, answer: Answer) -> Marked:
@@ -78,44 +84,35 @@ def _mark(picture: Labelled, answer: Answer) -> Marked:
     return Marked(picture, answer.text, answer.probability, answer.status, problem)
 
 
-def _keep(mark: Marked, answer: Answer, kept: Kept) -> None:
-    """Draw a mistake and resize the picture while its pixels are here."""
-    scan = answer.look.scan
-    kept.resized.append(None if scan is None else _resized(scan))
-    if scan is not None and not mark.right and len(kept.cards) < CARDS:
-        said = f"read as {mark.said} ({mark.probability:.1%})" if mark.said else "no digit found"
-        lines = [(f"{mark.picture.label} {said}", preview.ORANGE)]
-        name = mark.picture.writer or Path(mark.picture.file).name
-        kept.cards.append(preview.card(answer, [*lines, (name, preview.GREY)], zoom=5))
+def _card(mark: Marked, answer: Answer) -> Image.Image:
+    """A mistake: what was written, what was read, by whom and in which file."""
+    said = f"read as {mark.said} ({mark.probability:.1%})" if mark.said else "no digit found"
+    name = f"{mark.picture.writer}  {Path(mark.picture.file).name}".strip()
+    lines = [(f"{mark.picture.label} {said}", preview.ORANGE), (name, preview.GREY)]
+    return preview.card(answer, lines, zoom=5)
 
 
-def _resized(scan: Scan) -> NDArray[np.uint8]:
-    """The whole picture in 28 x 28, as one does who knows nothing of MNIST."""
+def _resized(picture: Labelled, scan: Scan | None) -> Resized:
+    """The label and the whole picture in 28 x 28, as one does who knows nothing of MNIST.
+
+    What cannot be read has a label that no answer equals.
+    """
+    if scan is None:
+        return "", np.zeros((28, 28), np.uint8)
     grey = Image.fromarray(scan.pixels).convert("L")
-    return np.asarray(grey.resize((28, 28), Image.Resampling.BILINEAR))
+    return picture.label, np.asarray(grey.resize((28, 28), Image.Resampling.BILINEAR))
 
 
-def _plain(marks: list[Marked], kept: Kept, model: Classifier) -> Numbers:
-    """What the model scores on single digits that are only resized, and inverted if bright."""
-    single = [
-        (mark.picture.label, resized)
-        for mark, resized in zip(marks, kept.resized, strict=True)
-        if mark.picture.single
-    ]
-    blank = np.zeros((28, 28), np.uint8)
-    pictures = np.stack([blank if resized is None else resized for _, resized in single])
+def _plain(resized: list[Resized], model: Classifier) -> Numbers:
+    """What the model scores on pictures that are only resized, and inverted where bright."""
+    pictures = np.stack([picture for _, picture in resized])
     bright = pictures.mean((1, 2), keepdims=True) > 127
+    inverted = np.where(bright, 255 - pictures, pictures)
     result = {}
-    for name, seen in (
-        ("resized", pictures),
-        ("inverted", np.where(bright, 255 - pictures, pictures)),
-    ):
+    for name, seen in (("resized", pictures), ("inverted", inverted)):
         said = [model.classes[i] for i in model.probabilities(seen).argmax(1)]
-        right = sum(
-            word == label and resized is not None
-            for word, (label, resized) in zip(said, single, strict=True)
-        )
-        result[name] = tally.share(right, len(single))
+        right = sum(word == label for word, (label, _) in zip(said, resized, strict=True))
+        result[name] = tally.share(right, len(resized))
     return result
 
 

@@ -47,8 +47,8 @@ PAGES = [
 ]
 
 
-def draw(path):
-    """Write the picture to `path`."""
+def draw(model, path):
+    """Write the picture to `path`, with the answers of the model in the folder `model`."""
     rng = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:
         files = [str(Path(folder) / f"{number}.jpg") for number in range(len(PAGES))]
@@ -56,11 +56,11 @@ def draw(path):
             shape = (220, 220) if len(text) == 1 else None
             image = page(text, rng, shape=shape, pen=pen, paper=paper, ink=ink)
             Image.fromarray(image).save(file, quality=88)
-        found = list(answers(files, classifier.load(ROOT / "models/digits"), keep=True))
+        found = list(answers(files, classifier.load(model), keep=True))
     cards = [preview.card(answer, preview.told(answer), zoom=5) for answer in found]
     preview.sheet(cards, WIDTH, "Pages, what the network saw of them, and its answer").save(path)
 
 
 if __name__ == "__main__":
-    draw(PICTURE)
+    draw(ROOT / "models/digits", PICTURE)
     print(PICTURE)

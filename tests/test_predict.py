@@ -23,7 +23,7 @@ from tests.conftest import call
 from tests.strokes import page
 from tests.test_register import build
 
-HEAVY = {"torch", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "optuna", "pydantic.v1"}
+HEAVY = {"torch", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "optuna"}
 
 
 def run(*arguments):
@@ -320,7 +320,7 @@ def test_a_large_folder_is_answered_in_order_and_bounded_memory(project):
     digits = [project / f"{digit}.png" for digit in range(10)]
     for digit, path in enumerate(digits):
         picture(str(digit)).save(path)
-    for folder, count in (("few", 500), ("many", 4000)):
+    for folder, count in (("few", 300), ("many", 2400)):
         (project / folder).mkdir()
         for i in range(count):
             (project / folder / f"{i:05}.png").hardlink_to(digits[i % 10])
@@ -329,9 +329,9 @@ def test_a_large_folder_is_answered_in_order_and_bounded_memory(project):
     many, lines = peak(project, ["many", "--csv"])
 
     rows = list(csv.DictReader(lines))
-    assert [row["file"] for row in rows] == [f"many/{i:05}.png" for i in range(4000)]
-    assert [row["digit"] for row in rows] == [str(i % 10) for i in range(4000)]
-    assert many - few < 30  # the pixels of all would be 300 MiB more
+    assert [row["file"] for row in rows] == [f"many/{i:05}.png" for i in range(2400)]
+    assert [row["digit"] for row in rows] == [str(i % 10) for i in range(2400)]
+    assert many - few < 30  # the pixels of all would be 170 MiB more
 
 
 def test_mnist_is_read_as_well_from_files_as_from_arrays(reader, raw):

@@ -91,6 +91,8 @@ def test_plain_resizing_can_be_compared(labelled, capsys):
     assert found["plain"]["resized"]["right"] < found["single"]["right"]
     assert run("score", "mine", "--compare", "plain") == 0
     assert "only resized to 28 x 28" in capsys.readouterr().out
+    (labelled / "mine/labels.csv").write_text("file,label\npi.png,314/159\n")
+    assert "plain" not in scored(capsys, "mine", "--compare", "plain")
 
 
 def test_plain_resizing_is_what_it_says(labelled, capsys, raw):

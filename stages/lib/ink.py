@@ -14,8 +14,11 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 THUMB = 128  # pixels on the longer side: enough for light, paper and polarity
-EVEN = 0.5  # of the deviations: light that explains less of them is none
+EVEN = 0.3  # of the deviations: light that explains less of them is none
 WIDEST = 0.35  # of the longer side: a stroke is thinner, what is wider is shadow or paper
+INSETS = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)  # of the shorter side
+REACH = 4.0  # stroke widths: what is wider than this is no stroke of the pen
+SOLID = 0.25  # of the way from ink to paper: what is darker is ink however wide it is
 SCALES = (0.04, 0.06, 0.09, 0.13, 0.19, 0.27, 0.4)  # of the longer side
 
 
@@ -39,6 +42,8 @@ def extract(pixels: Bytes) -> Ink:
     if max(grey.shape) > 2 * THUMB:
         grey = cv2.GaussianBlur(grey, (3, 3), 0)
     thumb = _thumb(grey)
+    sheet = _sheet(thumb)
+    thumb[~sheet] = np.median(thumb[sheet])
     light = _light(thumb)
     if not _dark_ink(thumb - light):
         grey, thumb, light = cv2.bitwise_not(grey), 255 - thumb, -light
@@ -47,6 +52,11 @@ def extract(pixels: Bytes) -> Ink:
     paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     # a share of the light that falls there, so that shadows do not make ink fainter
     amount = 255 - cv2.divide(grey, np.maximum(paper, 1), scale=255)
+    if not sheet.all():
+        whole = cv2.resize(
+            sheet.astype(np.uint8), grey.shape[::-1], interpolation=cv2.INTER_NEAREST
+        )
+        amount *= whole
     return Ink(amount, *_levels(amount))
 
 
@@ -72,6 +82,41 @@ def _thumb(grey: Bytes) -> Floats:
     if factor < 1:
         grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     return grey.astype(np.float32)
+
+
+def _sheet(thumb: Floats) -> NDArray[np.bool_]:
+    """Where the sheet of paper lies, if it lies on something darker; else everywhere.
+
+    A sheet is bright, large, four-cornered, has a sharp edge, and something is on it.
+    """
+    everywhere = np.ones(thumb.shape, np.bool_)
+    level, bright = cv2.threshold(thumb.astype(np.uint8), 0, 1, cv2.THRESH_OTSU)
+    size = max(thumb.shape) // 16 | 1
+    around = cv2.copyMakeBorder(bright, *[size] * 4, cv2.BORDER_CONSTANT)  # keeps narrow margins
+    closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
+    closed = np.ascontiguousarray(closed[size:-size, size:-size])
+    outlines = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    outline = max(outlines, key=cv2.contourArea)
+    box = cv2.minAreaRect(outline)
+    area = cv2.contourArea(outline)
+    if area < 0.2 * thumb.size or area < 0.88 * box[1][0] * box[1][1]:
+        return everywhere
+    sheet = cv2.drawContours(np.zeros_like(closed), [outline], -1, 1, cv2.FILLED)
+    inner = cv2.erode(sheet, np.ones((5, 5), np.uint8), borderValue=1).astype(np.bool_)
+    outer = cv2.dilate(sheet, np.ones((5, 5), np.uint8)) == 0
+    if outer.sum() < 0.02 * thumb.size:
+        return everywhere
+    dark, paper = np.median(thumb[outer]), np.median(thumb[inner])
+    something = (bright[inner] == 0).mean()
+    rim = inner & (cv2.erode(inner.astype(np.uint8), np.ones((7, 7), np.uint8), borderValue=1) == 0)
+    clean = (bright[rim] == 0).mean() < 0.05 and bright[outer].mean() < 0.1
+    between = (np.abs(thumb - (dark + paper) / 2) < 0.25 * (paper - dark)) & ~inner & ~outer
+    sharp = between.sum() < 1.5 * len(outline)
+    rest = cv2.findNonZero(outer.astype(np.uint8))
+    corner = outer.sum() < 0.9 * cv2.contourArea(cv2.convexHull(rest))  # a shadow has none
+    if dark < 0.6 * paper and 0.002 < something < 0.3 and sharp and clean and corner:
+        return inner
+    return everywhere
 
 
 def _light(thumb: Floats) -> Floats:
@@ -119,21 +164,51 @@ def _dark_ink(thumb: Floats) -> bool:
 
 
 def _edge(light: NDArray[np.bool_]) -> float:
-    """The share of light pixels on the picture's edge and slightly within, 0..1."""
-    rings = []
-    for inset in (0.0, 0.03, 0.06):
+    """The share of light pixels on the picture's edge, 0..1; within a frame if there is one."""
+    shares = []
+    for inset in INSETS:
         depth = int(inset * min(light.shape))
         inner = light[depth : len(light) - depth, depth : light.shape[1] - depth]
-        rings.append(np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).mean())
-    return float(np.mean(rings))
+        shares.append(np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).mean())
+    even = [share for share in shares if abs(2 * share - 1) > 0.9]
+    return float(even[-1] if even else np.mean(shares[:3]))
 
 
 def _paper(thumb: Floats) -> Floats:
-    """The paper under dark ink, lit as it is."""
-    size = int(WIDEST * max(thumb.shape)) | 1
+    """The paper under dark ink, lit as it is: first any stroke is filled, then this pen's."""
     smooth = cv2.GaussianBlur(thumb, (3, 3), 0) if max(thumb.shape) > 40 else thumb
-    closed = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
-    return cv2.blur(closed, (size // 2 | 1, size // 2 | 1))
+    widest = int(WIDEST * max(thumb.shape)) | 1
+    paper = _filled(smooth, widest)
+    pen = _pen(paper - smooth)
+    size = 2 * int(REACH * pen / 2 + 2) + 1
+    if size < widest:
+        paper = _filled(smooth, size)
+    return cv2.blur(paper, (3, 3)) if max(thumb.shape) > 40 else paper
+
+
+def _filled(thumb: Floats, size: int) -> Floats:
+    """`thumb` without what is dark and narrower than `size`, and without what is solid ink."""
+    kernel = np.ones((size, size), np.uint8)
+    around = cv2.copyMakeBorder(thumb, *[size] * 4, cv2.BORDER_REFLECT)
+    closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, kernel)[size:-size, size:-size].copy()
+    amount = closed - thumb
+    inked = amount > max(_levels(amount.clip(0, 255).astype(np.uint8))[1] / 2, 1)
+    if inked.any():
+        # along the picture's edge a stroke may seem too wide; but it is as dark as the others
+        dark, white = np.percentile(thumb[inked], 20), np.percentile(closed, 90)
+        solid = ~inked & (thumb < dark + SOLID * (white - dark))
+        solid = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        solid = cv2.dilate(solid, np.ones((3, 3), np.uint8)).astype(np.bool_)
+        closed[solid] = np.maximum(closed[solid], white)
+    return closed
+
+
+def _pen(amount: Floats) -> float:
+    """The typical width of strokes in pixels."""
+    level = _levels(amount.clip(0, 255).astype(np.uint8))[1] / 2
+    inner = cv2.distanceTransform((amount > max(level, 1)).astype(np.uint8), cv2.DIST_L2, 5)
+    ridge = inner[(inner >= cv2.dilate(inner, np.ones((3, 3), np.uint8))) & (inner > 0)]
+    return 2 * float(np.median(ridge)) if len(ridge) else 1.0
 
 
 def _levels(amount: Bytes) -> tuple[float, float, float]:

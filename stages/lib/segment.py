@@ -18,6 +18,9 @@ FAINT = 0.3  # of the ink's typical amount: enough where it joins clear ink
 BODY = 0.45  # of the typical height: smaller pieces of ink are no digits of their own
 NEAR = 0.3  # of the typical height: how far from a digit its detached strokes may be
 FREE = 0.05  # of the typical height: a margin that shows that the picture is no tight crop
+AROUND = 0.35  # of the picture's edge: a piece that covers more is a frame or a shadow
+HELD = 0.25  # of a frame's size: what it is drawn around is larger
+RIM = 0.12  # of a frame's sides: all its ink is nearer to its edge
 THIN = 0.2  # of the typical height: what lies along the picture's edge and is thinner is no digit
 
 
@@ -83,21 +86,46 @@ def _gaps(some: Ints, others: Ints) -> NDArray[np.float64]:
 
 def _without_edges(found: Strokes) -> Ints:
     """The pieces that are no frames, shadows or neighbours cut off by the picture's edge."""
-    everything = np.arange(len(found.boxes))
+    pieces = np.arange(len(found.boxes))
     height, width = found.labels.shape
     margins = np.concatenate([found.boxes[:, :2], [width, height] - found.boxes[:, 2:]], axis=1)
     touching = margins == 0
-    inner = everything[~touching.any(1)]
-    size = _typical(found, inner if len(inner) else everything)
+    edge = np.concatenate([*found.labels[[0, -1]], *found.labels[:, [0, -1]].T])
+    share = np.bincount(edge, minlength=len(pieces) + 1)[1:] / len(edge)
     sides = found.boxes[:, 2:] - found.boxes[:, :2]
-    around = touching.sum(1) > 2
-    edgy = touching.any(1) & (around | (sides.min(1) < THIN * size))
-    large = sides.max(1) > BODY * size
-    kept = ~edgy | True
-    for piece in everything[touching.any(1)]:
-        others = large & ~edgy & (everything != piece)
-        if others.any():
-            free = margins[others].min(0) > FREE * size
-            across = np.roll(touching[piece], 1) | np.roll(touching[piece], -1)
-            kept[piece] = not (around[piece] or free[touching[piece] | across].all())
-    return everything[kept]
+    around = (share > AROUND) & (sides[share == 0].max(initial=0) > 0.15 * min(height, width))
+    pieces = pieces[~around]
+    pieces = pieces[~_frames(found, pieces)]
+    size = _typical(found, pieces)
+    large = (sides.max(1) > BODY * size) & (~touching.any(1) | (sides.min(1) > THIN * size))
+    return np.array(
+        [i for i in pieces if not _cut_off(i, sides, margins, pieces[large[pieces]], size)]
+    )
+
+
+def _cut_off(piece: int, sides: Ints, margins: Ints, large: Ints, size: float) -> bool:
+    """Whether a piece on the picture's edge lies outside of what the picture is about."""
+    others = large[large != piece]
+    if (margins[piece] > 0).all() or not len(others):
+        return False
+    free = margins[others].min(0) > FREE * size
+    touched = margins[piece] == 0
+    across = np.roll(touched, 1) | np.roll(touched, -1)
+    longer = sides[piece].max() > 1.3 * sides[others].max()
+    if longer:
+        return bool(sides[piece].min() < THIN * size and free[touched].any())
+    return bool(free[touched | across].all())
+
+
+def _frames(found: Strokes, pieces: Ints) -> NDArray[np.bool_]:
+    """Which of `pieces` are boxes drawn around the others."""
+    boxes = found.boxes[pieces]
+    inside = (boxes[:, None, :2] < boxes[None, :, :2]) & (boxes[:, None, 2:] > boxes[None, :, 2:])
+    holds = inside.all(2) & (_sizes(boxes)[None] > HELD * _sizes(boxes)[:, None])
+    frames = np.zeros(len(pieces), np.bool_)
+    for i in np.nonzero(holds.any(1))[0]:
+        left, top, right, bottom = boxes[i]
+        rim = int(RIM * min(right - left, bottom - top))
+        middle = found.labels[top + rim : bottom - rim, left + rim : right - rim]
+        frames[i] = (middle == pieces[i] + 1).sum() < RIM * found.areas[pieces[i]]
+    return frames

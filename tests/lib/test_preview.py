@@ -7,6 +7,7 @@ from PIL import Image
 from stages.lib import classifier, preview
 from stages.lib.answers import answers
 from stages.lib.errors import UserError
+from tests import handwriting
 from tests.strokes import page
 
 
@@ -100,3 +101,12 @@ def test_a_line_that_is_too_long_is_cut():
     assert cut.endswith("...")
     assert preview._font(15).getlength(cut) <= 200
     assert preview._cut("short", 200) == "short"
+
+
+def test_the_picture_of_the_readme_can_be_made(reader, tmp_path):
+    """Nine pages in rows."""
+    handwriting.draw(reader, tmp_path / "handwriting.png")
+
+    width, height = Image.open(tmp_path / "handwriting.png").size
+    assert 1000 < width <= handwriting.WIDTH
+    assert height > 500
