@@ -1,14 +1,22 @@
-"""Publish the model as a new version of the registered model and give it an alias.
+"""Publish the model as a new version; the gate decides whether it becomes champion.
 
 python -m stages.register
 """
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.lib import files, params, stage
-from stages.lib.tracking import registry
+from stages.lib import comparison, dataset, files, gate, params, stage, table
+from stages.lib.errors import UserError
+from stages.lib.gate import Decision
+from stages.lib.tracking import fetch, promotion, registry
+from stages.lib.tracking.aliases import Standing
+from stages.lib.tracking.entry import CHALLENGER, CHAMPION
 from stages.lib.tracking.version import Version
+
+WAY_OUT = "`digits rollback` or `digits promote` makes another version champion"
 
 
 def register(
@@ -16,12 +24,13 @@ def register(
     trained: Path = Path("models/digits"),
     training: Path = Path("metrics/train.json"),
     evaluation: Path = Path("metrics/evaluate.json"),
+    validation: Path = Path("data/splits/validation.npz"),
     *,
     registration: Path = Path("metrics/register.json"),
 ) -> None:
     """Make `trained` a version of `register.name`; the same bytes make no second version.
 
-    Raises UserError when the model is missing or damaged.
+    Raises UserError when the model, the pictures or the champion is missing or damaged.
     """
     manifest = files.read_manifest(trained)
     version = registry.register(
@@ -31,10 +40,13 @@ def register(
         content_hash=str(manifest["content_sha256"]),
         metrics=_metrics(files.read_json(training), files.read_json(evaluation)),
     )
-    alias = registry.promote(version, decide)
+    judged = partial(decide, rules=register, validation=validation, trained=trained)
+    decision = promotion.promote(version, judged)
+    alias = promotion.alias(version)
     entry = {"name": version.name, "version": version.number, "alias": alias}
-    files.write_json(registration, entry)
-    print(f"{version.name} version {version.number} is {alias}")
+    content = {"content_sha256": version.content_sha256, "gate": decision.record}
+    files.write_json(registration, {**entry, **content})
+    tell(version, alias, decision)
 
 
 def _metrics(training: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, float]:
@@ -45,15 +57,127 @@ def _metrics(training: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, 
     }
 
 
-def decide(candidate: Version, champion: Version | None) -> str:
-    """The alias of `candidate`: `champion` if it is the first or validates better.
+def decide(
+    candidate: Version,
+    champion: Version | None,
+    now: Standing,
+    *,
+    rules: params.Register,
+    validation: Path,
+    trained: Path | None = None,
+) -> Decision:
+    """The alias of `candidate`, and what speaks for it.
 
-    The test accuracy is no reason: choices are made on validation pictures.
+    Both models are scored here on the pictures of `validation`; the test pictures are no
+    reason. `trained` is the candidate's folder where it is at hand. Raises UserError when
+    the pictures or a model cannot be had.
     """
+    made = partial(Decision, mode=rules.gate, champion=champion.number if champion else None)
+    settled = _settled(candidate, champion, now, rules, made)
+    if settled is None:
+        assert champion is not None
+        settled = _contested(
+            candidate, champion, rules=rules, made=made, validation=validation, trained=trained
+        )
+    return replace(settled, alias=None) if rules.gate == "dry-run" else settled
+
+
+def _settled(
+    candidate: Version,
+    champion: Version | None,
+    now: Standing,
+    rules: params.Register,
+    made: "partial[Decision]",
+) -> Decision | None:
+    """What is clear without measuring; None when the two models have to be compared."""
+    if champion is not None and champion.number == candidate.number:
+        before = made(None, verdict="not judged", why="it was champion before there was a gate")
+        return gate.recalled(candidate.tags) or before
+    withdrawn = now.record.withdrawn.get(candidate.number)
+    if withdrawn is not None:
+        why = (
+            f"{withdrawn.who} rolled back from it: {withdrawn.why}; `digits promote` brings it back"
+        )
+        return made(CHALLENGER, verdict="withdrawn", why=why)
+    if champion is None and now.record.champions:
+        why = "the alias champion was removed by other means; `digits promote` sets it again"
+        return made(CHALLENGER, verdict="no champion", why=why)
+    if rules.gate == "off":
+        return made(CHAMPION, verdict="off", why="the gate is off, the newest version is champion")
     if champion is None:
-        return "champion"
-    ours, theirs = candidate.validation_accuracy or 0.0, champion.validation_accuracy or 0.0
-    return "champion" if ours > theirs else "challenger"
+        return made(CHAMPION, verdict="first", why="the first version, there is none to beat")
+    return None
+
+
+def _contested(
+    candidate: Version,
+    champion: Version,
+    *,
+    rules: params.Register,
+    made: "partial[Decision]",
+    validation: Path,
+    trained: Path | None,
+) -> Decision:
+    """What the comparison with the champion says."""
+    pictures = dataset.load(validation)
+    told = _pictures(candidate, validation.name)
+    if told not in {None, files.sha256(validation)}:
+        why = f"it was validated on other pictures than those in {validation}"
+        return made(CHALLENGER, verdict="incomparable", why=why)
+    try:
+        ours = trained or fetch.fetched(candidate)
+        found = comparison.contest(ours, _folder(champion), pictures)
+    except comparison.IncomparableError as error:
+        return made(CHALLENGER, verdict="incomparable", why=str(error))
+    verdicts = gate.judge(found, rules)
+    failed = [f"{v.rule}: {v.why}" for v in verdicts if not v.passed]
+    notes = _notes(candidate, champion, rules.level)
+    facts = {"n": found.n, "rules": verdicts, "notes": notes}
+    if failed:
+        return made(CHALLENGER, verdict="failed", why="; ".join(failed), **facts)
+    return made(CHAMPION, verdict="passed", why=f"better: {verdicts[0].why}", **facts)
+
+
+def _folder(champion: Version) -> Path:
+    try:
+        return fetch.fetched(champion)
+    except UserError as error:
+        message = f"nothing can be compared with the champion ({error})"
+        raise UserError(f"{message}; {WAY_OUT}") from error
+
+
+def _pictures(version: Version, name: str) -> str | None:
+    """The SHA-256 of the split `name` that a version was trained with; None when unknown."""
+    tags = version.tags.items()
+    return next((v for k, v in tags if k.startswith("input.") and k.endswith(f"/{name}")), None)
+
+
+def _notes(candidate: Version, champion: Version, level: float) -> list[str]:
+    """What a reader of the comparison has to know."""
+    hashes = {v.number: _pictures(v, "train.npz") for v in (candidate, champion)}
+    unknown = [number for number, digest in hashes.items() if digest is None]
+    notes = [f"nobody knows which pictures version {number} was trained on" for number in unknown]
+    if not unknown and len(set(hashes.values())) > 1:
+        other = f"version {champion.number} was trained on another division of the pictures"
+        notes.append(f"{other}, perhaps on some of these")
+    tried = len(promotion.rivals(champion) - {candidate.number})
+    if tried:
+        luck = f"an equal one passes by luck once in {2 / level:.0f} times"
+        notes.append(f"{tried} other version(s) were held against {champion.number}; {luck}")
+    return notes
+
+
+def tell(version: Version, alias: str, decision: Decision) -> None:
+    """What a person wants to know: what was measured, what became of it, and why."""
+    if decision.rules:
+        print(table.aligned(*decision.table, left=(0, 3, 4)))
+    for note in decision.notes:
+        print(f"note: {note}")
+    mode = "" if decision.mode == "enforce" else f" (gate: {decision.mode})"
+    place = "has no alias" if alias == "none" else f"is {alias}"
+    failed = ", ".join(v.rule for v in decision.rules if not v.passed)
+    why = failed if decision.verdict == "failed" else decision.why
+    print(f"{version.name} version {version.number} {place}{mode}; {decision.verdict}: {why}")
 
 
 if __name__ == "__main__":

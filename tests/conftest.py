@@ -15,12 +15,16 @@ import yaml
 
 from stages import train
 from stages.download import download
-from stages.lib import dataset, engine, params
+from stages.lib import dataset, engine, files, params
 from stages.lib.dataset import Pictures
 from stages.lib.tracking import store
+from stages.register import register
 from stages.split import read_idx
+from tests.variants import Variants
 
 ROOT = Path(__file__).parents[1]
+# Wide enough for the tiny models of `variants`, each of which can still break one.
+RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
 
 
 @pytest.fixture(scope="session")
@@ -135,3 +139,26 @@ def call(folder, *command, check=True):
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done
+
+
+@pytest.fixture(scope="session")
+def variants(tmp_path_factory, official):
+    """Folders of tiny models by name: see `tests.variants`."""
+    parts = [
+        Pictures(official.images[a:b], official.labels[a:b]) for a, b in ((0, 2000), (2000, 2500))
+    ]
+    return Variants(ROOT, tmp_path_factory.mktemp("variants"), *parts)
+
+
+@pytest.fixture
+def enter(workspace, values, variants):
+    """A function: name of a variant, changed rules -> what register wrote of it."""
+    for name, content in (("train", {"validation_accuracy": 0.5}), ("evaluate", {"accuracy": 0.5})):
+        files.write_json(workspace / f"metrics/{name}.json", content)
+
+    def entered(variant, **rules):
+        values["register"] |= RULES | rules
+        register(params.check(values, "values").register_, variants[variant])
+        return files.read_json(workspace / "metrics/register.json")
+
+    return entered

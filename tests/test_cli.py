@@ -6,6 +6,27 @@ import yaml
 from stages.cli import app
 from stages.lib import errors
 
+COMMANDS = (
+    "predict",
+    "score",
+    "tune",
+    "dashboard",
+    "recipe",
+    "pull",
+    "compare",
+    "lineage",
+    "verify",
+    "results",
+    "versions",
+    "history",
+    "promote",
+    "rollback",
+    "prune",
+    "report",
+    "ui",
+    "send",
+)
+
 
 def run(*arguments):
     """The exit status of `digits` with `arguments`."""
@@ -20,7 +41,7 @@ def test_help_names_every_command(capsys):
     assert run("--help") == 0
     told = capsys.readouterr().out
 
-    for name in ("predict", "score", "results", "versions", "report", "recipe", "ui", "send"):
+    for name in COMMANDS:
         assert f" {name} " in told
 
 
@@ -29,6 +50,16 @@ def test_help_names_every_command(capsys):
     [
         (["results"], "metrics/train.json: No such file or directory; `dvc repro` makes it"),
         (["versions"], "digits has no version yet; `dvc repro` registers one"),
+        (
+            ["promote", "1", "--reason", "x"],
+            "digits has no version yet in this checkout's own store",
+        ),
+        (["rollback"], "digits has no champion to go back from; nothing was changed"),
+        (
+            ["history", "--at", "noon"],
+            "--at is 'noon', no time; write it as 2026-11-20T12:00 (UTC)",
+        ),
+        (["history", "--accept", "x"], "the record of digits is whole; there is nothing to accept"),
         (["send"], "no tracking server to send to; set MLFLOW_TRACKING_URI to its address"),
         (["report", "--recipes", "mlp,rnn"], "params.yaml has no recipe 'rnn'; it has cnn, mlp"),
         (["recipe", "rnn"], "params.yaml has no recipe 'rnn'; it has cnn, mlp"),
@@ -50,6 +81,15 @@ def test_a_recipe_is_printed_as_options_of_dvc(workspace, values, capsys):
 
     assert run("recipe", "wide") == 0
     assert capsys.readouterr().out == "-S model.mlp.hidden=[64,32] -S train.device=cpu\n"
+
+
+def test_without_versions_there_is_nothing_to_prune_and_no_history(workspace, capsys):
+    """No error: nothing is what there is."""
+    assert (run("prune"), run("history")) == (0, 0)
+    told = capsys.readouterr().out
+
+    assert "nothing to remove: digits has 0 version(s), 10 are kept" in told
+    assert "digits has no record yet" in told
 
 
 def test_outside_of_a_project_one_line_says_so(tmp_path, monkeypatch, capsys):

@@ -1,71 +1,272 @@
-"""A model becomes a version once for its bytes, and champion when it validates better."""
+"""A model becomes a version once for its bytes, and champion when the gate lets it."""
+
+import json
+from functools import partial
 
 import pytest
 import yaml
 
-from stages.lib import files, params, stage
-from stages.lib.tracking import registry
+from stages.lib import dataset, files, params, stage
+from stages.lib.dataset import Pictures
+from stages.lib.errors import UserError
+from stages.lib.tracking import aliases, outbox, registry, store
 from stages.register import decide, register
+from tests.conftest import RULES
 from tests.test_train import run_evaluate, run_train
 
 
-def build(folder, values, **train):
-    """Train, evaluate and register with some values of `train` changed."""
-    values["train"] |= train
-    (folder / "params.yaml").write_text(yaml.safe_dump(values))
-    run_train(folder)
+def standing():
+    """Aliases and record of the workspace's store."""
+    return aliases.standing(store.embedded(), "digits")
+
+
+def failed(entry):
+    """The rules that a model did not pass."""
+    return {name for name, rule in entry["gate"]["rules"].items() if not rule["passed"]}
+
+
+def test_the_first_version_is_champion(enter):
+    """There is nothing to beat, and the record says so."""
+    entry = enter("poor")
+
+    assert (entry["version"], entry["alias"]) == (1, "champion")
+    assert (entry["gate"]["verdict"], entry["gate"]["rules"]) == ("first", {})
+    (first,) = standing().record.entries
+    assert first.moves == {"champion": (None, 1)}
+    assert (first.action, first.why) == ("register", "the first version, there is none to beat")
+
+
+def test_a_better_model_becomes_champion_with_every_number(enter, capsys):
+    """Better beyond chance and within all bounds: promoted; numbers in file, tags and table."""
+    enter("poor")
+    entry = enter("good")
+
+    gate = entry["gate"]
+    assert (entry["version"], entry["alias"], gate["verdict"]) == (2, "champion", "passed")
+    assert (gate["champion"], gate["n"], failed(entry)) == (1, 500, set())
+    assert gate["rules"]["better"]["p"] < 0.05
+    assert gate["rules"]["better"]["interval"][0] > 0
+    tags = registry.versions("digits")[0].tags
+    assert tags["gate"] == "passed"
+    assert tags["gate.better"].startswith("passed: 8")
+    assert " us against " in tags["gate.latency"]
+    told = capsys.readouterr().out
+    assert "\nbetter    " in told
+    assert "digits version 2 is champion; passed: better: " in told
+    assert standing().record.entries[-1].gate["rules"] == dict.fromkeys(gate["rules"], True)
+
+
+@pytest.mark.parametrize("variant", ["poor", "same"])
+def test_what_is_not_better_beyond_chance_is_challenger(enter, variant):
+    """Neither a worse model nor one that is just as good takes the champion's place."""
+    enter("good")
+    entry = enter(variant)
+
+    assert (entry["version"], entry["alias"]) == (2, "challenger")
+    assert entry["gate"]["verdict"] == "failed"
+    assert "better" in failed(entry)
+    assert "pictures gained" in entry["gate"]["why"]
+    assert standing().aliases == {"champion": 1, "challenger": 2}
+
+
+@pytest.mark.parametrize(
+    ("variant", "rule"), [("blind", "classes"), ("loud", "calibration"), ("slow", "latency")]
+)
+def test_each_rule_can_keep_a_better_model_out(enter, variant, rule):
+    """Better on the whole, but blind to a class, overconfident or slow: not promoted."""
+    enter("poor")
+    entry = enter(variant)
+
+    assert failed(entry) == {rule}
+    assert entry["alias"] == "challenger"
+    assert entry["gate"]["why"].startswith(f"{rule}: ")
+
+
+def test_the_numbers_are_the_same_again(enter, workspace, variants, values):
+    """Registering the same bytes makes no version; the file is byte-identical, champion or not."""
+    written = []
+    for variant in ("poor", "good", "good", "same", "same"):
+        enter(variant)
+        written.append((workspace / "metrics/register.json").read_bytes())
+
+    assert written[1] == written[2]
+    assert written[3] == written[4]
+    assert [v.number for v in registry.versions("digits")] == [3, 2, 1]
+    assert len(standing().record.entries) == 3
+
+
+def test_a_dry_run_measures_and_moves_nothing(enter):
+    """dry-run: the verdict is kept, no alias is touched, the first version's neither."""
+    first = enter("poor", gate="dry-run")
+    enter("poor")
+    second = enter("good", gate="dry-run")
+
+    assert [e["alias"] for e in (first, second)] == ["none", "none"]
+    assert [e["gate"]["verdict"] for e in (first, second)] == ["first", "passed"]
+    assert standing().aliases == {"champion": 1}
+    assert registry.versions("digits")[0].tags["gate.mode"] == "dry-run"
+
+
+def test_with_the_gate_off_the_newest_is_champion(enter):
+    """off: nothing is measured, and the record says why the version is champion."""
+    enter("good", gate=False)  # as YAML reads a bare `off`
+    entry = enter("poor", gate="off")
+
+    assert (entry["alias"], entry["gate"]["verdict"]) == ("champion", "off")
+    assert standing().record.entries[-1].why == "the gate is off, the newest version is champion"
+
+
+def test_what_was_rolled_back_from_does_not_come_back_by_itself(enter):
+    """A person withdrew version 2; building it again does not make it champion."""
+    enter("poor")
+    enter("good")
+    aliases.change(standing(), {"champion": 1}, action="rollback", why="bad sevens")
+    for mode in ("enforce", "off"):
+        entry = enter("good", gate=mode)
+
+        assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "withdrawn")
+        assert "rolled back from it: bad sevens; `digits promote`" in entry["gate"]["why"]
+    assert "gate.better" not in registry.versions("digits")[0].tags
+
+
+def test_a_champion_whose_alias_was_deleted_is_not_replaced_unmeasured(enter):
+    """Without an alias, but with a champion in the record, nobody is the first."""
+    enter("good")
+    store.embedded().client.delete_registered_model_alias("digits", "champion")
+    entry = enter("poor")
+
+    assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "no champion")
+
+
+def test_a_damaged_champion_stops_it_in_one_line(enter, workspace):
+    """A champion whose files were changed in the registry is not compared with."""
+    enter("good")
+    (graph,) = workspace.glob("mlartifacts/**/artifacts/model.onnx")
+    graph.write_bytes(graph.read_bytes()[:-1] + b"!")
+    with pytest.raises(UserError, match=r"nothing can be compared with the champion.*rollback"):
+        enter("poor")
+
+    assert standing().aliases == {"champion": 1}
+
+
+def test_a_tampered_record_stops_it(enter):
+    """No alias is moved while the record does not say what happened."""
+    enter("poor")
+    here = store.embedded().client
+    (key,) = [k for k in here.get_registered_model("digits").tags if k.startswith("ledger.")]
+    here.delete_registered_model_tag("digits", key)
+    with pytest.raises(UserError, match=r"was tampered with: .* was removed.*digits history"):
+        enter("good")
+
+    assert standing().aliases == {"champion": 1}
+
+
+def test_a_candidate_that_knows_the_pictures_is_not_judged(enter, workspace, capsys):
+    """Scored where it may have been trained, a candidate would win unfairly."""
+    enter("poor")
+    enter("good", gate="dry-run")
+    candidate = registry.versions("digits")[0]
+    client = candidate.store.client
+    client.set_model_version_tag("digits", "2", "input.data/splits/validation.npz", "other")
+    entry = enter("good")
+
+    assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "incomparable")
+
+
+def test_a_reader_is_told_what_weakens_the_comparison(enter, capsys):
+    """Unknown or other training pictures, and how many were tried before."""
+    enter("poor")
+    enter("blind")
+    enter("good", gate="dry-run")
+    told = capsys.readouterr().out
+    for number in (1, 3):
+        assert f"note: nobody knows which pictures version {number} was trained on" in told
+    assert "note: 1 other version(s) were held against 1; an equal one passes" in told
+    assert "by luck once in 40 times" in told
+    client = store.embedded().client
+    for number in ("1", "3"):
+        client.set_model_version_tag("digits", number, "input.data/splits/train.npz", number)
+    enter("good")
+    told = capsys.readouterr().out
+
+    assert "version 1 was trained on another division of the pictures, perhaps on some" in told
+    assert "nobody knows" not in told
+
+
+def test_whole_runs_go_through_the_gate(workspace, values):
+    """Trained, evaluated, registered: the version has its scores and loads by its alias."""
+    values["register"] |= RULES | {"ece": 0.9}
+    values["train"]["epochs"] = 1
+    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+    run_train(workspace)
     run_evaluate()
     register(**stage.arguments(register, params.load()))
-    return files.read_json(folder / "metrics/register.json")
 
-
-def test_versions_follow_the_bytes_and_the_champion_the_validation(workspace, values):
-    """Same bytes: same version. Better: champion. Worse: challenger."""
-    poor = build(workspace, values, epochs=1)
-    again = build(workspace, values, epochs=1)
-    good = build(workspace, values, epochs=4)
-    worse = build(workspace, values, epochs=2, learning_rate=1e-5)
-
-    assert [v["version"] for v in (poor, again, good, worse)] == [1, 1, 2, 3]
-    assert [v["alias"] for v in (poor, again, good, worse)] == [
-        "champion",
-        "champion",
-        "champion",
-        "challenger",
-    ]
-    found = registry.versions("digits")
-    assert [v.aliases for v in found] == [("challenger",), ("champion",), ()]
-    assert (
-        found[0].test_accuracy == files.read_json(workspace / "metrics/evaluate.json")["accuracy"]
-    )
+    (version,) = registry.versions("digits")
+    evaluated = files.read_json(workspace / "metrics/evaluate.json")
+    assert version.test_accuracy == evaluated["accuracy"]
+    assert version.aliases == ("champion",)
 
     import mlflow
 
-    from stages.lib import dataset
-
-    mlflow.set_tracking_uri(found[0].store.uri)
+    mlflow.set_tracking_uri(version.store.uri)
     loaded = mlflow.pyfunc.load_model("models:/digits@champion")
     images = dataset.load(workspace / "data/splits/test.npz").images[:3]
     assert loaded.predict(images)["logits"].shape == (3, 10)
 
 
-class Scored:
-    """A version as far as the decision looks at it."""
+def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, values, monkeypatch):
+    """`digits send` decides with the gate, on pictures and models as they are then."""
+    rules = params.check(values, "values").register_.model_copy(update=RULES)
+    validation = workspace / "data/splits/validation.npz"
+    judged = partial(decide, rules=rules, validation=validation)
+    team = f"sqlite:///{workspace}/team/mlflow.db"
+    (workspace / "team").mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
+    enter("poor")
+    outbox.send(judged)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    enter("blind")
+    enter("good")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
+    validation.rename(workspace / "away.npz")
+    with pytest.raises(UserError, match=r"validation.npz is missing.*run `digits send` again"):
+        outbox.send(judged)
+    (workspace / "away.npz").rename(validation)
+    assert outbox.send(judged).versions == 2
 
-    def __init__(self, validation, test):
-        self.validation_accuracy, self.test_accuracy = validation, test
+    now = aliases.standing(store.connect(), "digits")
+    assert now.aliases == {"champion": 3, "challenger": 2}
+    assert [e.moves for e in now.record.entries] == [
+        {"champion": (None, 1)},
+        {"challenger": (None, 2)},
+        {"champion": (1, 3)},
+    ]
+    assert now.record.problems == ()
+    sent = registry.all_in(store.connect(), "digits")
+    assert [v.tags["gate"] for v in sent] == ["passed", "failed", "first"]
+    assert sent[0].tags["gate.champion"] == "1"
 
 
-@pytest.mark.parametrize(
-    ("candidate", "champion", "alias"),
-    [
-        (Scored(0.9, 0.9), None, "champion"),
-        (Scored(0.91, 0.8), Scored(0.9, 0.9), "champion"),
-        (Scored(0.9, 0.99), Scored(0.9, 0.9), "challenger"),
-        (Scored(0.89, 0.99), Scored(0.9, 0.9), "challenger"),
-        (Scored(None, 0.99), Scored(0.9, 0.9), "challenger"),
-    ],
-)
-def test_the_decision_looks_at_validation_alone(candidate, champion, alias):
-    """The first or the better by validation is champion; the test accuracy is no reason."""
-    assert decide(candidate, champion) == alias
+def test_the_pictures_that_decide_are_those_of_validation(enter, workspace, values, official):
+    """With other validation pictures the same two models get other numbers."""
+    enter("poor")
+    rules = params.check(values, "values").register_
+    enter("good", gate="dry-run")
+    candidate, champion = registry.versions("digits")
+    path = workspace / "data/splits/other.npz"
+    dataset.save(Pictures(official.images[:100], official.labels[:100]), path)
+    decision = decide(candidate, champion, standing(), rules=rules, validation=path)
+
+    assert decision.n == 100
+    assert json.dumps(decision.record)
+
+
+def test_missing_pictures_are_told(enter, workspace):
+    """Without validation pictures nothing is decided."""
+    enter("poor")
+    (workspace / "data/splits/validation.npz").unlink()
+    with pytest.raises(UserError, match=r"validation.npz is missing; make it again"):
+        enter("good")
+
+    assert standing().aliases == {"champion": 1}

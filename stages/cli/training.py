@@ -1,6 +1,7 @@
 """What `digits` does about training: results, recipes, searches, and their pages."""
 
 import sys
+from functools import partial
 from json import dumps
 from typing import Annotated, Any
 
@@ -35,9 +36,8 @@ def results() -> None:
     )
     print()
     print(f"network     {manifest['kind']}, {trained['parameters']:,} parameters")
-    print(
-        f"registered  {registered['name']} version {registered['version']}, {registered['alias']}"
-    )
+    place = "no alias" if registered["alias"] == "none" else registered["alias"]
+    print(f"registered  {registered['name']} version {registered['version']}, {place}")
     print(f"MLflow run  {manifest['run_id']}")
     print()
     print(NEXT)
@@ -66,7 +66,7 @@ def report(
         str, typer.Option(help="Recipes of params.yaml, separated by commas; all by default.")
     ] = "",
 ) -> None:
-    """Train several seeds of each recipe; write the table of accuracies."""
+    """Train several seeds of each recipe and write the table."""
     from stages.lib import params
     from stages.report import report as measure  # 5 s: torch and MLflow
 
@@ -125,7 +125,11 @@ def ui(port: Annotated[int, typer.Option(help="First port to try.")] = 5000) -> 
 @app.command()
 def send() -> None:
     """Send what was kept here while the tracking server was away."""
+    from stages.lib import params
     from stages.lib.tracking import outbox  # 2 s: MLflow
     from stages.register import decide
 
-    print(outbox.send(decide))
+    root = files.workspace()
+    rules = params.load(root / "params.yaml").register_
+    validation = root / "data/splits/validation.npz"
+    print(outbox.send(partial(decide, rules=rules, validation=validation)))

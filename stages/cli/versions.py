@@ -1,4 +1,4 @@
-"""What `digits` does with versions: list, fetch, check, compare them, trace them back."""
+"""What `digits` does with versions: promote, record, fetch, check, compare, trace, prune them."""
 
 import os
 from pathlib import Path
@@ -6,40 +6,76 @@ from typing import Annotated, Any
 
 import typer
 
-from stages.lib import files
-from stages.lib.errors import UserError
-from stages.lib.table import aligned
-
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command()
 def versions() -> None:
-    """List the registered versions, newest first."""
-    from stages.lib import params
-    from stages.lib.tracking import pushed, registry  # 2 s: MLflow
+    """List the registered versions, with what the gate said of each."""
+    from stages.versions import versions as listed  # 2 s: MLflow
 
-    name = params.load(files.workspace() / "params.yaml").register_.name
-    found = registry.versions(name)
-    if not found:
-        raise UserError(f"{name} has no version yet; `dvc repro` registers one")
-    head = ["version", "alias", "validation", "test", "registered (UTC)", "commit", "run"]
-    print(aligned(head, [_version(v) for v in found]))
-    if (note := pushed.note(found)) is not None:
-        print(f"note: {note}")
+    listed()
 
 
-def _version(version: Any) -> list[str]:
-    """A row of the table of versions."""
-    scores = [version.validation_accuracy, version.test_accuracy]
-    return [
-        str(version.number),
-        " ".join(version.aliases),
-        *("" if score is None else f"{score:.2%}" for score in scores),
-        f"{version.created:%Y-%m-%d %H:%M}",
-        version.commit[:10],
-        version.run_id[:8],
-    ]
+@app.command()
+def history(
+    at: Annotated[
+        str | None, typer.Option(help="Who was champion then? 2026-11-20T12:00 is UTC.")
+    ] = None,
+    accept: Annotated[
+        str | None, typer.Option(help="Go on after tampering; the text says why.")
+    ] = None,
+) -> None:
+    """Show every change of an alias: when, by whom, why.
+
+    The record is checked: entries that were edited or removed are named.
+    """
+    from stages import history as told  # 2 s: MLflow
+
+    if accept is not None:
+        print(told.accept(accept))
+    elif at is not None:
+        told.at(at)
+    else:
+        told.history()
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="A number or an alias.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the record.")],
+) -> None:
+    """Make a version champion by hand, if its files are right."""
+    from stages.promote import promote as made  # 2 s: MLflow
+
+    print(made(version, reason))
+
+
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why; kept in the record.")] = "no reason given",
+) -> None:
+    """Make the champion before this one champion again.
+
+    A second rollback goes further back, never to a version that was rolled back from.
+    """
+    from stages.promote import rollback as made  # 2 s: MLflow
+
+    print(made(reason))
+
+
+@app.command()
+def prune(
+    keep: Annotated[int, typer.Option(min=0, help="Newest versions that stay whole.")] = 10,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove the files of old versions; shows them and asks first.
+
+    A champion, a former champion and what a git tag names stay.
+    """
+    from stages.prune import prune as removed  # 2 s: MLflow
+
+    print(removed(keep, yes=yes))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -100,9 +101,18 @@ class Evaluate(Section):
 
 
 class Register(Section):
-    """Where the model goes in the registry."""
+    """Where the model goes in the registry, and what makes it champion."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+    # a bare `off` is False in YAML 1.1
+    gate: Annotated[
+        Literal["enforce", "dry-run", "off"],
+        BeforeValidator(lambda value: "off" if value is False else value),
+    ]
+    level: Share
+    class_drop: Probability
+    ece: Probability
+    latency: Annotated[float, Field(gt=0)]
 
 
 class Range(Section):

@@ -1,13 +1,22 @@
-"""A table as lines of text."""
+"""Tables of text for people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
-def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns under their heads: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+def aligned(
+    head: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,)
+) -> str:
+    """Columns under their heads: those whose index is in `left` to the left, others right."""
+    cells = [[plain(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
-    for first, *others in (head, *rows):
-        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+    for row in cells:
+        sized = enumerate(zip(row, widths, strict=True))
+        padded = [c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in sized]
+        lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """`text` without what could steer a terminal: others wrote it into the registry."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -49,6 +49,11 @@ def changed(values, key, value):
         ("split.validation_share", 1.0, "split.validation_share is 1.0"),
         ("split.seed", -1, "split.seed is -1"),
         ("register.name", "a b", "register.name is 'a b'"),
+        ("register.gate", "maybe", "register.gate is 'maybe'"),
+        ("register.gate", True, "register.gate is True"),
+        ("register.level", 0.0, "register.level is 0.0"),
+        ("register.latency", 0.0, "register.latency is 0.0"),
+        ("register.ece", None, "register.ece is missing"),
         ("tranin", {"epochs": 3}, "tranin is not a known key"),
         ("split", None, "split is missing"),
     ],
@@ -131,3 +136,8 @@ def test_every_value_carries_a_comment():
             section = comment
         elif code.strip():
             assert comment or section, f"{line.strip()!r} has no comment"
+
+
+def test_a_bare_off_is_the_word(values):
+    """YAML 1.1 reads `gate: off` as False."""
+    assert params.check(changed(values, "register.gate", False), "x").register_.gate == "off"

@@ -4,14 +4,27 @@ Everything is looked up on the server before it is made, so that sending twice, 
 after being killed half-way, sends nothing twice.
 """
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, copying, find, record, registry, store
+from stages.lib.tracking import (
+    address,
+    copying,
+    find,
+    logged_model,
+    promotion,
+    record,
+    registry,
+    removal,
+    store,
+)
+from stages.lib.tracking.entry import PREFIX
 from stages.lib.tracking.journal import CONTINUES, SENT_FROM, SENT_TO, UNSENT
-from stages.lib.tracking.registry import Decide
+from stages.lib.tracking.promotion import Decide
 from stages.lib.tracking.store import Store, Target
 from stages.lib.tracking.version import CONTENT, Version
 
@@ -19,6 +32,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
     from mlflow.entities.model_registry import ModelVersion
 
+# Tags of a version that say something about the registry it is in.
+OWN = (registry.MADE_BY, PREFIX, "gate")
 WAITS = f"tags.`{UNSENT}` = 'true'"
 
 
@@ -97,13 +112,16 @@ def _send_run(here: Store, run_id: str, server: Store) -> Target:
 def _counterpart(source: Target, server: Store) -> Target:
     """The server's run for a local one: the one it continues, its earlier copy or a new one."""
     run = source.store.client.get_run(source.run_id)
-    mark = {f"{SENT_FROM}{source.run_id}": "true"}
-    for known in (source.run_id, run.data.tags.get(CONTINUES)):
-        found = find.in_store(server, known) if known else None
+    known = list(filter(None, (source.run_id, run.data.tags.get(CONTINUES))))
+    for run_id in known:
+        found = find.in_store(server, run_id)
         if found is not None:
-            record.tags(found, mark)
+            record.tags(found, {f"{SENT_FROM}{source.run_id}": "true"})
             return found
-    made = server.client.create_run(server.experiment, run.info.start_time, mark, run.info.run_name)
+    # A run that no store has, such as another person's, is known by its copy from here on.
+    marks = {f"{SENT_FROM}{run_id}": "true" for run_id in known}
+    info = run.info
+    made = server.client.create_run(server.experiment, info.start_time, marks, info.run_name)
     return Target(server, made.info.run_id)
 
 
@@ -117,13 +135,17 @@ def _send_version(mine: "ModelVersion", here: Store, server: Store, decide: Deci
     run = here.client.get_run(str(mine.run_id))
     target = Target(server, run.data.tags[SENT_TO])
     model_id = copying.model(here, target, str(mine.source).removeprefix("models:/"))
-    kept = (k for k in mine.tags if k not in copying.LOCAL and not k.startswith(registry.MADE_BY))
+    kept = (k for k in mine.tags if k not in copying.LOCAL and not k.startswith(OWN))
     first = {key: mine.tags[key] for key in kept}
     first["run_id"] = target.run_id
     lineage = (*registry.LINEAGE, CONTENT, "run_id")
     always = {k: v for k, v in first.items() if not k.startswith(lineage)}
     always[f"{registry.MADE_BY}{target.run_id}"] = "true"
     sent = registry.ensure(mine.name, target, lambda: model_id, first=first, always=always)
-    registry.promote(sent, decide)
+    if removal.REMOVED in sent.tags:
+        with tempfile.TemporaryDirectory() as scratch:
+            place = here.client.get_model_version_download_uri(mine.name, mine.version)
+            removal.restore(sent, logged_model.fetch(here, place, Path(scratch)))
+    promotion.promote(sent, decide)
     here.client.set_model_version_tag(mine.name, mine.version, UNSENT, "false")
     return sent

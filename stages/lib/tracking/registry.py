@@ -1,6 +1,7 @@
 """Versions of the registered model: found by the hash of their files, named by aliases."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,16 +9,14 @@ from typing import Any
 
 from stages.lib import tracked
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, find, journal, logged_model, record
+from stages.lib.tracking import address, find, journal, logged_model, record, removal
+from stages.lib.tracking.entry import CHAMPION
 from stages.lib.tracking.journal import UNSENT
 from stages.lib.tracking.store import Store, Target, connect, lock, stores
 from stages.lib.tracking.version import CONTENT, DVC_OID, Version
 
-CHAMPION = "champion"
 MADE_BY = "run."  # and the id of a run that made these bytes
 LINEAGE = ("git.", "input.", "code.", "dvc.")  # tags that a version takes over from its run
-
-Decide = Callable[[Version, Version | None], str]
 
 
 def register(
@@ -37,7 +36,7 @@ def register(
             here = "the version is kept in this checkout, `digits send` sends it later"
             address.warn(f"{target.store} failed ({address.reason(error)}); {here}")
             target = None
-    with _explained("registering"):
+    with explained("registering"):
         target = target or journal.stand_in(run_id)
         return _publish(name, folder, target, content_hash, metrics)
 
@@ -51,17 +50,23 @@ def _publish(
     lineage = {key: value for key, value in run_tags.items() if key.startswith(LINEAGE)}
     numbers = {key: repr(float(value)) for key, value in metrics.items()}
     oid = tracked.folder_oid(folder)
-    return ensure(
+    version = ensure(
         name,
         target,
         lambda: logged_model.log(target, folder, None, 0),
         first={"run_id": target.run_id, CONTENT: content_hash, DVC_OID: oid, **lineage},
         always={f"{MADE_BY}{target.run_id}": "true", **numbers, **marks},
     )
+    if removal.REMOVED in version.tags:
+        with tempfile.TemporaryDirectory() as scratch:
+            packed = Path(scratch) / logged_model.NAME
+            logged_model.pack(folder, packed)
+            removal.restore(version, packed)
+    return version
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def explained(what: str) -> Iterator[None]:
     """Turn what a store throws into a UserError."""
     try:
         yield
@@ -161,7 +166,7 @@ def versions(name: str) -> list[Version]:
     Raises UserError when a store fails.
     """
     first, *others = stores()
-    with _explained("listing versions"):
+    with explained("listing versions"):
         here = [v for store in others for v in all_in(store, name)]
         return [v for v in here if v.tags.get(UNSENT) == "true"] + all_in(first, name)
 
@@ -177,23 +182,3 @@ def champion(name: str, store: Store | None = None) -> Version | None:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             return None
         raise
-
-
-def promote(version: Version, decide: Decide) -> str:
-    """Give `version` the alias that `decide` says against the champion of its own store.
-
-    The champion stays champion when its own bytes are registered again. Raises UserError
-    when the store fails.
-    """
-    with _explained("promoting"):
-        best = champion(version.name, version.store)
-    itself = best is not None and best.number == version.number
-    alias = CHAMPION if itself else decide(version, best)
-    with _explained("promoting"):
-        set_alias(version, alias)
-    return alias
-
-
-def set_alias(version: Version, alias: str) -> None:
-    """Make `alias` mean `version`; another version that had it loses it."""
-    version.store.client.set_registered_model_alias(version.name, alias, str(version.number))

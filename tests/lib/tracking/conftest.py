@@ -15,8 +15,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from stages.lib.tracking import address, database, store
+from stages.lib.gate import Decision
+from stages.lib.tracking import address, database, registry, runs, store
 
+LINEAGE = {"resume": None, "params": {}, "inputs": {"train.npz": "ab"}, "code": {}}
 ROOT = Path(__file__).parents[3]
 VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME", "DVC_STAGE")
 
@@ -63,6 +65,29 @@ def make_model(tmp_path):
         return folder
 
     return make
+
+
+@pytest.fixture
+def trained(make_model, example):
+    """A function: accuracy -> a registered version of a new model with that accuracy."""
+
+    def train(accuracy, name="m"):
+        folder = make_model(f"model-{accuracy}", accuracy)
+        with runs.training_run("mlp", **LINEAGE) as run:
+            run.log_model(folder, example, {"validation_accuracy": accuracy}, 1)
+        metrics = {"validation_accuracy": accuracy, "test_accuracy": accuracy - 0.01}
+        return registry.register(
+            name, folder, run_id=run.id, content_hash=f"hash {accuracy}", metrics=metrics
+        )
+
+    return train
+
+
+def better(candidate, champion, _standing):
+    """Promote a higher validation accuracy."""
+    if champion is None or candidate.validation_accuracy > champion.validation_accuracy:
+        return Decision("champion", "enforce", "passed", "it is better")
+    return Decision("challenger", "enforce", "failed", "it is not better")
 
 
 def linear(bias):
@@ -203,10 +228,10 @@ def python():
     """A function: source text -> a process that runs it with this project's packages."""
     started = []
 
-    def run(text):
+    def run(text, *arguments):
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(
-            [sys.executable, "-c", text],
+            [sys.executable, "-c", text, *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -6,15 +6,26 @@ from contextlib import suppress
 import pytest
 
 from stages.lib.errors import UserError
-from stages.lib.tracking import copying, find, journal, outbox, registry, runs, store
+from stages.lib.gate import Decision
+from stages.lib.tracking import (
+    aliases,
+    copying,
+    find,
+    journal,
+    outbox,
+    promotion,
+    registry,
+    runs,
+    store,
+)
 
 NOBODY = "http://127.0.0.1:1"  # nothing listens there
 RUN = {"resume": None, "params": {"a": {"b": 1}}, "inputs": {"train.npz": "ab"}, "code": {}}
 
 
-def first_wins(_candidate, champion):
+def first_wins(_candidate, champion, _standing):
     """Promote only where there is no champion."""
-    return "challenger" if champion else "champion"
+    return Decision("challenger" if champion else "champion", "enforce", "first", "why")
 
 
 def test_sending_needs_a_server(project, nobody, monkeypatch):
@@ -46,7 +57,7 @@ def test_an_outage_in_the_middle_loses_nothing(server, make_model, example, capf
         assert added.id == run.id
     name = f"m-{time.time_ns()}"
     version = registry.register(name, folder, run_id=original, content_hash="x", metrics={})
-    registry.promote(version, first_wins)
+    promotion.promote(version, first_wins)
     assert time.monotonic() - started < 60
     assert version.store.embedded
     _nothing_secret_and_few_lines(capfd)
@@ -84,6 +95,7 @@ def _check_whole(server, run_id, name, example):
     (version,) = registry.versions(name)
     assert (version.run_id, version.aliases) == (run_id, ("champion",))
     assert not version.store.embedded
+    assert aliases.standing(version.store, name).record.problems == ()
     assert version.tags["input.train.npz"] == "ab"
 
 
@@ -95,13 +107,13 @@ def test_sending_twice_makes_nothing_twice(server, folder, example, monkeypatch)
         run.log_model(folder, example, {"accuracy": 0.8}, 1)
     name = f"m-{time.time_ns()}"
     version = registry.register(name, folder, run_id=run.id, content_hash="x", metrics={})
-    registry.promote(version, first_wins)
+    promotion.promote(version, first_wins)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
 
     for module, function in (
         (copying, "_copy_files"),
         (copying, "_describe"),
-        (registry, "promote"),
+        (promotion, "promote"),
     ):
         with monkeypatch.context() as broken:
             broken.setattr(module, function, _die)

@@ -2,36 +2,9 @@
 
 import threading
 
-import numpy as np
-import pytest
-
 from stages.lib import files
-from stages.lib.tracking import journal, registry, runs, store
-
-LINEAGE = {"resume": None, "params": {}, "inputs": {"train.npz": "ab"}, "code": {}}
-
-
-def better(candidate, champion):
-    """Promote a higher validation accuracy."""
-    if champion is None or candidate.validation_accuracy > champion.validation_accuracy:
-        return "champion"
-    return "challenger"
-
-
-@pytest.fixture
-def trained(make_model, example):
-    """A function: accuracy -> a registered version of a new model with that accuracy."""
-
-    def train(accuracy):
-        folder = make_model(f"model-{accuracy}", accuracy)
-        with runs.training_run("mlp", **LINEAGE) as run:
-            run.log_model(folder, example, {"validation_accuracy": accuracy}, 1)
-        metrics = {"validation_accuracy": accuracy, "test_accuracy": accuracy - 0.01}
-        return registry.register(
-            "m", folder, run_id=run.id, content_hash=f"hash {accuracy}", metrics=metrics
-        )
-
-    return train
+from stages.lib.tracking import journal, promotion, registry, runs
+from tests.lib.tracking.conftest import LINEAGE, better
 
 
 def test_the_same_bytes_are_one_version(project, trained, make_model):
@@ -84,40 +57,10 @@ def test_registering_at_once_makes_one_version(project, trained, make_model):
     assert len(registry.versions("n")) == 1
 
 
-def test_versions_have_lineage_and_aliases(project, trained):
-    """A version says where it comes from; the better one is champion, the newest listed first."""
-    aliases = [registry.promote(trained(a), better) for a in (0.9, 0.95, 0.93)]
-    assert aliases == ["champion", "champion", "challenger"]
-    newest, best, oldest = registry.versions("m")
-    assert [v.number for v in (newest, best, oldest)] == [3, 2, 1]
-    assert (newest.aliases, best.aliases, oldest.aliases) == (("challenger",), ("champion",), ())
-    assert registry.champion("m") == best
-    assert best.tags["input.train.npz"] == "ab"
-    assert (best.commit, best.test_accuracy) == ("no commit", 0.94)
-    assert store.embedded().client.get_run(best.run_id).info.run_name == "mlp"
-
-
-def test_a_champion_stays_one_when_rebuilt(project, trained):
-    """Registering the champion's bytes again does not make it its own challenger."""
-    version = trained(0.9)
-    registry.promote(version, better)
-    assert registry.promote(version, lambda _candidate, _champion: "challenger") == "champion"
-
-
 def test_nothing_registered_is_no_error(project):
     """Before the first version there is no champion and an empty list."""
     assert registry.champion("m") is None
     assert registry.versions("m") == []
-
-
-def test_the_champion_loads_and_predicts(project, trained, predict):
-    """The alias loads as MLflow's generic model, for each size of batch; it knows its input."""
-    registry.promote(trained(0.5), better)
-    for n in (1, 3):
-        logits = predict("models:/m@champion", np.zeros((n, 28, 28), np.uint8))
-        np.testing.assert_allclose(logits, np.full((n, 10), 0.5))
-    with pytest.raises(Exception, match="shape"):
-        predict("models:/m@champion", np.zeros((1, 14, 14), np.uint8))
 
 
 def test_a_model_without_its_run_can_be_registered(project, make_model, client):
@@ -165,7 +108,7 @@ def test_a_server_that_dies_leaves_a_version_here(server, make_model, example, m
 def test_on_a_server_it_is_the_same(server, trained, make_model):
     """Runs, models, versions and aliases live on the configured server."""
     version = trained(0.9)
-    registry.promote(version, better)
+    promotion.promote(version, better)
     again = trained_again(version, make_model)
     assert not version.store.embedded
     assert again.number == version.number

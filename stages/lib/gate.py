@@ -1,0 +1,196 @@
+"""The rules by which a candidate takes the champion's place: numbers in, verdicts out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from stages.lib.params import Register
+
+AGAINST = "gate.champion"  # the tag that tells which version a candidate was held against
+RECORD = "gate.record"  # the tag that holds all of a decision
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two models on the same pictures: `recall` per class, `seconds` per picture."""
+
+    right: int
+    recall: Sequence[float]
+    ece: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Two models on the same `n` pictures of `classes`.
+
+    `gained` pictures only the candidate labels rightly, `lost` only the champion; `p` and
+    `interval` are of the difference of their accuracies, as in `paired`.
+    """
+
+    n: int
+    classes: Sequence[str]
+    candidate: Side
+    champion: Side
+    gained: int
+    lost: int
+    p: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one rule says: two measured values as text, and `why`.
+
+    `numbers` are the same in figures; `timed` those that differ with each measurement.
+    """
+
+    rule: str
+    passed: bool
+    candidate: str
+    champion: str
+    why: str
+    numbers: Row = field(default_factory=dict)
+    timed: Row = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The alias a candidate gets, None for no change, and all that speaks for it.
+
+    `verdict` is a word or two, `champion` the version it was held against.
+    """
+
+    alias: str | None
+    mode: str
+    verdict: str
+    why: str
+    champion: int | None = None
+    n: int = 0
+    rules: Sequence[Verdict] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def record(self) -> Row:
+        """As JSON holds it: what the same models and pictures give again."""
+        rules = {v.rule: {"passed": v.passed, **v.numbers} for v in self.rules}
+        facts = {"mode": self.mode, "verdict": self.verdict, "why": self.why}
+        return {**facts, "champion": self.champion, "n": self.n, "rules": rules}
+
+    @property
+    def summary(self) -> Row:
+        """What an entry of the record of aliases holds of it."""
+        passed = {v.rule: v.passed for v in self.rules}
+        return {"mode": self.mode, "verdict": self.verdict, "rules": passed}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """As tags of a version: each rule as a sentence, measured times included."""
+        tags = {f"gate.{v.rule}": f"{_word(v.passed)}: {told(v)}" for v in self.rules}
+        against = "" if self.champion is None else str(self.champion)
+        facts = {"gate": self.verdict, "gate.why": self.why, "gate.mode": self.mode}
+        return {**facts, AGAINST: against, **tags, RECORD: json.dumps(asdict(self))}
+
+    @property
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """What a person wants to see: a head and one row per rule."""
+        head = ["gate", "candidate", f"champion {self.champion}", "", "why"]
+        rows = [[v.rule, v.candidate, v.champion, _word(v.passed), v.why] for v in self.rules]
+        return head, rows
+
+
+def recalled(tags: Mapping[str, str]) -> Decision | None:
+    """The decision that a version's tags hold, moving no alias; None when they hold none."""
+    try:
+        plain = json.loads(tags[RECORD])
+        rules = [Verdict(**rule) for rule in plain.pop("rules")]
+        return Decision(**{**plain, "alias": None}, rules=rules)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def told(verdict: Verdict) -> str:
+    """A verdict as a sentence."""
+    return f"{verdict.candidate} against {verdict.champion}; {verdict.why}"
+
+
+def _word(passed: bool) -> str:
+    return "passed" if passed else "failed"
+
+
+def judge(found: Contest, bounds: Register) -> list[Verdict]:
+    """What each rule says of the candidate."""
+    return [
+        better(found, bounds.level),
+        classes(found, bounds.class_drop),
+        calibration(found, bounds.ece),
+        latency(found, bounds.latency),
+    ]
+
+
+def better(found: Contest, level: float) -> Verdict:
+    """More pictures gained than lost, beyond chance: McNemar's exact test at `level`."""
+    difference = (found.gained - found.lost) / found.n
+    low, high = found.interval
+    passed = found.gained > found.lost and found.p < level
+    return Verdict(
+        rule="better",
+        passed=passed,
+        candidate=f"{found.candidate.right / found.n:.2%}",
+        champion=f"{found.champion.right / found.n:.2%}",
+        why=f"{found.gained} pictures gained, {found.lost} lost: p = {found.p:.2g}, to be below "
+        f"{level:g}; difference {difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}",
+        numbers={
+            "gained": found.gained,
+            "lost": found.lost,
+            "p": round(found.p, 6),
+            "difference": round(difference, 6),
+            "interval": [round(bound, 6) for bound in found.interval],
+            "level": level,
+        },
+    )
+
+
+def classes(found: Contest, drop: float) -> Verdict:
+    """No class loses more than `drop` of its recall; told is the one that loses most."""
+    pairs = list(zip(found.candidate.recall, found.champion.recall, strict=True))
+    losses = [theirs - ours for ours, theirs in pairs]
+    worst = max(range(len(losses)), key=losses.__getitem__)
+    name = found.classes[worst]
+    return Verdict(
+        rule="classes",
+        # a whole picture is at least 1e-9 of a class: rounding is not to decide
+        passed=losses[worst] <= drop + 1e-9,
+        candidate=f"{pairs[worst][0]:.2%}",
+        champion=f"{pairs[worst][1]:.2%}",
+        why=f"recall of {name}, the class that loses most; {drop:.2%} may be lost",
+        numbers={"worst": name, "loss": round(losses[worst], 6), "most": drop},
+    )
+
+
+def calibration(found: Contest, most: float) -> Verdict:
+    """The expected calibration error is at most `most`, whatever the champion's is."""
+    return Verdict(
+        rule="calibration",
+        passed=found.candidate.ece <= most,
+        candidate=f"{found.candidate.ece:.2%}",
+        champion=f"{found.champion.ece:.2%}",
+        why=f"expected calibration error, at most {most:.2%}",
+        numbers={"ece": round(found.candidate.ece, 6), "most": most},
+    )
+
+
+def latency(found: Contest, most: float) -> Verdict:
+    """One picture takes at most `most` times as long as with the champion."""
+    ours, theirs = found.candidate.seconds, found.champion.seconds
+    return Verdict(
+        rule="latency",
+        passed=ours <= most * theirs,
+        candidate=f"{ours * 1e6:.0f} us",
+        champion=f"{theirs * 1e6:.0f} us",
+        why=f"one picture on one thread, at most {most:g} times the champion's",
+        numbers={"most": most},
+        timed={"times": round(ours / theirs, 2)},
+    )

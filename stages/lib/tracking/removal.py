@@ -1,0 +1,72 @@
+"""Remove the files of a registered version and nothing else, and put them back.
+
+The version, its numbers and its logged model stay, so the past stays readable. MLflow's own
+way, `delete_logged_model` and then `mlflow gc`, does not ask the registry: it would take the
+files of a champion, too, and the numbers with them.
+"""
+
+from pathlib import Path
+
+from stages.lib.errors import UserError
+from stages.lib.tracking.version import Version
+
+REMOVED = "files.removed"  # the tag that tells when, by whom and why
+
+
+def model_id(version: Version) -> str | None:
+    """The logged model behind a version; None when this project did not make it."""
+    source = str(version.store.client.get_model_version(version.name, str(version.number)).source)
+    found = source.removeprefix("models:/")
+    return found if source != found and found.startswith("m-") and "/" not in found else None
+
+
+def shared(version: Version, model: str) -> bool:
+    """Whether another version, of whatever name, has the same files."""
+    found = version.store.client.search_model_versions(f"source_path = 'models:/{model}'")
+    return len(found) > 1
+
+
+def size(version: Version, model: str) -> int:
+    """How many bytes the files of a version take."""
+    from mlflow.artifacts import list_artifacts
+
+    place = _place(version, model)
+    found = list_artifacts(artifact_uri=place, tracking_uri=version.store.uri)
+    return sum(file.file_size or 0 for file in found)
+
+
+def remove(version: Version, model: str, note: str) -> bool:
+    """Remove the files; False, and nothing is gone, when the version has an alias by now.
+
+    The tag comes first: a version whose files are half gone says so.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    client, number, place = version.store.client, str(version.number), _place(version, model)
+    client.set_model_version_tag(version.name, number, REMOVED, note)
+    if client.get_model_version(version.name, number).aliases:
+        client.delete_model_version_tag(version.name, number, REMOVED)
+        return False
+    repository = get_artifact_repository(place, version.store.uri, version.store.uri)
+    repository.delete_artifacts()
+    return True
+
+
+def restore(version: Version, packed: Path) -> None:
+    """Put a packed model, whose bytes are those of `version`, in its place again."""
+    model = model_id(version)
+    assert model is not None  # only what this project made is ever removed
+    version.store.client.log_model_artifacts(model, str(packed))
+    version.store.client.delete_model_version_tag(version.name, str(version.number), REMOVED)
+
+
+def _place(version: Version, model: str) -> str:
+    """Where the files are. UserError unless that is this model's own folder.
+
+    Somebody may have changed the address in the registry, and what is there gets deleted.
+    """
+    place = str(version.store.client.get_logged_model(model).artifact_location).rstrip("/")
+    if not place.endswith(f"/models/{model}/artifacts"):
+        found = f"the files of version {version.number} are said to be in {place}"
+        raise UserError(f"{found}, which is no folder of that model; nothing was removed")
+    return place

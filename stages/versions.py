@@ -1,0 +1,69 @@
+"""The registered versions, newest first: alias, what the gate said, scores, where from.
+
+digits versions
+"""
+
+from stages.lib import table
+from stages.lib.errors import UserError
+from stages.lib.tracking import aliases, pushed, registry, resolve
+from stages.lib.tracking.aliases import Standing
+from stages.lib.tracking.removal import REMOVED
+from stages.lib.tracking.store import Store
+from stages.lib.tracking.version import Version
+
+HEAD = ["version", "alias", "gate", "validation", "test", "registered (UTC)", "commit", "run"]
+
+
+def versions() -> None:
+    """Print the table, and where the registry and the record of aliases disagree.
+
+    Raises UserError when there is no version or a store fails.
+    """
+    name = resolve.model_name()
+    found = registry.versions(name)
+    if not found:
+        raise UserError(f"{name} has no version yet; `dvc repro` registers one")
+    with registry.explained("listing versions"):
+        stores = dict.fromkeys(v.store for v in found)
+        standings = {store: aliases.standing(store, name) for store in stores}
+    rows = [_row(version, standings[version.store]) for version in found]
+    print(table.aligned(HEAD, rows, left=(0, 1, 2)))
+    _notes(standings)
+    if (note := pushed.note(found)) is not None:
+        print(f"note: {note}")
+
+
+def _row(version: Version, now: Standing) -> list[str]:
+    scores = [version.validation_accuracy, version.test_accuracy]
+    return [
+        str(version.number),
+        _aliases(version, now),
+        _gate(version),
+        *("" if score is None else f"{score:.2%}" for score in scores),
+        f"{version.created:%Y-%m-%d %H:%M}",
+        version.commit[:10],
+        version.run_id[:8],
+    ]
+
+
+def _aliases(version: Version, now: Standing) -> str:
+    """The aliases; "former champion" for one that was; "no files" after `digits prune`."""
+    past = version.number in now.record.champions and "champion" not in version.aliases
+    former = ["former champion"] if past else []
+    gone = ["no files"] if REMOVED in version.tags else []
+    return ", ".join([*version.aliases, *former, *gone])
+
+
+def _gate(version: Version) -> str:
+    """What the gate said, and in which mode unless that is the usual one."""
+    verdict, mode = version.tags.get("gate", ""), version.tags.get("gate.mode", "enforce")
+    return verdict if mode in {"enforce", verdict} else f"{verdict} ({mode})"
+
+
+def _notes(standings: dict[Store, Standing]) -> None:
+    """What does not show in the table."""
+    for now in standings.values():
+        for sentence in now.disagreements:
+            print(f"note: {sentence}; `digits history` tells more")
+        if now.record.problems:
+            print("note: the record of aliases was tampered with; `digits history` tells more")

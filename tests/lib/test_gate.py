@@ -1,0 +1,98 @@
+"""The rules: numbers in, verdicts out."""
+
+from dataclasses import replace
+
+import pytest
+
+from stages.lib import gate
+from stages.lib.gate import Contest, Decision, Side
+from stages.lib.params import Register
+
+RULES = Register(name="m", gate="enforce", level=0.05, class_drop=0.01, ece=0.01, latency=2.0)
+SIDE = Side(right=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4)
+EQUAL = Contest(
+    n=1000,
+    classes=["cat", "dog"],
+    candidate=SIDE,
+    champion=SIDE,
+    gained=5,
+    lost=5,
+    p=1.0,
+    interval=(-0.006, 0.006),
+)
+BETTER = replace(EQUAL, gained=20, lost=5, p=0.004, interval=(0.005, 0.025))
+
+
+def failed(contest):
+    """The rules that a candidate does not pass."""
+    return [v.rule for v in gate.judge(contest, RULES) if not v.passed]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        ({}, []),
+        ({"p": 0.0499}, []),
+        ({"p": 0.05}, ["better"]),
+        ({"gained": 5, "lost": 20}, ["better"]),
+        ({"gained": 0, "lost": 0, "p": 1.0}, ["better"]),
+        ({"candidate": replace(SIDE, recall=[1.0, 0.97])}, []),
+        ({"candidate": replace(SIDE, recall=[1.0, 0.969])}, ["classes"]),
+        ({"candidate": replace(SIDE, ece=0.01)}, []),
+        ({"candidate": replace(SIDE, ece=0.0101)}, ["calibration"]),
+        ({"candidate": replace(SIDE, seconds=2e-4)}, []),
+        ({"candidate": replace(SIDE, seconds=2.1e-4)}, ["latency"]),
+        ({"champion": replace(SIDE, ece=0.5)}, []),
+        (
+            {"p": 0.5, "candidate": Side(990, [0.5, 0.5], 0.5, 1.0)},
+            ["better", "classes", "calibration", "latency"],
+        ),
+    ],
+)
+def test_each_rule_has_its_bound(changes, rules):
+    """On the bound is within, beyond it is not; one rule does not make up for another."""
+    found = failed(replace(BETTER, **changes))
+
+    assert found == rules
+
+
+def test_verdicts_tell_their_numbers():
+    """What a person, a tag and a file get to see."""
+    decision = Decision("champion", "enforce", "passed", "why", 3, 1000, gate.judge(BETTER, RULES))
+
+    assert decision.table[1][0][:4] == ["better", "99.00%", "99.00%", "passed"]
+    assert decision.table[1][0][4].startswith("20 pictures gained, 5 lost: p = 0.004, to be below")
+    assert decision.tags["gate.latency"].startswith("passed: 100 us against 100 us; one picture")
+    assert decision.record["rules"]["better"]["interval"] == [0.005, 0.025]
+    assert decision.record["rules"]["classes"] == {
+        "passed": True,
+        "worst": "cat",
+        "loss": 0.0,
+        "most": 0.01,
+    }
+
+
+def test_the_record_has_nothing_that_a_clock_decides():
+    """Measured again on another machine, the same models give the same record."""
+    slower = replace(BETTER, candidate=replace(SIDE, seconds=1.5e-4))
+    records = [
+        Decision("champion", "enforce", "passed", "why", 3, 1000, gate.judge(c, RULES)).record
+        for c in (BETTER, slower)
+    ]
+
+    assert records[0] == records[1]
+
+
+def test_a_decision_comes_back_from_its_tags():
+    """All but the alias, which is not to be moved again; nonsense is no decision."""
+    decision = Decision("champion", "enforce", "passed", "why", 3, 1000, gate.judge(BETTER, RULES))
+    again = gate.recalled(decision.tags)
+
+    assert (again.record, again.tags["gate.better"]) == (
+        decision.record,
+        decision.tags["gate.better"],
+    )
+    assert again.alias is None
+    for text in ("", "[]", "{}", '{"rules": 3}', '{"rules": [{"rule": 1}]}'):
+        assert gate.recalled({gate.RECORD: text}) is None
+    assert gate.recalled({}) is None

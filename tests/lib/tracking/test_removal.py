@@ -1,0 +1,122 @@
+"""The files of one version go, and nothing else; they come back with the same bytes."""
+
+import pytest
+
+from stages.lib import files
+from stages.lib.errors import UserError
+from stages.lib.tracking import logged_model, outbox, registry, removal, store
+from tests.lib.tracking.conftest import better, linear
+
+
+def size_on_disk(version):
+    """How many bytes the registry hands out for a version."""
+    return removal.size(version, removal.model_id(version))
+
+
+def check_removed(version, other, tmp_path):
+    """Remove the files of `version`; `other` keeps its own."""
+    before = size_on_disk(version), size_on_disk(other)
+    assert removal.remove(version, removal.model_id(version), "by anna") is True
+
+    gone, whole = (registry.find_in(v.store, v.name, v.content_sha256) for v in (version, other))
+    assert gone.tags[removal.REMOVED] == "by anna"
+    assert removal.REMOVED not in whole.tags
+    assert (size_on_disk(gone), size_on_disk(whole)) == (0, before[1])
+    assert before[0] > len(linear(0.0).SerializeToString())
+    metrics = gone.store.client.get_logged_model(removal.model_id(gone)).metrics
+    assert [m.key for m in metrics] == ["validation_accuracy"]
+    folder = tmp_path / f"model-{version.validation_accuracy}"
+    again = registry.register(
+        version.name,
+        folder,
+        run_id=version.run_id,
+        content_hash=version.content_sha256,
+        metrics={},
+    )
+    found = registry.find_in(version.store, version.name, version.content_sha256)
+    assert (again.number, removal.REMOVED in found.tags) == (version.number, False)
+    graph = logged_model.fetch(version.store, f"{version.uri}/model.onnx", tmp_path)
+    assert files.sha256(graph) == files.sha256(folder / "model.onnx")
+
+
+def test_files_go_and_come_back(project, trained, tmp_path):
+    """In this checkout's own store; numbers stay, building the same bytes brings files back."""
+    version, other = trained(0.9), trained(0.95)
+    check_removed(version, other, tmp_path)
+
+
+def test_on_a_server_it_is_the_same(server, trained, tmp_path):
+    """Files that a server keeps are removed through it."""
+    version, other = trained(0.7, "of-removal"), trained(0.75, "of-removal")
+    check_removed(version, other, tmp_path)
+
+
+def test_what_is_sent_brings_removed_files_back(project, trained, monkeypatch):
+    """The same bytes, built again while the server with the pruned version was away."""
+    team, nobody = f"sqlite:///{project}/team.db", "http://127.0.0.1:1"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
+    pruned = trained(0.9)
+    removal.remove(pruned, removal.model_id(pruned), "by anna")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", nobody)
+    registry.register(
+        "m",
+        project.parent / "model-0.9",
+        run_id="0" * 32,
+        content_hash=pruned.content_sha256,
+        metrics={},
+    )
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
+    outbox.send(better)
+
+    (back,) = registry.all_in(pruned.store, "m")
+    assert removal.REMOVED not in back.tags
+    assert size_on_disk(back) > 0
+
+
+def test_a_version_that_got_an_alias_meanwhile_stays(project, trained):
+    """Somebody made it champion after it was chosen."""
+    version = trained(0.9)
+    version.store.client.set_registered_model_alias("m", "champion", "1")
+
+    assert removal.remove(version, removal.model_id(version), "by anna") is False
+    assert removal.REMOVED not in registry.champion("m").tags
+    assert size_on_disk(version) > 0
+
+
+def test_an_address_that_was_changed_is_not_followed(project, trained, monkeypatch):
+    """Somebody pointed the model at another folder: nothing there is deleted."""
+    import sqlite3
+
+    version = trained(0.9)
+    precious = project / "precious"
+    precious.mkdir()
+    (precious / "thesis").write_text("irreplaceable")
+    with sqlite3.connect(project / "mlflow.db") as database:
+        database.execute("UPDATE logged_models SET artifact_location = ?", (str(precious),))
+    with pytest.raises(UserError, match="which is no folder of that model; nothing was removed"):
+        removal.remove(version, removal.model_id(version), "by anna")
+
+    assert (precious / "thesis").exists()
+    assert removal.REMOVED not in registry.find_in(version.store, "m", "hash 0.9").tags
+
+
+def test_files_that_two_versions_have_are_told(project, trained):
+    """The same model under two names."""
+    version = trained(0.9)
+    model = removal.model_id(version)
+    assert not removal.shared(version, model)
+    client = version.store.client
+    client.create_registered_model("other")
+    with registry._default(version.store):
+        client.create_model_version("other", f"models:/{model}", version.run_id)
+
+    assert removal.shared(version, model)
+
+
+def test_what_this_project_did_not_make_has_no_model(project):
+    """A version of other tools, at whatever address."""
+    here = store.embedded()
+    here.client.create_registered_model("m")
+    here.client.create_model_version("m", "s3://nowhere/model")
+
+    assert removal.model_id(registry.versions("m")[0]) is None

@@ -1,0 +1,192 @@
+"""Old versions lose their files; whatever somebody may still need stays whole."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+from stages.lib.errors import UserError
+from stages.lib.tracking import aliases, registry, store
+from stages.lib.tracking.journal import UNSENT
+from stages.lib.tracking.removal import REMOVED
+from stages.prune import Named, named_by_tags, prune
+from tests.conftest import commit
+from tests.lib.tracking.conftest import linear
+
+
+@pytest.fixture
+def many(workspace, tmp_path):
+    """A function: n -> n versions of `digits`, each with a tiny model of its own."""
+
+    def made(n):
+        for number in range(1, n + 1):
+            folder = tmp_path / f"model-{number}"
+            folder.mkdir()
+            onnx.save(linear(np.float32(number)), folder / "model.onnx")
+            content = f"content {number}"
+            registry.register("digits", folder, run_id="0" * 32, content_hash=content, metrics={})
+
+    return made
+
+
+def whole():
+    """The versions that have files."""
+    return {v.number for v in registry.versions("digits") if REMOVED not in v.tags}
+
+
+def standing():
+    """Aliases and record of the workspace's store."""
+    return aliases.standing(store.embedded(), "digits")
+
+
+def test_old_versions_lose_their_files_and_keep_their_entries(many, capsys):
+    """What goes is shown, done, and recorded; a second time there is nothing to do."""
+    many(5)
+    told = prune(2, yes=True)
+    shown = capsys.readouterr().out.splitlines()
+
+    assert told == "removed the files of 3 version(s); their entries stay"
+    assert [line.split()[0] for line in shown[1:]] == ["3", "2", "1"]
+    assert all(line.endswith("MB  goes") for line in shown[1:])
+    assert whole() == {4, 5}
+    assert [v.number for v in registry.versions("digits")] == [5, 4, 3, 2, 1]
+    (entry,) = standing().record.entries
+    assert (entry.action, entry.why) == ("prune", "digits prune --keep 2")
+    assert entry.removes == (3, 2, 1)
+    assert prune(2, yes=True).startswith("nothing to remove: digits has 5 version(s)")
+
+
+def test_what_somebody_may_need_stays(many, capsys):
+    """Champions present and past, any alias, what waits to be sent, other tools' versions."""
+    many(8)
+    client = store.embedded().client
+    for to in (1, 2, 3):
+        aliases.change(standing(), {"champion": to}, action="promote", why="x")
+    client.set_registered_model_alias("digits", "mine", "4")
+    client.set_model_version_tag("digits", "5", UNSENT, "true")
+    source = client.get_model_version("digits", "6").source
+    client.create_registered_model("other")
+    with registry._default(store.embedded()):
+        client.create_model_version("other", source)
+    told = prune(0, yes=True)
+    shown = capsys.readouterr().out
+
+    assert told.startswith("removed the files of 2")
+    assert whole() == {1, 2, 3, 4, 5, 6}
+    for number, reason in (
+        (1, "it was champion"),
+        (3, "it is champion"),
+        (4, "it is mine"),
+        (5, "it waits to be sent"),
+        (6, "another version has the same files"),
+    ):
+        (line,) = [x for x in shown.splitlines() if x.startswith(f"{number} ")]
+        assert line.endswith(f"stays: {reason}")
+
+
+def test_a_former_champion_stays_though_the_record_was_lost(many):
+    """Its mark tells, after a person accepted that the record is gone."""
+    many(2)
+    first, _ = (
+        aliases.change(standing(), {"champion": to}, action="promote", why="x") for to in (1, 2)
+    )
+    store.embedded().client.delete_registered_model_tag("digits", first.key)
+    with pytest.raises(UserError, match="was tampered with"):
+        prune(0, yes=True)
+    aliases.accept(standing(), "lost")
+    prune(0, yes=True)
+
+    assert whole() == {1, 2}
+
+
+@pytest.fixture
+def repository(workspace):
+    """The workspace as a git repository; a function commits and gives the commit's id."""
+    subprocess.run(["git", "init", "-q", "-b", "main", workspace], check=True)
+    (workspace / ".gitignore").write_text("data\nmodel-*\nmlflow.db\nmlartifacts\n.state\n")
+
+    def committed(registration):
+        (workspace / "metrics").mkdir(exist_ok=True)
+        (workspace / "metrics/register.json").write_text(registration)
+        commit(workspace, "x")
+        asked = ["git", "rev-parse", "HEAD"]
+        found = subprocess.run(asked, cwd=workspace, check=True, capture_output=True, text=True)
+        return found.stdout.strip()
+
+    return committed
+
+
+def tag(folder, *arguments):
+    """Make a git tag."""
+    person = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    subprocess.run(["git", *person, "tag", *arguments], cwd=folder, check=True)
+
+
+def test_what_a_git_tag_names_stays(many, repository, workspace, capsys):
+    """By the commit it was trained from, its content in that commit, or its number there."""
+    many(5)
+    first = repository("no json")
+    tag(workspace, "first")
+    store.embedded().client.set_model_version_tag("digits", "1", "git.commit", first)
+    repository(json.dumps({"name": "digits", "version": 9, "content_sha256": "content 2"}))
+    tag(workspace, "digits@v1.0.0", "-m", "as gto makes them")
+    repository(json.dumps({"name": "digits", "version": 3}))
+    tag(workspace, "old-style")
+    repository(json.dumps({"name": "digits", "version": 4, "content_sha256": "content 4"}))
+    prune(0, yes=True)
+    shown = capsys.readouterr().out
+
+    assert whole() == {1, 2, 3}
+    for name in ("first", "digits@v1.0.0", "old-style"):
+        assert f"stays: git tag {name} names it" in shown
+
+
+def test_a_repository_that_git_cannot_read_removes_nothing(many, workspace):
+    """Nobody knows then what the tags name."""
+    many(2)
+    (workspace / ".git").mkdir()
+    with pytest.raises(UserError, match="git does not tell which versions its tags name"):
+        prune(0, yes=True)
+
+    assert whole() == {1, 2}
+
+
+def test_without_git_no_tag_protects(tmp_path):
+    """A copy from an archive has no tags."""
+    assert named_by_tags(tmp_path) == Named({}, {})
+
+
+def test_where_nobody_can_be_asked_nothing_goes(many, capsys):
+    """Without a terminal and without --yes, the list is all."""
+    many(2)
+    with pytest.raises(UserError, match=r"1 version\(s\), .* would go; nothing was removed, --yes"):
+        prune(1, yes=False)
+
+    assert " goes" in capsys.readouterr().out
+    assert whole() == {1, 2}
+    assert standing().record.entries == ()
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n\n", {1, 2}), ("\x04", {1, 2}), ("y\n", {2})])
+def test_on_a_terminal_it_asks(many, workspace, answer, left):
+    """Anything but yes removes nothing."""
+    many(2)
+    controller, terminal = pty.openpty()
+    os.write(controller, answer.encode())
+    script = (
+        "import sys; from stages.cli import main; sys.argv[1:] = ['prune', '--keep', '1']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], stdin=terminal, capture_output=True, text=True
+    )
+    os.close(controller)
+    os.close(terminal)
+
+    assert whole() == left
+    assert "remove the files of 1 version(s), " in done.stdout
+    assert (done.returncode, done.stderr.count("\n")) == ((0, 0) if left == {2} else (2, 1))
