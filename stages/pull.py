@@ -1,10 +1,11 @@
 """Put a verified model on this disk: a registered version, or the model of a git revision."""
 
+import shutil
 from pathlib import Path
 
 from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
-from stages.lib.tracking import fetch, subject
+from stages.lib.tracking import fetch, store, subject
 from stages.lib.tracking.subject import Subject
 
 
@@ -17,12 +18,13 @@ def pull(reference: str, folder: Path | None = None) -> tuple[Subject, Path]:
     """
     model = subject.published(reference)
     target = folder or files.workspace() / "models" / "pulled" / model.name
-    if not _same(target, model):
-        _check_replaceable(target)
-        with files.replacing_folder(target) as partial:
-            for name in sorted(integrity.NAMES):
-                (partial / name).write_bytes((model.folder / name).read_bytes())
-            integrity.check(partial, model.content)
+    with store.lock("pull"):
+        if not _same(target, model):
+            _check_replaceable(target)
+            with files.replacing_folder(target) as partial:
+                for name in sorted(integrity.NAMES):
+                    shutil.copyfile(model.folder / name, partial / name)
+                integrity.check(partial, model.content)
     return model, target
 
 

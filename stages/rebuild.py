@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from stages.lib import files, integrity, tracked
+from stages.lib import files, integrity, revisions, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracking import find, lineage, resolve, subject
 from stages.lib.tracking.origin import INPUT
@@ -32,7 +32,7 @@ def rebuild(reference: str) -> int:
     if version.commit in {lineage.NO_COMMIT, "unknown"}:
         found = f"version {version.number} was built outside of git"
         raise UserError(f"{found}, so there is nothing to rebuild it from; choose another")
-    commit = tracked.commit(version.commit)
+    commit = revisions.commit(version.commit)
     for doubt in _doubts(version):
         print(f"note: {doubt}", flush=True)
     with tempfile.TemporaryDirectory(prefix="digits-rebuild-") as scratch:

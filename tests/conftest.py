@@ -17,9 +17,10 @@ from stages import train
 from stages.download import download
 from stages.lib import dataset, engine, files, params
 from stages.lib.dataset import Pictures
-from stages.lib.tracking import store
+from stages.lib.tracking import address, store
 from stages.register import register
 from stages.split import read_idx
+from tests import sealed
 from tests.variants import Variants
 
 ROOT = Path(__file__).parents[1]
@@ -122,6 +123,42 @@ def clone(tmp_path_factory, raw):
     (folder / "params.yaml").write_text(text)
     shutil.copytree(raw, folder / "data/raw")
     commit(folder, "small")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(clone):
+    """The clone after `dvc repro`, its results committed; for reading and copying."""
+    call(clone, "dvc", "repro")
+    commit(clone, "built")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory, empty_store):
+    """A checkout without git that has two versions: 1, and 2, which is champion."""
+    folder = tmp_path_factory.mktemp("filled") / "project"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    shutil.copy(ROOT / "params.yaml", folder)
+    shutil.copy(empty_store, folder)
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for seed in (1, 2):
+            version = sealed.publish(folder / f"model-{seed}", seed)
+        version.store.client.set_registered_model_alias("digits", "champion", "2")
+    return folder
+
+
+@pytest.fixture
+def versions(filled, tmp_path, monkeypatch):
+    """A copy of it, as the working directory."""
+    folder = shutil.copytree(filled, tmp_path / "project")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    address.warn.cache_clear()
+    store.embedded()  # mends the paths of the copy
     return folder
 
 

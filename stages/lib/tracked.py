@@ -4,10 +4,9 @@ DVC names an object by the MD5 of its bytes; a folder is an object that lists th
 files. Every object that is read here is held against its name.
 """
 
-import difflib
+import errno
 import hashlib
 import json
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
 
 FOLDER = ".dir"  # the end of a folder's name
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # nothing can be written here
 
 
 class AbsentError(UserError):
@@ -31,10 +31,6 @@ class AbsentError(UserError):
 
 class SilentError(UserError):
     """A place does not answer."""
-
-
-class NoRevisionError(UserError):
-    """Git has no such revision."""
 
 
 class DamagedError(UserError):
@@ -82,6 +78,8 @@ class Place:
         except FileNotFoundError as error:
             raise AbsentError(f"an object is not in {self.name}; push it there") from error
         except Exception as error:  # each kind of remote has exceptions of its own
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise  # this disk, not that place
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise SilentError(f"{self.name} cannot be read ({reason}); try again later") from error
 
@@ -196,30 +194,3 @@ def folder_oid(folder: Path) -> str:
 def is_folder(folder: Path, oid: str) -> bool:
     """Whether `folder` is there, with exactly the files of this object."""
     return folder.is_dir() and folder_oid(folder) == oid
-
-
-def commit(revision: str) -> str:
-    """The full id of a git revision. Raises NoRevisionError when there is none."""
-    found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if not found:
-        names = git("for-each-ref", "--format=%(refname:short)").split()
-        near = difflib.get_close_matches(revision, names, 1)
-        hint = f", perhaps {near[0]}" if near else ""
-        raise NoRevisionError(f"git has no revision {revision!r}{hint}; `git log` lists commits")
-    return found
-
-
-def introducing(oid: str) -> list[str]:
-    """The commits of all branches that brought this object into dvc.lock, newest first."""
-    touching = git("log", "--all", f"-S{oid}", "--format=%H", "--", "dvc.lock").split()
-    return [commit for commit in touching if oid in git("show", f"{commit}:dvc.lock")]
-
-
-def git(*arguments: str) -> str:
-    """What git prints; nothing where it fails or is missing."""
-    command = ["git", "-C", str(files.home()), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,19 +1,17 @@
 """A registered version's files on this disk, verified, whatever the registry sent.
 
-Copies are kept in .state/models/<content hash>, so each model comes once. What a reference
-meant last is kept beside them, for when the registry does not answer.
+Copies are kept in .state/models/<content hash>, so each model comes once.
 """
 
+import os
 import re
-import time
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from stages.lib import files, integrity
+from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, find, logged_model, registry, resolve, store
+from stages.lib.tracking import address, find, known, logged_model, registry, resolve, store
 from stages.lib.tracking.registry import MADE_BY
 from stages.lib.tracking.resolve import UnreachableError
 from stages.lib.tracking.version import Version
@@ -46,9 +44,13 @@ def fetch(reference: str) -> tuple[Path, int]:
     try:
         version = resolve.version(reference)
     except UnreachableError as error:
-        return _remembered(reference, error)
+        found = known.recall(reference)
+        if found is None or not _intact(kept(found.content), found.content):
+            raise
+        address.warn(f"{error}; {reference} is version {found.number} as of {found.seen}")
+        return kept(found.content), found.number
     folder = fetched(version)
-    _remember(reference, version)
+    known.remember(reference, version)
     return folder, version.number
 
 
@@ -100,14 +102,26 @@ def download(version: Version, folder: Path) -> None:
     sizes = _listed(version, place)
     if (sizes[files.MANIFEST] or 0) > integrity.LONGEST:
         raise UserError(_wrong(version, f"{files.MANIFEST} has {sizes[files.MANIFEST]:,} bytes"))
-    logged_model.fetch(version.store, f"{place}/{files.MANIFEST}", folder)
+    _get(version, f"{place}/{files.MANIFEST}", folder)
     manifest = integrity.read(folder / files.MANIFEST, version.content_sha256)
     for name, facts in manifest["files"].items():
         if sizes[name] not in {None, facts["size"]}:
             raise UserError(_wrong(version, f"{name} has {sizes[name]} bytes"))
-        logged_model.fetch(version.store, f"{place}/{name}", folder)
+        _get(version, f"{place}/{name}", folder)
     integrity.check(folder, version.content_sha256)
     _check_run(version, manifest)
+
+
+def _get(version: Version, uri: str, folder: Path) -> None:
+    """Fetch one file. Raises UserError when this disk takes no more."""
+    try:
+        logged_model.fetch(version.store, uri, folder)
+    except Exception as error:  # MLflow tells of a full disk in the text of its own exception
+        number = re.search(r"\[Errno (\d+)\]", str(error))
+        if number is None or int(number[1]) not in tracked.FULL:
+            raise
+        found = f"cannot write {folder.parent}: {os.strerror(int(number[1]))}"
+        raise UserError(f"{found}; make room, then run the same command again") from error
 
 
 def _listed(version: Version, place: str) -> dict[str, int | None]:
@@ -159,32 +173,3 @@ def _check_run(version: Version, manifest: integrity.Manifest) -> None:
 
 def _wrong(version: Version, found: str) -> str:
     return f"version {version.number} in {version.store} was changed: {found}; do not use it"
-
-
-def _memory() -> Path:
-    return files.home() / ".state" / "models" / "known.json"
-
-
-def _key(reference: str) -> str:
-    return f"{address.bare(address.configured() or '')} {resolve.model_name()} {reference}"
-
-
-def _remember(reference: str, version: Version) -> None:
-    """Keep what `reference` means, for a registry that can be away."""
-    if version.store.embedded:
-        return
-    with store.lock("models"):
-        known = files.read_json(_memory()) if _memory().exists() else {}
-        day = time.strftime("%Y-%m-%d %H:%M")
-        entry = {"content": version.content_sha256, "version": version.number, "seen": day}
-        files.write_json(_memory(), {**known, _key(reference): entry})
-
-
-def _remembered(reference: str, error: UnreachableError) -> tuple[Path, int]:
-    """The copy that `reference` meant last. Raises `error` when there is none."""
-    known: Any = files.read_json(_memory()) if _memory().exists() else {}
-    entry = known.get(_key(reference))
-    if entry is None or not _intact(kept(entry["content"]), entry["content"]):
-        raise error
-    address.warn(f"{error}; {reference} is version {entry['version']} as of {entry['seen']}")
-    return kept(entry["content"]), entry["version"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stages.lib import files, integrity, tracked
+from stages.lib import files, integrity, revisions, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, fetch, find, logged_model, registry, resolve, subject
 from stages.lib.tracking.lineage import NO_COMMIT
@@ -181,7 +181,7 @@ def _holds(folder: Path, content: str) -> bool:
 def _committed(folders: list[Path]) -> list[str]:
     """The commits whose dvc.lock brought the model, oldest last."""
     oids = {tracked.folder_oid(folder) for folder in folders}
-    return [commit for oid in oids for commit in tracked.introducing(oid)]
+    return [commit for oid in oids for commit in revisions.introducing(oid)]
 
 
 def _short(folder: Path) -> str:

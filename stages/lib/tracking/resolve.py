@@ -38,7 +38,8 @@ def source() -> Store:
     uri = address.configured()
     if uri is None:
         return embedded()
-    problem = address.trouble(uri)
+    absent = address.scheme(uri) == "sqlite" and not address.sqlite_file(uri).exists()
+    problem = "there is no such file" if absent else address.trouble(uri)
     if problem is not None:
         found = f"{address.redact(uri)} does not answer ({problem})"
         raise UnreachableError(f"{found}; try again later")
@@ -62,12 +63,25 @@ def version(reference: str, store: Store | None = None) -> Version:
 
     Raises UnknownError with near names, and UnreachableError.
     """
-    name, where = model_name(), store or source()
+    name = model_name()
+    if store is None and not _any():
+        raise UnknownError(_nothing(name))
+    where = store or source()
     with asking(where):
         found = _by_run(where, name, reference) or _by_name(where, name, reference)
         if found is None:
             raise UnknownError(_suggestion(where, name, reference))
     return found
+
+
+def _any() -> bool:
+    """Whether there is a registry at all: asking the embedded one would make it, in seconds."""
+    embedded_file = address.sqlite_file(address.embedded())
+    return address.configured() is not None or embedded_file.exists()
+
+
+def _nothing(name: str) -> str:
+    return f"{name} has no version yet; `dvc repro` registers one"
 
 
 def _by_name(store: Store, name: str, reference: str) -> Version | None:
@@ -99,6 +113,6 @@ def _suggestion(store: Store, name: str, reference: str) -> str:
     versions = registry.all_in(store, name)
     known = [alias for v in versions for alias in v.aliases] + [str(v.number) for v in versions]
     if not known:
-        return f"{name} has no version yet in {store}; `dvc repro` registers one"
+        return _nothing(name)
     near = difflib.get_close_matches(reference, known, 3, 0.5) or known[:5]
     return f"{name} has no version {reference!r} in {store}; choose one of {', '.join(near)}"

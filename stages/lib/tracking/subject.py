@@ -6,7 +6,7 @@ Whatever the name, the files are on this disk afterwards, and checked.
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.lib import files, integrity, tracked
+from stages.lib import files, integrity, revisions, tracked
 from stages.lib.errors import UserError
 from stages.lib.integrity import Manifest
 from stages.lib.tracking import fetch, resolve, store
@@ -58,9 +58,11 @@ def _registered(name: str) -> Subject:
 def committed_or(revision: str, error: UserError) -> Subject:
     """The model of a git revision. Raises UserError with `error` in it when there is none."""
     try:
-        commit = tracked.commit(revision)
-    except tracked.NoRevisionError as neither:
-        raise UnknownError(f"{error}; {neither}") from None
+        commit = revisions.commit(revision)
+    except revisions.NoRevisionError as neither:
+        if isinstance(error, UnknownError):
+            raise UnknownError(f"{error}; {neither}") from None
+        raise error from None
     return _committed(commit)
 
 

@@ -1,6 +1,5 @@
 """What comes out of the registry is what went in, or it is refused and nothing is kept."""
 
-import contextlib
 import os
 import shutil
 import sqlite3
@@ -9,37 +8,10 @@ import pytest
 
 from stages.lib import files, integrity
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, fetch, store
+from stages.lib.tracking import fetch
 from tests import sealed
 
 FILES = sorted(integrity.NAMES)
-
-
-@pytest.fixture(scope="session")
-def filled(tmp_path_factory, empty_database):
-    """A project with two versions: 1, and 2, which is champion."""
-    folder = tmp_path_factory.mktemp("filled") / "project"
-    folder.mkdir()
-    shutil.copy(empty_database, folder / "mlflow.db")
-    shutil.copy(sealed.ROOT / "params.yaml", folder)
-    (folder / "dvc.yaml").write_text("stages: {}\n")
-    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for seed in (1, 2):
-            version = sealed.publish(folder / f"model-{seed}", seed)
-        version.store.client.set_registered_model_alias("digits", "champion", "2")
-    return folder
-
-
-@pytest.fixture
-def versions(filled, tmp_path, monkeypatch):
-    """A copy of it, as the working directory."""
-    folder = shutil.copytree(filled, tmp_path / "project")
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    address.warn.cache_clear()
-    store.embedded()  # mends the paths of the copy
-    return folder
 
 
 def artifacts(folder, number):

@@ -1,0 +1,203 @@
+"""`digits pull` puts a whole model on the disk, or changes nothing."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from stages.cli import app
+from stages.lib import files, integrity, stage
+from stages.lib.errors import UserError
+from stages.lib.tracking import fetch
+from stages.pull import pull
+from tests import sealed
+from tests.test_disk import mounted
+
+
+def content(folder):
+    """Every file of a folder with its bytes; a link with what it points to."""
+    return {
+        str(p.relative_to(folder)): p.readlink() if p.is_symlink() else p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_symlink() or p.is_file()
+    }
+
+
+def run(*arguments):
+    """The exit status of `digits` with `arguments`."""
+    try:
+        return stage.guarded("digits", lambda: app(arguments))
+    except SystemExit as end:
+        return end.code
+
+
+def test_the_champion_comes_to_a_folder_of_its_own(versions, capsys):
+    """Named by its version; a second pull finds it there; a subfolder as cwd changes nothing."""
+    assert run("pull") == 0
+    assert "digits-2 is in models/pulled/digits-2" in capsys.readouterr().out
+
+    folder = versions / "models/pulled/digits-2"
+    assert content(folder) == content(versions / "model-2")
+    os.chdir(versions / "models")
+    assert pull("2") == (pull("champion")[0], folder)
+
+
+@pytest.mark.parametrize("place", ["new", "new/deep/er", "empty", "pulled"])
+def test_a_folder_that_may_be_filled_is_filled(versions, place):
+    """A new one, an empty one, and one with a model that was pulled before."""
+    (versions / "empty").mkdir()
+    pull("1", versions / "pulled")
+
+    _, folder = pull("champion", versions / place)
+
+    assert content(folder) == content(versions / "model-2")
+    assert not list(folder.parent.glob(".*.partial"))
+    assert not list(folder.parent.glob(".*.old"))
+
+
+def another_model(path):
+    """A whole model that is nowhere else."""
+    sealed.seal(path, seed=9)
+
+
+def an_edited_model(path):
+    """A pulled model that somebody changed."""
+    pull("1", path)
+    (path / "manifest.json").write_text("{}")
+
+
+def a_model_with_notes(path):
+    """A pulled model beside which somebody wrote something."""
+    pull("1", path)
+    (path / "notes.txt").write_text("mine")
+
+
+def a_folder_of_mine(path):
+    """Something else altogether."""
+    path.mkdir()
+    (path / "thesis.tex").write_text("mine")
+
+
+def a_file(path):
+    """A file."""
+    path.write_text("mine")
+
+
+def a_link(path):
+    """A link to a folder, even to an empty one."""
+    (path.parent / "elsewhere").mkdir()
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [another_model, an_edited_model, a_model_with_notes, a_folder_of_mine, a_file, a_link],
+)
+def test_what_somebody_made_is_never_overwritten(versions, capsys, make):
+    """One line, status 2, everything as before."""
+    make(versions / "place")
+    before = content(versions)
+    fetch.model_folder("champion")
+
+    assert run("pull", "champion", "--to", "place") == 2
+
+    told = capsys.readouterr().err
+    assert "is nowhere else; move it away" in told
+    assert told.count("\n") == 1
+    ours = (".state/", ".dvc/tmp/")  # of this project's and of DVC's own use
+    after = {k: v for k, v in content(versions).items() if not k.startswith(ours)}
+    assert after == {k: v for k, v in before.items() if not k.startswith(ours)}
+
+
+def test_a_model_in_the_cache_of_dvc_may_be_replaced(versions):
+    """The pipeline's own output, when DVC can bring it back."""
+    folder = versions / "models/digits"
+    another_model(folder)
+    with pytest.raises(UserError, match="nowhere else"):
+        pull("champion", folder)
+    subprocess.run([sys.executable, "-m", "dvc", "add", "-q", folder], check=True)
+
+    pull("champion", folder)
+
+    assert content(folder) == content(versions / "model-2")
+
+
+def test_a_refused_model_leaves_the_previous_one(versions, capsys):
+    """The registry was tampered with: what was pulled before stays, byte by byte."""
+    pull("1", versions / "place")
+    before = content(versions / "place")
+    for graph in versions.glob("mlartifacts/**/model.onnx"):
+        graph.write_bytes(b"changed")
+
+    assert run("pull", "2", "--to", "place") == 2
+
+    assert "was changed: model.onnx has 7 bytes; do not use it" in capsys.readouterr().err
+    assert content(versions / "place") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nix"], "no version 'nix'"),
+        (["7"], "choose one of"),
+        (["HEAD"], "git has no revision 'HEAD'"),
+        (["--", "--help"], "no version '--help'"),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_line(versions, capsys, arguments, words):
+    """Unknown names: status 2."""
+    assert run("pull", *arguments) == 2
+
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+
+
+@pytest.fixture
+def full(versions, request):
+    """A folder of the checkout on a disk of 64 kB."""
+    folder = versions / request.param
+    mounted(folder, "size=64k")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=False, capture_output=True)
+
+
+@pytest.mark.parametrize("full", [".state/models", "models/pulled"], indirect=True)
+def test_a_full_disk_leaves_nothing(full, versions):
+    """One line, status 2, no part of a model."""
+    command = [sys.executable, "-m", "stages.cli", "pull"]
+    done = subprocess.run(
+        command,
+        cwd=versions,
+        env=os.environ | {"PYTHONPATH": str(sealed.ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(full.iterdir()) == []
+
+
+def test_two_at_once_leave_one_whole_model(versions):
+    """Several pulls of one model into one folder do not disturb each other."""
+    command = [sys.executable, "-m", "stages.cli", "pull"]
+    environment = os.environ | {"PYTHONPATH": str(sealed.ROOT)}
+    started = [subprocess.Popen(command, cwd=versions, env=environment) for _ in range(3)]
+
+    assert [process.wait() for process in started] == [0, 0, 0]
+    folder = versions / "models/pulled/digits-2"
+    assert integrity.check(folder)
+    assert [p.name for p in folder.parent.iterdir()] == ["digits-2"]
+
+
+def test_a_pulled_model_can_be_pulled_from_another_name(versions):
+    """A run's id is as good as a number."""
+    run_id = files.read_manifest(versions / "model-1")["run_id"]
+    shutil.rmtree(versions / "model-1")
+
+    assert pull(run_id)[1].name == "digits-1"

@@ -1,0 +1,202 @@
+"""Models come out of a remote as they went in: a folder, SSH and S3, none of them a mock."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from stages.lib import classifier, dataset, integrity, tracked
+from stages.lib.errors import UserError
+from stages.lib.tracking import fetch, subject
+from tests import remotes, sealed
+from tests.conftest import call
+
+FILES = sorted(integrity.NAMES)
+
+
+@pytest.fixture(scope="module")
+def origin(built, tmp_path_factory):
+    """A checkout whose model is built and tagged v1.0."""
+    folder = shutil.copytree(built, tmp_path_factory.mktemp("origin") / "digits")
+    call(folder, "git", "tag", "v1.0")
+    person = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    call(folder, "git", *person, "tag", "-am", "one", "digits@v1.0.0")  # as `gto register` does
+    return folder
+
+
+@pytest.fixture(scope="module", params=remotes.KINDS)
+def remote(request, origin, tmp_path_factory):
+    """A remote of each kind, to which the model was pushed."""
+    if request.param == "ssh" and remotes.SSHD is None:
+        pytest.skip("no sshd here")
+    found = remotes.KINDS[request.param](tmp_path_factory.mktemp(request.param))
+    remotes.configure(origin, found)
+    call(origin, "dvc", "push", "models/digits")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def fresh(origin, remote, tmp_path, monkeypatch):
+    """A new clone that knows the remote and has neither cache nor model, as working directory."""
+    folder = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", origin, folder], check=True)
+    remotes.configure(folder, remote)
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def objects(origin):
+    """The objects of the model by their names, that of the folder under ''."""
+    model = origin / "models/digits"
+    return {"": tracked.folder_oid(model)} | {n: tracked.md5(model / n) for n in FILES}
+
+
+def assert_same(folder, origin):
+    """The model in `folder` is the one that was built."""
+    for name in FILES:
+        assert (folder / name).read_bytes() == (origin / "models/digits" / name).read_bytes()
+
+
+def test_dvc_pulls_what_was_pushed(fresh, origin):
+    """`dvc pull` in another clone brings the same bytes."""
+    call(fresh, "dvc", "pull", "models/digits")
+
+    assert_same(fresh / "models/digits", origin)
+
+
+def test_digits_pulls_the_model_of_a_tag(fresh, origin, remote):
+    """`digits pull v1.0` brings them, checked; the second time the remote is not needed."""
+    told = call(fresh, "digits", "pull", "v1.0").stdout
+
+    folder = fresh / "models/pulled" / subject.published("v1.0").name
+    assert_same(folder, origin)
+    assert os.path.relpath(folder, fresh) in told
+    (fresh / ".dvc/config.local").write_text("['remote \"there\"']\n    url = /nowhere\n")
+    call(fresh, "digits", "pull", "v1.0")
+    assert call(fresh, "git", "status", "--porcelain").stdout == ""
+
+
+def flip(content):
+    """One bit in the middle."""
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 16
+    return bytes(changed)
+
+
+CHANGES = {
+    "flipped": flip,
+    "truncated": lambda content: content[:-1],
+    "half": lambda content: content[: len(content) // 2],
+    "empty": lambda _content: b"",
+    "longer": lambda content: content + b"\0",
+}
+
+
+def tamperings(objects, older):
+    """What is done to which objects: pairs of a name and a function of the remote."""
+    for name, oid in objects.items():
+        for what, change in CHANGES.items():
+            yield f"{what} {name}", lambda r, o=oid, c=change: r.write(o, c(r.read(o)))
+        yield f"gone {name}", lambda r, o=oid: r.remove(o)
+    for name in FILES:
+        content = (older / name).read_bytes()
+        yield f"older {name}", lambda r, o=objects[name], c=content: r.write(o, c)
+    first, second = objects["weights.pt"], objects["model.onnx"]
+    yield "swapped files", lambda r: r.write(first, r.read(second))
+    listing = b'[{"md5": "%s", "relpath": "../evil"}]' % objects["weights.pt"].encode()
+    yield "another listing", lambda r: r.write(objects[""], listing)
+
+
+def test_whatever_is_changed_in_a_remote_is_refused(fresh, remote, objects, tmp_path):
+    """Damage and fraud of all kinds, one at a time; what is clean is taken afterwards.
+
+    All of them in the folder, and a part where each takes a connection of its own.
+    """
+    older = sealed.seal(tmp_path / "older", seed=7)
+    clean = {oid: remote.read(oid) for oid in objects.values()}
+    accepted = []
+    every = list(tamperings(objects, older))
+    some = every if type(remote) is remotes.Folder else [*every[::4], *every[-2:]]
+    for name, tamper in some:
+        tamper(remote)
+        try:
+            told = outcome("v1.0")
+        finally:
+            for oid, content in clean.items():
+                restore(remote, oid, content)
+        assert told.count("\n") == 0
+        if not told:
+            accepted.append(name)
+        assert not any(fetch.kept("x").parent.glob("*"))
+    assert accepted == []
+    assert integrity.check(subject.published("v1.0").folder)
+
+
+def outcome(revision):
+    """The sentence with which a model is refused; empty when it is taken."""
+    try:
+        subject.published(revision)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def restore(remote, oid, content):
+    """Make an object what it was."""
+    try:
+        unchanged = remote.read(oid) == content
+    except Exception:  # each kind has its own for what is not there
+        unchanged = False
+        if isinstance(remote, remotes.Folder):
+            remote._path(oid).touch()
+    if not unchanged:
+        remote.write(oid, content)
+
+
+def test_dvc_refuses_them_too(fresh, remote, objects):
+    """The shipped `verify = true` makes `dvc pull` fail, and no model is left behind."""
+    oid = objects["model.onnx"]
+    content = remote.read(oid)
+    remote.write(oid, flip(content))
+    try:
+        done = call(fresh, "dvc", "pull", "models/digits", check=False)
+    finally:
+        restore(remote, oid, content)
+
+    assert done.returncode != 0
+    assert not (fresh / "models/digits/model.onnx").exists()
+
+
+def test_dvc_gets_a_model_from_anywhere(origin, remote, tmp_path):
+    """`dvc get` and `dvc artifacts get` outside of any clone, from the tag."""
+    call(tmp_path, "dvc", "get", origin, "models/digits", "--rev", "v1.0", "-o", "got")
+    call(tmp_path, "dvc", "artifacts", "get", origin, "digits", "--rev", "v1.0.0", "-o", "artifact")
+
+    assert_same(tmp_path / "got", origin)
+    assert_same(tmp_path / "artifact", origin)
+
+
+def test_a_second_clone_has_everything(origin, built, tmp_path, monkeypatch):
+    """Given the remote and the tracking URL: the champion predicts, and there is nothing to do."""
+    shared = remotes.Folder(tmp_path / "shared")
+    remotes.configure(origin, shared)
+    call(origin, "dvc", "push")
+    folder = tmp_path / "elsewhere" / "clone"
+    subprocess.run(["git", "clone", "-q", origin, folder], check=True)
+    remotes.configure(folder, shared)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{origin / 'mlflow.db'}")
+
+    champion = fetch.model_folder("champion")
+    model = classifier.load(champion)
+    call(folder, "dvc", "pull")
+    pictures = dataset.load(folder / "data/splits/validation.npz")
+    right = (model.logits(pictures.images).argmax(1) == pictures.labels).mean()
+
+    assert_same(champion, origin)
+    assert right > 0.5
+    assert "up to date" in call(folder, "dvc", "repro").stdout
