@@ -17,6 +17,7 @@ THUMB = 128  # pixels on the longer side: enough for light, paper and polarity
 EVEN = 0.3  # of the deviations: light that explains less of them is none
 WIDEST = 0.35  # of the longer side: a stroke is thinner, what is wider is shadow or paper
 INSETS = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)  # of the shorter side
+RARE = 16  # pixels: so many of the darkest may be anything
 REACH = 4.0  # stroke widths: what is wider than this is no stroke of the pen
 SOLID = 0.25  # of the way from ink to paper: what is darker is ink however wide it is
 SCALES = (0.04, 0.06, 0.09, 0.13, 0.19, 0.27, 0.4)  # of the longer side
@@ -220,7 +221,7 @@ def _levels(amount: Bytes) -> tuple[float, float, float]:
     counts = cv2.calcHist([amount], [0], None, [256], [0, 256]).ravel()
     below = np.cumsum(counts)
     total = np.cumsum(counts * np.arange(256))
-    half = int(np.searchsorted(below, 0.999 * below[-1])) / 2
+    half = int(np.searchsorted(below, below[-1] - RARE)) / 2
     for _ in range(50):
         at = int(half)
         paper = total[at] / max(below[at], 1)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from stages.lib import segment
 from stages.lib.decode import MAX_PIXELS, Scan, decode
-from stages.lib.ink import extract
+from stages.lib.ink import Ink, extract
 from stages.lib.normalise import SIDE, normal
+from stages.lib.strokes import Ints, Strokes, pieces
 
 __all__ = ["MAX_PIXELS", "Found", "Scan", "decode", "find"]
 
@@ -37,25 +38,24 @@ def find(scan: Scan, several: bool | None = None) -> Found:
     `several`: True as many as there are, False exactly one, None found automatically.
     """
     ink = extract(scan.pixels)
-    strokes = segment.strokes(ink)
-    digits = segment.one(strokes)
-    boxes = [_hull(strokes.boxes[pieces]) for pieces in digits]
-    pictures = [normal(_crop(ink, strokes, *both)) for both in zip(digits, boxes, strict=True)]
+    strokes = pieces(ink)
+    digits = segment.one(strokes) if several is False else segment.many(strokes)
+    boxes = np.array([segment.hull(strokes.boxes[members]) for members in digits], np.int64)
+    boxes = boxes.reshape(-1, 4)
+    row = segment.rows(boxes)
+    order = np.lexsort([boxes[:, 0], row])
+    pictures = [normal(_share(ink, strokes, digits[i], boxes[i])) for i in order]
     scale = scan.size[0] / scan.pixels.shape[1]
     return Found(
-        np.rint(np.array(boxes).reshape(-1, 4) * scale).astype(np.int64),
-        np.zeros(len(boxes), np.int64),
+        np.rint(boxes[order] * scale).astype(np.int64),
+        row[order],
         np.array(pictures, np.uint8).reshape(-1, SIDE, SIDE),
     )
 
 
-def _hull(boxes):
-    return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])
-
-
-def _crop(ink, strokes, pieces, box):
-    """The share of ink, 0..1, within `box`."""
+def _share(ink: Ink, strokes: Strokes, members: Ints, box: Ints) -> NDArray[np.float32]:
+    """The share of ink, 0..1, of some pieces within `box`."""
     left, top, right, bottom = box
     inside = np.s_[top:bottom, left:right]
-    amount = np.where(np.isin(strokes.labels[inside], pieces + 1), ink.amount[inside], 0)
+    amount = np.where(np.isin(strokes.labels[inside], strokes.ids[members]), ink.amount[inside], 0)
     return ((amount.astype(np.float32) - ink.paper) / (ink.level - ink.paper)).clip(0, 1)

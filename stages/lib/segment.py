@@ -1,131 +1,144 @@
-"""Which ink belongs to which digit.
+"""Pieces of ink -> digits in rows.
 
-Sizes are shares of the typical height of a digit in the picture: nothing else is known of
-the pen, the paper or the camera.
+Sizes are shares of the typical height of a digit in the picture.
 """
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.ink import Ink
+from stages.lib.strokes import BODY, Ints, Strokes, typical, weighted_median
 
-Ints = NDArray[np.int64]
-
-FAINT = 0.3  # of the ink's typical amount: enough where it joins clear ink
-BODY = 0.45  # of the typical height: smaller pieces of ink are no digits of their own
-NEAR = 0.3  # of the typical height: how far from a digit its detached strokes may be
-FREE = 0.05  # of the typical height: a margin that shows that the picture is no tight crop
-AROUND = 0.35  # of the picture's edge: a piece that covers more is a frame or a shadow
-HELD = 0.25  # of a frame's size: what it is drawn around is larger
-RIM = 0.12  # of a frame's sides: all its ink is nearer to its edge
-THIN = 0.2  # of the typical height: what lies along the picture's edge and is thinner is no digit
+NEAR = 0.3  # how far above or below a digit its detached strokes may be
+SPECK = 0.01  # of the square of the height: less ink is no stroke
+OVER = 0.6  # of the narrower piece's width: pieces that share less are beside each other
+APART = 0.12  # of a digit's own height: how far its parts may be above each other
+STACKED = 1.5  # how tall a digit made of several pieces may be
+BROAD = 1.2  # widths per height: a digit made of several pieces is no broader
+TALL = 0.75  # of their common height: two pieces beside each other that are so tall are two digits
+ENOUGH = 3  # pieces: from more, the typical height is that of a digit, and not of its parts
 
 
-@dataclass(frozen=True)
-class Strokes:
-    """The connected pieces of ink of a picture.
-
-    `labels` int32 [height, width]: 0 paper, i + 1 piece i.
-    `boxes` [n, 4]: left, top, right, bottom; `areas` [n] in pixels.
-    """
-
-    labels: NDArray[np.int32]
-    boxes: Ints
-    areas: Ints
-
-
-def strokes(ink: Ink) -> Strokes:
-    """The pieces of clear ink, each with the faint ink that touches it."""
-    clear = (ink.paper + ink.level) / 2
-    faint = max(ink.paper + FAINT * (ink.level - ink.paper), ink.paper + 4 * ink.noise)
-    mask = (ink.amount > min(faint, clear)).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    strong = np.unique(labels[ink.amount > clear])
-    strong = strong[strong > 0]
-    number = np.zeros(len(stats), np.int32)
-    number[strong] = np.arange(1, len(strong) + 1)
-    stats = stats[strong].astype(np.int64)
-    boxes = np.column_stack([stats[:, :2], stats[:, :2] + stats[:, 2:4]])
-    return Strokes(number[labels], boxes, stats[:, 4])
-
-
-def one(found: Strokes) -> list[Ints]:
-    """All ink as one digit, but for specks and edges: its pieces; empty when there is none."""
-    kept = _without_edges(found)
-    if not len(kept):
+def one(strokes: Strokes) -> list[Ints]:
+    """All ink as one digit, but for specks: the indices of its pieces; none for no ink."""
+    if not len(strokes.ids):
         return []
-    height = _typical(found, kept)
-    main = kept[found.areas[kept].argmax()]
-    sizes = _sizes(found.boxes[kept])
-    near = _gaps(found.boxes[kept], found.boxes[[main]])[:, 0] < NEAR * height
-    return [kept[(sizes > BODY * height) | near & (found.areas[kept] > 0.01 * found.areas[main])]]
+    height = typical(strokes)
+    main = strokes.areas.argmax()
+    sizes = (strokes.boxes[:, 2:] - strokes.boxes[:, :2]).max(1)
+    near = _gaps(strokes.boxes)[:, main] < NEAR * height
+    large = strokes.areas > SPECK * strokes.areas[main]
+    return [np.nonzero((sizes > BODY * height) | (near & large))[0]]
 
 
-def _sizes(boxes: Ints) -> Ints:
-    return (boxes[:, 2:] - boxes[:, :2]).max(1)
+def many(strokes: Strokes) -> list[Ints]:
+    """The indices of each digit's pieces; specks, points and dashes belong to none."""
+    strokes_of = _joined(strokes)
+    hulls = np.array([hull(strokes.boxes[members]) for members in strokes_of]).reshape(-1, 4)
+    heights = hulls[:, 3] - hulls[:, 1]
+    areas = np.array([strokes.areas[members].sum() for members in strokes_of])
+    height = weighted_median(heights, areas)
+    bodies = np.nonzero(heights > BODY * height)[0]
+    digits = {int(b): [strokes_of[b]] for b in bodies}
+    gaps = _gaps(hulls)
+    for i in np.nonzero((heights <= BODY * height) & (areas > SPECK * height**2))[0]:
+        owners = [b for b in bodies if _attached(hulls[i], hulls[b], height)]
+        if owners:
+            digits[int(min(owners, key=lambda b: gaps[i, b]))].append(strokes_of[i])
+    return [np.concatenate(members) for members in digits.values()]
 
 
-def _typical(found: Strokes, pieces: Ints) -> float:
-    """The height of most ink: the median of the pieces' heights, weighted by their areas."""
-    heights = found.boxes[pieces, 3] - found.boxes[pieces, 1]
-    order = np.argsort(heights)
-    weights = np.cumsum(found.areas[pieces][order])
-    return float(heights[order][np.searchsorted(weights, weights[-1] / 2)])
+def _joined(strokes: Strokes) -> list[Ints]:
+    """The pieces, those of a broken digit together."""
+    group = np.arange(len(strokes.ids))
+    bodies = (strokes.boxes[:, 3] - strokes.boxes[:, 1]) > BODY * typical(strokes)
+    height = typical(strokes) if bodies.sum() > ENOUGH else np.inf
+    cluster = _clusters(strokes)
+    gaps = _gaps(strokes.boxes)
+    close = (cluster[:, None] == cluster[None]) | (bodies[:, None] & bodies[None])
+    first, second = np.nonzero(np.triu(close, 1))
+    for k in np.argsort(gaps[first, second], kind="stable"):
+        i, j = group[first[k]], group[second[k]]
+        if i == j:
+            continue
+        boxes = np.stack([hull(strokes.boxes[group == i]), hull(strokes.boxes[group == j])])
+        if _same(boxes, height, bool(cluster[first[k]] == cluster[second[k]])):
+            group[group == j] = i
+    return [np.nonzero(group == g)[0] for g in np.unique(group)]
 
 
-def _gaps(some: Ints, others: Ints) -> NDArray[np.float64]:
-    """Distances [len(some), len(others)] between boxes, in pixels; 0 where they overlap."""
-    apart = np.maximum(
-        some[:, None, :2] - others[None, :, 2:], others[None, :, :2] - some[:, None, 2:]
-    )
+def _clusters(strokes: Strokes) -> Ints:
+    """A number for each piece, the same for pieces that are nearer than a stroke is wide."""
+    if len(strokes.ids) < 2:
+        return np.zeros(len(strokes.ids), np.int64)
+    wanted = np.zeros(strokes.labels.max() + 1, np.uint8)
+    wanted[strokes.ids] = 1
+    mask = wanted[strokes.labels]
+    inner = cv2.erode(mask, np.ones((3, 3), np.uint8))
+    pen = 2 * mask.sum() / max(mask.sum() - inner.sum(), 1)
+    size = 2 * int(pen / 2 + 0.5) + 1
+    labels = cv2.connectedComponents(cv2.dilate(mask, np.ones((size, size), np.uint8)))[1]
+    found = np.empty(len(strokes.ids), np.int64)
+    for i, (left, top, right, bottom) in enumerate(strokes.boxes):
+        inside = np.s_[top:bottom, left:right]
+        found[i] = labels[inside][strokes.labels[inside] == strokes.ids[i]][0]
+    return found
+
+
+def _same(boxes: Ints, height: float, close: bool) -> bool:
+    """Whether two pieces, [2, 4], are parts of one digit; `close`: their strokes nearly meet."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    left, top = boxes[:, :2].max(0)
+    right, bottom = boxes[:, 2:].min(0)
+    whole = hull(boxes)
+    broad, tall = whole[2:] - whole[:2]
+    if tall > STACKED * height:
+        return False
+    over = right - left > OVER * sides[:, 0].min()
+    if not close:
+        return bool(over and top - bottom < APART * tall)
+    beside = not over and (sides[:, 1] > TALL * tall).all()
+    return bool(broad < BROAD * tall and not beside)
+
+
+def _attached(piece: Ints, digit: Ints, height: float) -> bool:
+    """Whether a small piece is a detached stroke of a digit: above, within or below it."""
+    shared = min(piece[2], digit[2]) - max(piece[0], digit[0])
+    above = max(piece[1], digit[1]) - min(piece[3], digit[3])
+    return bool(shared > 0.4 * (piece[2] - piece[0]) and above < NEAR * height)
+
+
+def _gaps(boxes: Ints) -> NDArray[np.float64]:
+    """How far the boxes are apart: [n, n] pixels, 0 where they overlap."""
+    some, others = boxes[:, None], boxes[None]
+    apart = np.maximum(some[..., :2] - others[..., 2:], others[..., :2] - some[..., 2:])
     return np.hypot(*np.moveaxis(apart.clip(min=0), -1, 0))
 
 
-def _without_edges(found: Strokes) -> Ints:
-    """The pieces that are no frames, shadows or neighbours cut off by the picture's edge."""
-    pieces = np.arange(len(found.boxes))
-    height, width = found.labels.shape
-    margins = np.concatenate([found.boxes[:, :2], [width, height] - found.boxes[:, 2:]], axis=1)
-    touching = margins == 0
-    edge = np.concatenate([*found.labels[[0, -1]], *found.labels[:, [0, -1]].T])
-    share = np.bincount(edge, minlength=len(pieces) + 1)[1:] / len(edge)
-    sides = found.boxes[:, 2:] - found.boxes[:, :2]
-    around = (share > AROUND) & (sides[share == 0].max(initial=0) > 0.15 * min(height, width))
-    pieces = pieces[~around]
-    pieces = pieces[~_frames(found, pieces)]
-    size = _typical(found, pieces)
-    large = (sides.max(1) > BODY * size) & (~touching.any(1) | (sides.min(1) > THIN * size))
-    return np.array(
-        [i for i in pieces if not _cut_off(i, sides, margins, pieces[large[pieces]], size)]
-    )
+def hull(boxes: Ints) -> Ints:
+    """The box around all `boxes` [n, 4]."""
+    return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])
 
 
-def _cut_off(piece: int, sides: Ints, margins: Ints, large: Ints, size: float) -> bool:
-    """Whether a piece on the picture's edge lies outside of what the picture is about."""
-    others = large[large != piece]
-    if (margins[piece] > 0).all() or not len(others):
-        return False
-    free = margins[others].min(0) > FREE * size
-    touched = margins[piece] == 0
-    across = np.roll(touched, 1) | np.roll(touched, -1)
-    longer = sides[piece].max() > 1.3 * sides[others].max()
-    if longer:
-        return bool(sides[piece].min() < THIN * size and free[touched].any())
-    return bool(free[touched | across].all())
+def rows(boxes: Ints) -> Ints:
+    """The row of each box, from 0 at the top; the rows may slope."""
+    if len(boxes) < 2:
+        return np.zeros(len(boxes), np.int64)
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    level = y - _slope(x, y, height) * x
+    order = np.argsort(level)
+    row = np.empty(len(boxes), np.int64)
+    row[order] = np.cumsum(np.diff(level[order], prepend=level[order[0]]) > 0.5 * height)
+    return row
 
 
-def _frames(found: Strokes, pieces: Ints) -> NDArray[np.bool_]:
-    """Which of `pieces` are boxes drawn around the others."""
-    boxes = found.boxes[pieces]
-    inside = (boxes[:, None, :2] < boxes[None, :, :2]) & (boxes[:, None, 2:] > boxes[None, :, 2:])
-    holds = inside.all(2) & (_sizes(boxes)[None] > HELD * _sizes(boxes)[:, None])
-    frames = np.zeros(len(pieces), np.bool_)
-    for i in np.nonzero(holds.any(1))[0]:
-        left, top, right, bottom = boxes[i]
-        rim = int(RIM * min(right - left, bottom - top))
-        middle = found.labels[top + rim : bottom - rim, left + rim : right - rim]
-        frames[i] = (middle == pieces[i] + 1).sum() < RIM * found.areas[pieces[i]]
-    return frames
+def _slope(x: NDArray[np.float64], y: NDArray[np.float64], height: float) -> float:
+    """How much the rows go down per pixel to the right: the median from digit to next digit."""
+    across, down = x[None] - x[:, None], y[None] - y[:, None]
+    across = np.where((across > 0) & (np.abs(down) < 0.6 * height), across, np.inf)
+    following = across.argmin(1)
+    steps = np.nonzero(np.isfinite(across.min(1)))[0]
+    if not len(steps):
+        return 0.0
+    return float(np.median(down[steps, following[steps]] / across[steps, following[steps]]))

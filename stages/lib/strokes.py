@@ -1,0 +1,138 @@
+"""Ink -> connected pieces of ink that may belong to digits.
+
+Frames, ruled lines, table edges and what the picture's edge cuts off are no such pieces.
+Sizes are shares of the typical height of the pieces: nothing else is known of the pen, the
+paper or the camera.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.lib.ink import Ink
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+FAINT = 0.3  # of the ink's typical amount: enough where it joins clear ink
+MOST = 100  # pieces; more are noise, and the largest are kept
+BODY = 0.45  # of the typical height: smaller pieces of ink are no digits of their own
+FREE = 0.05  # of the typical height: a margin that shows that the picture is no tight crop
+AROUND = 0.35  # of the picture's edge: a piece that covers more is a frame or a shadow
+HELD = 0.25  # of a frame's size: what it is drawn around is larger
+RIM = 0.12  # of a frame's sides: all its ink is nearer to its edge
+THIN = 0.2  # of the typical height: what lies along the picture's edge and is thinner is no digit
+PALE = 0.7  # of the other ink's amount: on the picture's edge, less is a shadow
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """The connected pieces of ink of a picture.
+
+    `amount` uint8 [height, width]: of ink. `labels` int32 [height, width]: `ids`[i] where
+    piece i is. `boxes` [n, 4]: left, top, right, bottom; `areas` [n] in pixels.
+    """
+
+    amount: Bytes
+    labels: NDArray[np.int32]
+    ids: Ints
+    boxes: Ints
+    areas: Ints
+
+    def only(self, kept: Mask | Ints) -> "Strokes":
+        """These pieces alone."""
+        return Strokes(self.amount, self.labels, self.ids[kept], self.boxes[kept], self.areas[kept])
+
+
+def pieces(ink: Ink) -> Strokes:
+    """What may belong to digits: clear ink, with the faint ink that touches it."""
+    return _without_edges(_without_frames(_connected(ink)))
+
+
+def typical(strokes: Strokes) -> float:
+    """The height of most ink in pixels: the pieces' median, weighted by area; 0 for none."""
+    return weighted_median(strokes.boxes[:, 3] - strokes.boxes[:, 1], strokes.areas)
+
+
+def weighted_median(values: Ints, weights: Ints) -> float:
+    """The value that half of the weight lies below; 0 for none."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(below, below[-1] / 2)]) if len(order) else 0.0
+
+
+def _connected(ink: Ink) -> Strokes:
+    clear = (ink.paper + ink.level) / 2
+    faint = max(ink.paper + FAINT * (ink.level - ink.paper), ink.paper + 4 * ink.noise)
+    mask = cv2.threshold(ink.amount, min(faint, clear), 1, cv2.THRESH_BINARY)[1]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    strong = np.zeros(count, np.bool_)
+    strong[labels[ink.amount > clear]] = True
+    strong[0] = False
+    ids = np.nonzero(strong)[0]
+    ids = ids[np.argsort(-stats[ids, 4], kind="stable")[:MOST]]
+    chosen = stats[ids].astype(np.int64)
+    boxes = np.column_stack([chosen[:, :2], chosen[:, :2] + chosen[:, 2:4]])
+    return Strokes(ink.amount, labels, ids, boxes, chosen[:, 4])
+
+
+def _sides(boxes: Ints) -> Ints:
+    return boxes[:, 2:] - boxes[:, :2]
+
+
+def _without_frames(strokes: Strokes) -> Strokes:
+    """Without pieces that cover the picture's edge, and boxes drawn around other pieces."""
+    labels, boxes = strokes.labels, strokes.boxes
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    share = np.bincount(edge, minlength=strokes.ids.max(initial=0) + 1)[strokes.ids] / len(edge)
+    sizes = _sides(boxes).max(1)
+    around = (share > AROUND) & (sizes[share == 0].max(initial=0) > 0.15 * min(labels.shape))
+    inside = (boxes[:, None, :2] < boxes[None, :, :2]) & (boxes[:, None, 2:] > boxes[None, :, 2:])
+    holds = (inside.all(2) & (sizes[None] > HELD * sizes[:, None])).any(1)
+    for i in np.nonzero(holds & ~around)[0]:
+        left, top, right, bottom = boxes[i]
+        rim = int(RIM * min(right - left, bottom - top))
+        middle = labels[top + rim : bottom - rim, left + rim : right - rim]
+        around[i] = (middle == strokes.ids[i]).sum() < RIM * strokes.areas[i]
+    return strokes.only(~around)
+
+
+def _without_edges(strokes: Strokes) -> Strokes:
+    """Without shadows, table edges and neighbours that the picture's edge cuts off."""
+    height, width = strokes.labels.shape
+    margins = np.concatenate([strokes.boxes[:, :2], [width, height] - strokes.boxes[:, 2:]], 1)
+    touching = (margins == 0).any(1)
+    sides, size = _sides(strokes.boxes), typical(strokes)
+    large = (sides.max(1) > BODY * size) & (~touching | (sides.min(1) > THIN * size))
+    kept = np.ones(len(touching), np.bool_)
+    for i in np.nonzero(touching)[0]:
+        others = large & (np.arange(len(large)) != i)
+        if others.any():
+            kept[i] = not _cut_off(strokes, i, margins, others, size)
+    return strokes.only(kept)
+
+
+def _cut_off(strokes: Strokes, i: int, margins: Ints, others: Mask, size: float) -> bool:
+    """Whether piece `i`, on the picture's edge, lies outside of what the picture shows."""
+    inner = others & (margins > 0).all(1)
+    if inner.any():
+        main = np.nonzero(inner)[0][strokes.areas[inner].argmax()]
+        if _strength(strokes, i) < PALE * _strength(strokes, main):
+            return True
+    free = margins[others].min(0) > FREE * size
+    touched = margins[i] == 0
+    sides = _sides(strokes.boxes)
+    if sides[i].max() > 1.3 * sides[others].max():  # along the edge, or larger than a digit
+        return bool(sides[i].min() < THIN * size and free[touched].any())
+    across = np.roll(touched, 1) | np.roll(touched, -1)
+    return bool(free[touched | across].all())
+
+
+def _strength(strokes: Strokes, i: int) -> float:
+    """The mean amount of ink of piece `i`."""
+    left, top, right, bottom = strokes.boxes[i]
+    inside = np.s_[top:bottom, left:right]
+    return float(strokes.amount[inside][strokes.labels[inside] == strokes.ids[i]].mean())
