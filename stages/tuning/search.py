@@ -80,12 +80,12 @@ def explore(search: Search, parent: str | None, *, lead: bool) -> None:
     if lead:
         with storage.turn(search.url, search.study.study_name):
             recover(search.study)
-            _queue_current(search)
+            queue_current(search)
     goal = search.tune.trials
     _work(search, search.study, goal, parent, search.tune.timeout or None)
 
 
-def _queue_current(search: Search) -> None:
+def queue_current(search: Search) -> None:
     """Let the study have the current values, so that it never ends below them."""
     setting, goal = search.space.current, search.tune.trials
     counted = [t for t in all_trials(search.study) if t.state is not TrialState.FAIL]

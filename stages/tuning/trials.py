@@ -44,17 +44,20 @@ class Trials:
                 recover(self._study)
                 counted = [t for t in all_trials(self._study) if t.state is not TrialState.FAIL]
                 if any(t.state is TrialState.WAITING for t in counted) or len(counted) < goal:
-                    return self._claim(len(counted))
+                    return self._claim()
             if not any(t.state is TrialState.RUNNING for t in counted):
                 return None
             stop.wait(LOOK)
         return None
 
-    def _claim(self, position: int) -> optuna.Trial:
-        """A queued trial, or a new one at `position`, which decides its randomness.
+    def _claim(self) -> optuna.Trial:
+        """A queued trial, or a new one whose draws depend on the seed and its position.
 
-        So a study that was interrupted goes on with the draws that it would have had.
+        So an interrupted study goes on as it would have. A trial that was given up keeps
+        its position: drawn again it would kill its workers again.
         """
+        begun = [t for t in all_trials(self._study) if _begun(t)]
+        position = sum("again" not in t.user_attrs for t in begun)
         self._study.sampler = _sampler(self._space.values.tune, position)
         trial = self._study.ask(self._distributions)
         if "setting" not in trial.user_attrs:
@@ -105,6 +108,11 @@ class Trials:
 def all_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Every trial as it is now."""
     return study.get_trials(deepcopy=False)
+
+
+def _begun(trial: FrozenTrial) -> bool:
+    """Whether it was ever more than a row that its worker died over."""
+    return trial.state is not TrialState.FAIL or "setting" in trial.user_attrs
 
 
 def recover(study: optuna.Study) -> None:

@@ -1,0 +1,100 @@
+"""A small search, its storages, and a real PostgreSQL server."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlalchemy import create_engine, make_url, text
+
+from stages.lib import params
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+@pytest.fixture
+def values(values):
+    """params.yaml with a search that takes seconds."""
+    values["tune"] |= {"trials": 6, "finalists": 1, "confirm": 1, "pruner": "none"}
+    values["tune"]["space"] = {
+        "model.mlp.hidden": {"count": [1, 2], "size": {"choices": [8, 16, 32]}},
+        "train.learning_rate": {"low": 0.001, "high": 0.1, "log": True},
+        "train.batch_size": {"choices": [50, 100, 200]},
+        "augment.elastic": {"low": 0, "high": 1},
+    }
+    return values
+
+
+@pytest.fixture
+def checked(values):
+    """`values` as the schema has them."""
+    return params.check(values, "params.yaml")
+
+
+@pytest.fixture
+def rewrite_params(workspace, values):
+    """A function: changes of the tune section -> params.yaml has them."""
+
+    def write(**changes):
+        values["tune"] |= changes
+        (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+        return params.load(workspace / "params.yaml")
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The address of a PostgreSQL server that this test run has started; with a password."""
+    if not BINARIES:
+        pytest.skip("no PostgreSQL server is installed")
+    folder = Path(tempfile.mkdtemp(prefix="postgres"))
+    owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    os.chown(folder, owner.pw_uid, owner.pw_gid)
+    secret = folder / "password"
+    secret.write_text("s3cret")
+    os.chown(secret, owner.pw_uid, owner.pw_gid)
+    run = {"user": owner.pw_uid, "group": owner.pw_gid, "cwd": folder}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = folder / "data"
+    command = [BINARIES[-1] / "initdb", "-D", data, "-U", "anna", "-A", "scram-sha-256"]
+    subprocess.run([*command, f"--pwfile={secret}"], check=True, capture_output=True, **run)
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    control = [BINARIES[-1] / "pg_ctl", "-D", data, "-l", folder / "log"]
+    subprocess.run([*control, "-o", options, "-w", "start"], check=True, capture_output=True, **run)
+    yield make_url(f"postgresql://anna:s3cret@127.0.0.1:{port}/postgres")
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, **run)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(server):
+    """The address of an empty database on the server."""
+    name = f"test{time.time_ns()}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.set(database=name)
+
+
+@contextmanager
+def mounted(folder, options):
+    """A small or read-only file system on `folder`; skips where that is not allowed."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)

@@ -1,0 +1,116 @@
+"""The search space: what is drawn becomes values that the schema allows."""
+
+import optuna
+import pytest
+
+from stages.lib import params
+from stages.lib.errors import UserError
+from stages.tuning.space import Space, applied
+
+
+def spaced(values, space):
+    """The space `space` over `values`."""
+    values["tune"]["space"] = space
+    return Space(params.check(values, "params.yaml"))
+
+
+def test_every_draw_is_a_valid_setting(checked):
+    """Drawn values pass the schema, lie in the space and read well."""
+    space = Space(checked)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(50):
+        setting = space.setting(study.ask(space.distributions()).params)
+        found = applied(checked, setting, "trial")
+
+        assert 0.001 <= found.train.learning_rate <= 0.1
+        assert 1 <= len(found.model.mlp.hidden) <= 2
+        assert set(found.model.mlp.hidden) <= {8, 16, 32}
+        assert found.train.batch_size in {50, 100, 200}
+        assert len(f"{found.train.learning_rate:g}".replace("0", "").strip(".")) <= 3
+        assert space.setting(space.drawn(setting)) == setting
+
+
+def test_the_current_values_are_drawn_as_they_are(checked):
+    """What Optuna would have drawn for the current values gives them back."""
+    space = Space(checked)
+
+    assert space.current["model.mlp.hidden"] == [32]
+    assert space.setting(space.drawn(space.current)) == space.current
+
+
+def test_whole_numbers_and_lists_can_be_choices(values):
+    """Any value of params.yaml can be searched, one of the other network too."""
+    space = spaced(
+        values,
+        {
+            "model.cnn.channels": {"choices": [[8], [8, 16]]},
+            "train.epochs": {"low": 2, "high": 9},
+            "train.precision": {"choices": ["auto", "float32"]},
+            "augment.scale": {"low": 0, "high": 0.5},
+        },
+    )
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(20):
+        setting = space.setting(study.ask(space.distributions()).params)
+        found = applied(space.values, setting, "trial")
+        assert found.model.cnn.channels in {(8,), (8, 16)}
+        assert 2 <= found.train.epochs <= 9
+        assert isinstance(setting["augment.scale"], float)
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ({"train.learning_rat": {"low": 1, "high": 2}}, "train.learning_rat is not a known key"),
+        ({"train.sgd.rate": {"low": 1, "high": 2}}, "train.sgd.rate is not a known key"),
+        ({"split.seed": {"low": 1, "high": 2}}, "tune.space has split.seed; a value of model"),
+        ({"train.seed": {"low": 1, "high": 2}}, "tune.space has train.seed"),
+        ({"train.batch_size": {"low": 1, "high": 64}}, "tune.space: train.batch_size is 1"),
+        ({"train.batch_size": {"low": 8.5, "high": 64}}, "train.batch_size is 8.5"),
+        ({"train.device": {"choices": ["cpu", "tpu"]}}, "tune.space has train.device"),
+        ({"train.precision": {"choices": ["auto", "half"]}}, "train.precision is 'half'"),
+        ({"train.warmup": {"low": 0.1, "high": 1.5}}, "tune.space: train.warmup is 1.5"),
+        ({"model.mlp.hidden": {"low": 8, "high": 64}}, "model.mlp.hidden is 8"),
+        (
+            {"model.mlp.hidden": {"count": [1, 2], "size": {"low": 0, "high": 64}}},
+            "model.mlp.hidden.0 is 0",
+        ),
+        ({"train.learning_rate": {"low": 0.03, "high": 0.001}}, "low must be below high"),
+        (
+            {"train.learning_rate": {"low": 0, "high": 0.1, "log": True}},
+            "low must be above 0 on a logarithmic scale",
+        ),
+        ({"train.batch_size": {"choices": []}}, "train.batch_size.choices.choices is []"),
+        ({"train.batch_size": {"choices": [64, 64]}}, "the choices must differ"),
+        (
+            {"model.mlp.hidden": {"count": [3, 1], "size": {"choices": [8]}}},
+            "count must be [at least, at most]",
+        ),
+        ({}, "tune.space is {}"),
+        ({"train.batch_size": [64]}, "train.batch_size.range is [64]"),
+    ],
+)
+def test_an_impossible_space_is_told_in_one_line(values, space, words):
+    """The message names the parameter and what is wrong with it."""
+    with pytest.raises(UserError) as caught:
+        spaced(values, space)
+
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "search"),
+    [
+        ("train.learning_rate", {"low": 0.01, "high": 0.1}),
+        ("train.batch_size", {"choices": [64, 128]}),
+        ("model.mlp.hidden", {"count": [2, 3], "size": {"choices": [32]}}),
+        ("model.mlp.hidden", {"count": [1, 3], "size": {"low": 64, "high": 128}}),
+    ],
+)
+def test_a_space_without_the_current_values_is_refused(values, key, search):
+    """The search begins at the current values, so they must be in it."""
+    space = spaced(values, {key: search})
+
+    with pytest.raises(UserError, match=f"params.yaml has {key} .* widen the space"):
+        space.drawn(space.current)

@@ -1,0 +1,144 @@
+"""Addresses, locks and failing storages."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from sqlalchemy import make_url
+
+from stages.lib.errors import UserError
+from stages.tuning import storage
+from tests.tuning.conftest import mounted
+
+DEFAULT = "sqlite:///.state/tune.db"
+
+
+def test_the_command_line_comes_before_the_environment_and_that_before_params(
+    workspace, monkeypatch
+):
+    """--storage, then DIGITS_TUNE_STORAGE, then tune.storage; files count from the checkout."""
+    monkeypatch.delenv(storage.VARIABLE, raising=False)
+    assert storage.address(None, DEFAULT).database == str(workspace / ".state/tune.db")
+    monkeypatch.setenv(storage.VARIABLE, "postgresql://anna:s3cret@db/tune")
+    assert storage.address(None, DEFAULT).host == "db"
+    assert storage.address("sqlite:////tmp/x.db", DEFAULT).database == "/tmp/x.db"
+
+
+@pytest.mark.parametrize("given", ["nonsense", "mysql://u:s3cret@h/d", "sqlite://", "http://x"])
+def test_other_addresses_are_refused_without_their_password(workspace, given):
+    """Anything but a SQLite file or PostgreSQL is told in one line."""
+    with pytest.raises(UserError, match="expected sqlite:///FILE or postgresql://") as caught:
+        storage.address(given, DEFAULT)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_password_does_not_belong_into_params(workspace):
+    """params.yaml is in git, so a password there is refused."""
+    with pytest.raises(UserError, match="give the whole address in DIGITS_TUNE_STORAGE"):
+        storage.address(None, "postgresql://anna:s3cret@db/tune")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://anna:s3cret@127.0.0.1:1/tune",
+        "postgresql://anna@127.0.0.1:1/tune?password=s3cret",
+    ],
+)
+def test_an_unreachable_server_is_told_in_one_line(workspace, address):
+    """Where nothing listens the message has the address without its password."""
+    with pytest.raises(UserError, match=r"postgresql://127.0.0.1:1/tune cannot be used") as caught:
+        storage.connect(make_url(address))
+    assert "s3cret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_password_is_not_told(server):
+    """Nor is the one that was tried in the database's own complaint."""
+    with pytest.raises(UserError, match="password authentication failed") as caught:
+        storage.connect(server.set(password="wr0ng"))
+    assert "wr0ng" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(workspace):
+    """Another file under the name is told, not overwritten."""
+    path = workspace / ".state/tune.db"
+    path.parent.mkdir()
+    path.write_text("my own notes, longer than a page header of a database would be" * 20)
+    before = path.read_bytes()
+
+    with pytest.raises(UserError, match="file is not a database"):
+        storage.connect(storage.address(None, DEFAULT))
+    assert path.read_bytes() == before
+
+
+def test_braces_in_an_address_are_part_of_it(tmp_path):
+    """Optuna takes an address for a template; a folder may still be called {x}."""
+    url = make_url(f"sqlite:///{tmp_path}/{{x}}/tune.db")
+    storage.connect(url)
+
+    assert (tmp_path / "{x}/tune.db").is_file()
+
+
+CREATE = """
+import sys
+from sqlalchemy import make_url
+from stages.tuning import storage
+storage.connect(make_url(sys.stdin.readline().strip()))
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_many_first_users_at_once_make_one_storage(request, workspace, kind):
+    """Six processes that open a fresh storage together all succeed."""
+    url = storage.address(None, DEFAULT)
+    if kind == "postgresql":
+        url = request.getfixturevalue("database")
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen([sys.executable, "-c", CREATE], **pipes) for _ in range(6)]
+    for process in processes:
+        process.stdin.write(storage.secret(url) + "\n")
+        process.stdin.flush()
+
+    assert [process.communicate()[1] for process in processes] == [""] * 6
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_turns_are_taken_one_at_a_time(request, workspace, kind):
+    """While one is inside, another waits, or is told when it would not wait."""
+    url = storage.address(None, DEFAULT)
+    if kind == "postgresql":
+        url = request.getfixturevalue("database")
+    inside, order = threading.Event(), []
+
+    def second():
+        inside.wait()
+        with storage.turn(url, "x"):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with storage.alone(url, "x") as free:
+        assert free
+        inside.set()
+        with storage.alone(url, "x") as also, storage.alone(url, "y") as other:
+            assert (also, other) == (False, True)
+        time.sleep(0.3)
+        order.append("first")
+    thread.join()
+
+    assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [("size=32k", "full|disk I/O error"), ("ro", "Read-only file system")],
+)
+def test_a_disk_that_takes_no_study_is_told(workspace, options, words):
+    """A full or a read-only disk is one line."""
+    with mounted(workspace / "small", options) as folder:
+        url = make_url(f"sqlite:///{folder}/tune.db")
+        with pytest.raises((UserError, OSError), match=words):
+            storage.connect(url)
