@@ -37,6 +37,7 @@ def find(scan: Scan, several: bool | None = None) -> Found:
 
     `several`: True as many as there are, False exactly one, None found automatically.
     """
+    cv2.setNumThreads(1)  # each step takes less than waking a second thread on a busy machine
     ink = extract(scan.pixels)
     strokes = pieces(ink)
     digits = segment.one(strokes) if several is False else segment.many(strokes)
@@ -58,4 +59,5 @@ def _share(ink: Ink, strokes: Strokes, members: Ints, box: Ints) -> NDArray[np.f
     left, top, right, bottom = box
     inside = np.s_[top:bottom, left:right]
     amount = np.where(np.isin(strokes.labels[inside], strokes.ids[members]), ink.amount[inside], 0)
-    return ((amount.astype(np.float32) - ink.paper) / (ink.level - ink.paper)).clip(0, 1)
+    paper, level, _ = ink.levels
+    return ((amount.astype(np.float32) - paper) / (level - paper)).clip(0, 1)

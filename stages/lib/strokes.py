@@ -65,8 +65,9 @@ def weighted_median(values: Ints, weights: Ints) -> float:
 
 
 def _connected(ink: Ink) -> Strokes:
-    clear = (ink.paper + ink.level) / 2
-    faint = max(ink.paper + FAINT * (ink.level - ink.paper), ink.paper + 4 * ink.noise)
+    clear = ink.levels.half
+    paper, level, noise = ink.levels
+    faint = paper + max(FAINT * (level - paper), 4 * noise)
     mask = cv2.threshold(ink.amount, min(faint, clear), 1, cv2.THRESH_BINARY)[1]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     strong = np.zeros(count, np.bool_)

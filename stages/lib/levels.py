@@ -1,0 +1,46 @@
+"""Typical amounts of ink: a picture's histogram -> where it is paper and where it is ink."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+RARE = 16  # pixels: so many of the darkest may be anything
+NORMAL = 1.4826  # standard deviations per median absolute deviation
+
+
+class Levels(NamedTuple):
+    """Mean amount of `paper` and of `ink`, and `noise`: the spread of the paper's amounts."""
+
+    paper: float
+    ink: float
+    noise: float
+
+    @property
+    def half(self) -> float:
+        """The amount halfway between paper and ink."""
+        return (self.paper + self.ink) / 2
+
+
+def levels(amount: NDArray[np.uint8]) -> Levels:
+    """The levels of a picture of amounts, 0 none, by Ridler and Calvard's iteration.
+
+    It starts from the darkest, so that ink may be a thousandth of the picture or most of it
+    ("Picture thresholding using an iterative selection method", 1978).
+    """
+    counts = cv2.calcHist([amount], [0], None, [256], [0, 256]).ravel()
+    below = np.cumsum(counts)
+    total = np.cumsum(counts * np.arange(256))
+    half = float(np.searchsorted(below, below[-1] - RARE)) / 2
+    for _ in range(50):
+        at = int(half)
+        paper = total[at] / max(below[at], 1)
+        ink = (total[-1] - total[at]) / max(below[-1] - below[at], 1)
+        half, before = (paper + ink) / 2, half
+        if abs(half - before) < 0.5:
+            break
+    at = int(half) + 1
+    middle = np.searchsorted(below, below[at - 1] / 2)
+    far = np.cumsum(np.bincount(np.abs(np.arange(at) - middle), counts[:at]))
+    return Levels(float(paper), float(ink), NORMAL * float(np.searchsorted(far, far[-1] / 2)))

@@ -1,0 +1,179 @@
+"""The paper that a small grey picture shows: where it lies, how it is lit, what is on it.
+
+All functions take a thumbnail, uint8 [height, width], at most THUMB pixels a side. Widths of
+structures are shares of its longer side: nothing is known yet of digits or pens.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.lib.levels import levels
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+THUMB = 128  # pixels
+SHEET = 0.2  # of the picture: a sheet of paper on a table is larger
+CORNERED = 0.88  # of the rectangle around it: what fills less has no four corners
+SHADED = 0.6  # of the paper's light: in shadow there is more, and tables are darker
+EVEN = 0.3  # of the deviations: light that explains less of them is none
+SCALES = (0.04, 0.06, 0.09, 0.13, 0.19, 0.27, 0.4)  # widths of structures that are compared
+INSETS = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)  # of the shorter side: how far in a frame may reach
+WIDEST = 0.35  # a stroke is thinner, what is wider is shadow or paper
+REACH = 4.0  # stroke widths: what is wider than this is no stroke of the pen
+SOLID = 0.25  # of the way from ink to paper: what is darker is ink however wide it is
+
+
+def thumbnail(grey: Bytes) -> Bytes:
+    """`grey` averaged over whole pixels, so that no side exceeds THUMB."""
+    factor = -(-max(grey.shape) // THUMB)
+    if factor == 1:
+        return grey
+    height, width = (max(1, side // factor) for side in grey.shape)
+    whole = grey[: height * factor, : width * factor]
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def sheet(thumb: Bytes) -> Mask | None:
+    """Where the sheet of paper lies, if it lies on something darker; else None.
+
+    A sheet is bright, large, has four corners and a sharp edge with nothing on it, and not
+    only one edge of it is in the picture: that would be a shadow's.
+    """
+    bright = cv2.threshold(thumb, 0, 1, cv2.THRESH_OTSU)[1]
+    size = max(thumb.shape) // 16 | 1
+    around = cv2.copyMakeBorder(bright, *[size] * 4, cv2.BORDER_CONSTANT)  # keeps narrow margins
+    closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, _square(size))[size:-size, size:-size]
+    outlines = cv2.findContours(closed.copy(), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    outline = max(outlines, key=cv2.contourArea)
+    area, sides = cv2.contourArea(outline), cv2.minAreaRect(outline)[1]
+    if area < SHEET * thumb.size or area < CORNERED * sides[0] * sides[1]:
+        return None
+    found = cv2.drawContours(np.zeros_like(bright), [outline], -1, 1, cv2.FILLED)
+    inner = cv2.erode(found, _square(5), borderValue=1)
+    outer = 1 - cv2.dilate(found, _square(5))
+    if outer.sum() < 0.02 * thumb.size or not _on_table(thumb, bright, inner, outer):
+        return None
+    return inner.astype(np.bool_)
+
+
+def _on_table(thumb: Bytes, bright: Bytes, inner: Bytes, outer: Bytes) -> bool:
+    """Whether `inner` is a sheet with something on it and `outer` the table it lies on."""
+    white, dark = np.median(thumb[inner > 0]), np.median(thumb[outer > 0])
+    rim = (inner > 0) & (cv2.erode(inner, _square(7), borderValue=1) == 0)
+    edge = (inner == 0) & (outer == 0)
+    blurred = np.abs(thumb[edge] - (dark + white) / 2.0) < 0.25 * (white - dark)
+    whole = cv2.contourArea(cv2.convexHull(cv2.findNonZero(outer)))
+    return bool(
+        dark < SHADED * white
+        and blurred.mean() < 0.3
+        and outer.sum() < 0.9 * whole
+        and bright[outer > 0].mean() < 0.1
+        and bright[rim].mean() > 0.95
+        and 0.7 < bright[inner > 0].mean() < 0.998
+    )
+
+
+def light(thumb: Bytes) -> Floats:
+    """How the light changes over the picture, with mean 0; all 0 where it seems even.
+
+    A paraboloid through most pixels, whatever the ink and its polarity: least absolute
+    deviations by reweighted least squares.
+    """
+    height, width = thumb.shape
+    step = max(1, max(thumb.shape) // 24)
+    values = thumb[::step, ::step].astype(np.float32).ravel()
+    points = _paraboloid(height, width, step)
+    weights = np.ones_like(values)
+    for _ in range(8):
+        weighted = points * weights[:, None]
+        normal = weighted.T @ points + 1e-3 * np.eye(6, dtype=np.float32)
+        rest = values - points @ (fit := np.linalg.solve(normal, weighted.T @ values))
+        weights = 1 / np.maximum(np.abs(rest), 1)
+    if np.median(np.abs(rest)) > EVEN * np.median(np.abs(values - np.median(values))):
+        return np.zeros(thumb.shape, np.float32)
+    surface = (_paraboloid(height, width, 1) @ fit).reshape(thumb.shape)
+    return surface - surface.mean()
+
+
+def _paraboloid(height: int, width: int, step: int) -> Floats:
+    """The six terms of a paraboloid, [points, 6], at every `step`th pixel."""
+    y = np.linspace(-1, 1, height, dtype=np.float32)[::step, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, ::step]
+    one = np.ones((len(y), x.shape[1]), np.float32)
+    return np.stack([one, x * one, y * one, x * x * one, x * y, y * y * one], 2).reshape(-1, 6)
+
+
+def dark_ink(flat: Bytes) -> bool:
+    """Whether the ink is darker than the paper, in evenly lit light.
+
+    Ink is what is thin: dark and light structures are compared at several widths by the
+    energies of black-hat and top-hat. And paper is what lies at the picture's edge.
+    """
+    smooth = _smooth(flat)
+    energies = []
+    for scale in SCALES:
+        kernel = _square(max(3, int(scale * max(flat.shape)) | 1))
+        hats = [
+            cv2.morphologyEx(smooth, way, kernel) for way in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)
+        ]
+        energies.append([cv2.norm(hat, cv2.NORM_L2SQR) + 1e-3 for hat in hats])
+    energy = np.array(energies)
+    thin = (energy / energy[-1]).mean(0)  # the sooner a width takes in all, the thinner it is
+    strong = energy.mean(0) * thin
+    level = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)[0]
+    edge = 2 * _edge(smooth > level) - 1
+    return bool(np.log(thin[0] / thin[1]) + 0.5 * np.log(strong[0] / strong[1]) + 1.5 * edge > 0)
+
+
+def _edge(bright: Mask) -> float:
+    """The share of bright pixels on the picture's edge, 0..1; within a frame if there is one."""
+    shares = []
+    for inset in INSETS:
+        depth = int(inset * min(bright.shape))
+        inner = bright[depth : len(bright) - depth, depth : bright.shape[1] - depth]
+        shares.append(np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).mean())
+    even = [share for share in shares if abs(2 * share - 1) > 0.9]
+    return float(even[-1] if even else np.mean(shares[:3]))
+
+
+def without_ink(flat: Bytes) -> Bytes:
+    """The paper under dark ink: first any stroke is filled in, then this pen's strokes."""
+    smooth = _smooth(flat)
+    widest = int(WIDEST * max(flat.shape)) | 1
+    paper = _filled(smooth, widest)
+    size = 2 * int(REACH * _pen(cv2.subtract(paper, smooth)) / 2 + 2) + 1
+    return _smooth(paper if size >= widest else _filled(smooth, size))
+
+
+def _filled(thumb: Bytes, size: int) -> Bytes:
+    """`thumb` without what is dark and narrower than `size`, and without what is solid ink."""
+    around = cv2.copyMakeBorder(thumb, *[size] * 4, cv2.BORDER_REFLECT)
+    closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, _square(size))[size:-size, size:-size]
+    amount = cv2.subtract(closed, thumb)
+    inked = amount > max(levels(amount).ink / 2, 1)
+    if not inked.any():
+        return closed
+    # along the picture's edge a stroke may seem too wide; but it is as dark as the others
+    dark, white = np.percentile(thumb[inked], 20), np.percentile(closed, 90)
+    solid = (~inked & (thumb < dark + SOLID * (white - dark))).astype(np.uint8)
+    solid = cv2.dilate(cv2.morphologyEx(solid, cv2.MORPH_OPEN, _square(3)), _square(3))
+    return np.maximum(closed, solid * np.uint8(white))
+
+
+def _pen(amount: Bytes) -> float:
+    """The typical width of strokes in pixels."""
+    inked = (amount > max(levels(amount).ink / 2, 1)).astype(np.uint8)
+    inner = cv2.distanceTransform(inked, cv2.DIST_L2, 5)
+    ridge = inner[(inner >= cv2.dilate(inner, _square(3))) & (inner > 0)]
+    return 2 * float(np.median(ridge)) if len(ridge) else 1.0
+
+
+def _smooth(thumb: Bytes) -> Bytes:
+    return cv2.GaussianBlur(thumb, (3, 3), 0) if max(thumb.shape) > 40 else thumb
+
+
+def _square(size: int) -> Bytes:
+    return np.ones((size, size), np.uint8)
