@@ -1,6 +1,7 @@
 """`digits score`: labelled pictures of one's own, counted and shown."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def test_people_get_shares_and_names(labelled):
     """The command as a person runs it."""
     told = call(labelled, "digits", "score", "mine").stdout.splitlines()
 
-    rows = {line[:24].strip(): line[24:].split() for line in told if line}
+    parts = (re.split("  +", line.strip()) for line in told)
+    rows = {name: cells for name, *cells in parts}
     assert rows["pictures"][:3] == ["13", "10", "76.9%"]
     assert rows["of one digit"][:2] == ["12", "9"]
     assert rows["their digits"][:2] == ["6", "6"]
