@@ -6,6 +6,7 @@ proportions, with anti-aliasing, centred by mass in 28 x 28, light on dark.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
