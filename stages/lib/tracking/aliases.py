@@ -1,6 +1,7 @@
 """Who has which alias of a registered model, and the one way to change it: recorded."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from stages.lib.tracking.store import Store, lock
 RECORDED = (CHAMPION, CHALLENGER)
 BATCH = 100  # problems that one entry accepts
 ROUNDS = 10  # of setting aliases until they are what the record says
+PAUSES = (0.1, 0.3, 0.6)  # seconds between record and alias that others are granted
 MOVED = "was moved by other means, or a change was cut off; found just before the next entry"
 BEFORE = "was set before the record began"
 
@@ -101,7 +103,7 @@ def change(
     not the one `seen` any more, and UserError when the record was tampered with.
     """
     with lock("registry"):
-        now = standing(seen.store, seen.name)
+        now = _steady(seen)
         whole(now)
         if now.aliases.get(CHAMPION) != seen.aliases.get(CHAMPION):
             place = _version(now.aliases.get(CHAMPION))
@@ -114,6 +116,17 @@ def change(
         entry = _append(now, gate=dict(gate or {}), **facts)
         _settle(now, list(real))
         return entry
+
+
+def _steady(seen: Standing) -> Standing:
+    """How the model stands, after changes that others are just making had time to end."""
+    now = standing(seen.store, seen.name)
+    for pause in PAUSES:
+        if not now.record.entries or not now.disagreements:
+            break
+        time.sleep(pause)
+        now = standing(seen.store, seen.name)
+    return now
 
 
 def _caught_up(now: Standing) -> Standing:
@@ -130,7 +143,7 @@ def _caught_up(now: Standing) -> Standing:
 def adopt(seen: Standing, why: str) -> None:
     """Record aliases that were moved by other means as they are, with a reason."""
     with lock("registry"):
-        now = standing(seen.store, seen.name)
+        now = _steady(seen)
         whole(now)
         now = _caught_up(now)
         _append(now, action="promote", why=why, moves={})

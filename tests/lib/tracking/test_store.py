@@ -59,7 +59,8 @@ def test_a_moved_project_keeps_its_models(project, make_model, example, monkeypa
     with runs.training_run("r", resume=None, params={}, inputs={}, code={}) as run:
         run.log_model(folder, example)
     version = registry.register("m", folder, run_id=run.id, content_hash="c", metrics={})
-    registry.set_alias(version, "champion")
+    client = version.store.client
+    client.set_registered_model_alias("m", "champion", "1")
 
     moved = project.rename(project.with_name("moved"))
     monkeypatch.chdir(moved)
