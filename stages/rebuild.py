@@ -33,19 +33,19 @@ def rebuild(reference: str) -> int:
         found = f"version {version.number} was built outside of git"
         raise UserError(f"{found}, so there is nothing to rebuild it from; choose another")
     commit = revisions.commit(version.commit)
-    for doubt in _doubts(version):
+    for doubt in doubts(version):
         print(f"note: {doubt}", flush=True)
     with tempfile.TemporaryDirectory(prefix="digits-rebuild-") as scratch:
         clone = Path(scratch) / "digits"
         _clone(commit, clone)
         _run(clone, sys.executable, "-m", "dvc", "repro", LAST)
-        stage = _first_difference(version, clone)
+        stage = first_difference(version, clone)
     told = "equal bytes" if stage is None else f"stage {stage} is the first with other bytes"
     print(f"version {version.number}, rebuilt from {commit[:10]}: {told}")
     return 0 if stage is None else 2
 
 
-def _doubts(version: Version) -> Iterator[str]:
+def doubts(version: Version) -> Iterator[str]:
     """What can make a difference though nothing is wrong."""
     if version.tags.get("git.dirty") == "true":
         yield "it was built with uncommitted changes; its commit alone may give other bytes"
@@ -88,7 +88,7 @@ def _run(folder: Path, *command: str) -> None:
         )
 
 
-def _first_difference(version: Version, clone: Path) -> str | None:
+def first_difference(version: Version, clone: Path) -> str | None:
     """The first stage, in the order of dvc.yaml, whose output has other bytes."""
     expected = {k.removeprefix(INPUT): v for k, v in version.tags.items() if k.startswith(INPUT)}
     stages = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["stages"]

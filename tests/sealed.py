@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 def seal(folder, seed=0, kind="mlp", views=1, run_id="0" * 32):
     """A whole model in `folder`, which is made."""
-    about, contents = _made(seed, kind, views)
+    about, contents = made(seed, kind, views)
     folder.mkdir(parents=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
@@ -26,7 +26,7 @@ def seal(folder, seed=0, kind="mlp", views=1, run_id="0" * 32):
 
 
 @functools.cache
-def _made(seed, kind, views):
+def made(seed, kind, views):
     """What a model says of itself, and the bytes of its files; exporting takes seconds."""
     small = params.load(ROOT / "params.yaml").model.model_dump() | {"kind": kind, "views": views}
     small["mlp"]["hidden"], small["cnn"]["channels"] = [16], [4]
@@ -51,7 +51,8 @@ def reseal(folder):
 
 def publish(folder, seed, name="digits"):
     """A sealed model in `folder`, logged and registered in the store of the working directory."""
-    lineage = {"resume": None, "params": {"train": {"seed": seed}}, "inputs": {}, "code": {}}
+    params_ = {"train": {"seed": seed}}
+    lineage = {"resume": None, "params": params_, "inputs": {}, "code": {}}
     with runs.training_run("mlp", **lineage) as run:
         seal(folder, seed, run_id=run.id)
         run.log_model(folder, np.zeros((2, 28, 28), np.uint8))

@@ -184,12 +184,12 @@ def test_a_full_disk_leaves_nothing(full, versions):
 
 
 def test_two_at_once_leave_one_whole_model(versions):
-    """Several pulls of one model into one folder do not disturb each other."""
+    """Two pulls of one model into one folder do not disturb each other."""
     command = [sys.executable, "-m", "stages.cli", "pull"]
     environment = os.environ | {"PYTHONPATH": str(sealed.ROOT)}
-    started = [subprocess.Popen(command, cwd=versions, env=environment) for _ in range(3)]
+    started = [subprocess.Popen(command, cwd=versions, env=environment) for _ in range(2)]
 
-    assert [process.wait() for process in started] == [0, 0, 0]
+    assert [process.wait() for process in started] == [0, 0]
     folder = versions / "models/pulled/digits-2"
     assert integrity.check(folder)
     assert [p.name for p in folder.parent.iterdir()] == ["digits-2"]

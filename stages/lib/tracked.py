@@ -134,8 +134,15 @@ class Storage:
         with tempfile.TemporaryDirectory() as scratch:
             listing = Path(scratch) / "listing"
             self.obtain(oid, listing)
-            entries = json.loads(listing.read_bytes())
-        return {entry["relpath"]: entry["md5"] for entry in entries}
+            try:
+                entries = json.loads(listing.read_bytes())
+                found = {str(entry["relpath"]): str(entry["md5"]) for entry in entries}
+            except (ValueError, LookupError, TypeError, RecursionError) as error:
+                raise DamagedError(f"{oid} is no list of files; do not use it") from error
+        for path in map(PurePosixPath, found):
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                raise DamagedError(f"{oid} lists {str(path)!r}, outside of it; do not use it")
+        return found
 
     def pushed(self, oid: str) -> bool:
         """Whether an object is in a remote. DVC pushes a folder's files before its listing.
@@ -154,11 +161,8 @@ class Storage:
         return False
 
     def checkout(self, output: Output, target: Path) -> None:
-        """Write an output to the path `target`, which is empty or a new file."""
+        """Write an output to the path `target`, which is an empty folder or not there."""
         for path, oid in self.members(output.oid).items():
-            place = PurePosixPath(path)
-            if place.is_absolute() or ".." in place.parts:
-                raise UserError(f"{output.path} lists {path!r}, outside of it; do not use it")
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             self.obtain(oid, target / path)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.lib import files
+from stages.lib.errors import UserError
 from stages.lib.tracking import address, resolve, store
 from stages.lib.tracking.version import Version
 
@@ -39,7 +40,10 @@ def _file() -> Path:
 
 
 def _all() -> dict[str, Any]:
-    return files.read_json(_file()) if _file().exists() else {}
+    try:
+        return files.read_json(_file())
+    except UserError:
+        return {}  # nothing is known yet, or not any more
 
 
 def _key(reference: str) -> str:

@@ -1,0 +1,36 @@
+"""What it costs to check a model before it is used.
+
+python -m tests.bench.bench_check
+"""
+
+import time
+
+from stages.lib import files, integrity
+
+REPEATS = 20
+
+
+def main():
+    """Print the time for the model in models/digits, and the part that hashing takes."""
+    folder = files.workspace() / "models/digits"
+    integrity.check(folder)  # imports onnx
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    whole = best(lambda: integrity.check(folder))
+    hashing = best(lambda: [files.sha256(path) for path in folder.iterdir()])
+    print(
+        f"{size / 1e6:.1f} MB: checked in {1e3 * whole:.1f} ms, {1e3 * hashing:.1f} ms of it SHA-256"
+    )
+
+
+def best(action):
+    """The least seconds that `action` took."""
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+if __name__ == "__main__":
+    main()

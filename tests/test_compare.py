@@ -1,0 +1,198 @@
+"""Two models side by side: the numbers are those of the pictures, the page needs nothing."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import compare as comparing
+from stages.cli import app
+from stages.compare import compare
+from stages.lib import classifier, contrast, dataset, page, stage
+from stages.lib.dataset import Pictures
+from stages.lib.errors import UserError
+from tests import sealed
+from tests.test_ui import CHROMIUM, browser_page
+
+
+@pytest.fixture
+def shown(versions, official):
+    """A checkout with two versions and 500 validation pictures."""
+    pictures = Pictures(official.images[:500], official.labels[:500])
+    dataset.save(pictures, versions / "data/splits/validation.npz")
+    return versions
+
+
+def run(*arguments):
+    """The exit status of `digits` with `arguments`."""
+    try:
+        return stage.guarded("digits", lambda: app(arguments))
+    except SystemExit as end:
+        return end.code
+
+
+def test_the_numbers_are_those_of_the_pictures(shown):
+    """Accuracy, who is right where, and their difference, against a count by hand."""
+    found = compare("1", "champion")
+
+    pictures = dataset.load(shown / "data/splits/validation.npz")
+    first, second = (
+        classifier.load(shown / f"model-{i}").logits(pictures.images).argmax(1) == pictures.labels
+        for i in (1, 2)
+    )
+    assert found.accuracy(found.a)[0] == first.mean()
+    assert found.accuracy(found.b)[0] == second.mean()
+    assert found.difference == pytest.approx(first.mean() - second.mean())
+    assert set(found.only_a) == {i for i in range(500) if first[i] and not second[i]}
+    assert set(found.only_b) == {i for i in range(500) if second[i] and not first[i]}
+    low, high = found.difference_interval
+    assert low < found.difference < high
+    assert found.a.size == (shown / "model-1/model.onnx").stat().st_size
+    assert 0 < found.a.latency < 1
+
+
+def test_parameters_come_from_the_runs(shown):
+    """What differs is shown with both values; what does not, is not."""
+    assert compare("1", "2").parameters == [("train.seed", "1", "2")]
+
+
+def test_folders_without_their_runs_are_compared_by_their_networks(shown):
+    """Models of somebody else: what they say of themselves counts, and that is told."""
+    sealed.seal(shown / "theirs", seed=3)
+    sealed.seal(shown / "conv", seed=3, kind="cnn")
+
+    found = compare("theirs", "conv")
+
+    assert found.parameters == [("model.kind", "mlp", "cnn")]
+    assert "its run is in no store" in found.a.notes[0]
+
+
+def test_a_model_that_may_have_seen_the_pictures_is_marked(shown):
+    """The split that a run was validated on is compared with the one here."""
+    (note,) = compare("1", "2").a.notes
+
+    assert "trained on another split" in note
+
+
+def test_a_model_is_equal_to_itself(shown):
+    """The same bytes by two names: no difference, and p is 1."""
+    found = compare("champion", "model-2/model.onnx")
+
+    assert found.verdict == "both are the same bytes"
+    assert (found.p_value, found.difference, len(found.only_a)) == (1, 0, 0)
+
+
+def test_a_real_difference_is_called_one(shown):
+    """A model that is right against one that knows nothing."""
+    found = compare("1", "2")
+    labels = found.pictures.labels
+    best = contrast.Side("best", "x", 1, 1.0, {}, labels)
+    judged = contrast.compare(found.a, best, found.pictures, found.classes)
+
+    assert judged.verdict == "best is better beyond chance"
+    assert judged.p_value < 1e-9
+
+
+def test_models_of_other_classes_are_not_compared(shown, monkeypatch):
+    """Letters against digits: one line."""
+    monkeypatch.setattr("stages.train.CLASSES", list("abcdefghij"))
+    sealed.made.cache_clear()
+    sealed.seal(shown / "letters")
+    sealed.made.cache_clear()
+
+    with pytest.raises(UserError, match="name other classes"):
+        compare("1", "letters")
+
+
+def test_the_terminal_shows_all_of_it(shown, capsys):
+    """Both names, accuracy, interval, p, size and latency in one table."""
+    assert run("compare", "1", "champion") == 0
+    told = capsys.readouterr().out
+
+    assert told.startswith("A  1 (digits-1)")
+    for words in ("validation accuracy", "95 % interval", "size", "one picture", "train.seed"):
+        assert re.search(rf"^{words} ", told, re.MULTILINE), words
+    assert "500 validation pictures, exact McNemar p = " in told
+
+
+def test_the_picture_shows_the_pictures(shown):
+    """The PNG grows with the number of pictures that it shows."""
+    few, many = compare("1", "2"), compare("1", "model-1")
+    for found, name in ((few, "few.png"), (many, "none.png")):
+        comparing.write(found, None, shown / name)
+    heights = [Image.open(shown / name).height for name in ("few.png", "none.png")]
+
+    assert heights[0] > heights[1]
+    assert np.asarray(Image.open(shown / "few.png").convert("L")).std() > 10
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@pytest.mark.parametrize("size", [{"width": 1200, "height": 900}, {"width": 360, "height": 740}])
+def test_the_page_needs_no_server_and_fits(shown, size):
+    """Opened as a file it asks for nothing, shows every picture and never scrolls sideways."""
+    found = compare("1", "2")
+    html = shown / "compare.html"
+    comparing.write(found, html, None)
+
+    with browser_page(size) as (tab, asked, errors):
+        tab.goto(html.as_uri())
+        text = tab.inner_text("body")
+        width = tab.evaluate("document.documentElement.scrollWidth")
+        loaded = tab.evaluate("[...document.images].filter(i => i.naturalWidth == 28).length")
+
+    assert [url for url in asked if not url.startswith(("data:", html.as_uri()))] == []
+    assert errors == []
+    assert width <= size["width"]
+    assert loaded == min(len(found.only_a), 120) + min(len(found.only_b), 120)
+    assert found.verdict in text
+    assert f"{found.accuracy(found.a)[0]:.2%}" in text
+
+
+def test_names_on_the_page_are_text(shown):
+    """A folder called like a script is shown, not run."""
+    found = compare("1", "2")
+    evil = replace(found, b=replace(found.b, name="<script>alert(1)</script>"))
+
+    assert "<script>" not in page.page(evil)
+    assert "&lt;script&gt;" in page.page(evil)
+
+
+@pytest.mark.parametrize("option", ["--html", "--png"])
+def test_a_file_of_somebody_is_not_overwritten(shown, capsys, option):
+    """A comparison replaces a comparison and nothing else."""
+    assert run("compare", "1", "2", option, "out") == 0
+    assert run("compare", "1", "2", option, "out") == 0
+    capsys.readouterr()
+    (shown / "out").write_text("mine")
+
+    assert run("compare", "1", "2", option, "out") == 2
+
+    assert "is no comparison; give another name" in capsys.readouterr().err
+    assert (shown / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["1", "champoin"], "choose one of champion"),
+        (["1", "dvc.yaml"], "is no file of a model"),
+        (["1", "model-1/nix"], "no version 'model-1/nix'"),
+    ],
+)
+def test_what_is_no_model_is_told_in_one_line(shown, capsys, arguments, words):
+    """Unknown names and files of other kinds: status 2."""
+    assert run("compare", *arguments) == 2
+
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+
+
+def test_without_validation_pictures_the_way_to_them_is_told(versions, capsys):
+    """No split: `dvc repro split` makes it."""
+    assert run("compare", "1", "2") == 2
+    assert "validation.npz is missing; make it again with `dvc repro split`" in (
+        capsys.readouterr().err
+    )

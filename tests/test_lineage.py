@@ -1,0 +1,159 @@
+"""From a file, a run, a version or a commit to the other three, and back."""
+
+import json
+import shutil
+
+import pytest
+
+from stages.cli import app
+from stages.lib import files, stage
+from stages.lib.tracking import find
+from stages.lineage import lineage
+from tests import remotes, sealed
+from tests.conftest import call, commit
+
+
+@pytest.fixture(scope="module")
+def made(built, tmp_path_factory):
+    """A built checkout whose results are committed and pushed."""
+    folder = shutil.copytree(built, tmp_path_factory.mktemp("lineage") / "digits")
+    remotes.configure(folder, remotes.Folder(folder.parent / "remote"))
+    call(folder, "git", "tag", "v1.0")
+    return folder
+
+
+@pytest.fixture
+def checkout(made, monkeypatch):
+    """It, as the working directory."""
+    monkeypatch.chdir(made)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return made
+
+
+def told(name):
+    """What `digits lineage NAME --json` tells."""
+    return json.loads(lineage(name, as_json=True))
+
+
+def test_every_name_of_a_model_leads_to_the_others(checkout):
+    """Folder, either file, run, alias, number, tag and HEAD say the same."""
+    manifest = files.read_manifest(checkout / "models/digits")
+    found = told("champion")
+
+    assert found["model"]["content_sha256"] == manifest["content_sha256"]
+    assert found["model"]["folders"] == ["models/digits"]
+    assert (found["version"]["number"], found["version"]["aliases"]) == (1, ["champion"])
+    assert found["run"]["id"] == manifest["run_id"]
+    assert found["run"]["status"] == "FINISHED"
+    trained_from, built = call(checkout, "git", "log", "-2", "--format=%H").stdout.split()[::-1]
+    assert found["commit"]["id"] == trained_from
+    assert found["commit"]["committed_in"] == [built]
+    assert found["commit"]["dirty"] is False
+    splits = {
+        f"data/splits/{n}.npz": files.sha256(checkout / f"data/splits/{n}.npz")
+        for n in ("train", "validation")
+    }
+    assert found["data"] == splits
+    assert found["params"]["model.mlp.hidden"] == "[32]"
+    for name in (
+        "models/digits",
+        "models/digits/model.onnx",
+        "models/digits/weights.pt",
+        manifest["run_id"],
+        "1",
+        "v1.0",
+        "HEAD",
+    ):
+        assert told(name) == found, name
+
+
+def test_people_see_it_in_lines(checkout):
+    """One fact a line, the names first."""
+    lines = lineage("1").splitlines()
+
+    assert [line.split()[0] for line in lines[:5]] == [
+        "model",
+        "version",
+        "run",
+        "trained",
+        "committed",
+    ]
+    assert "models/digits" in lines[0]
+    assert "digits 1  champion" in lines[1]
+    assert any(line.startswith("parameter     train.epochs 1") for line in lines)
+
+
+def test_uncommitted_changes_and_a_study_are_told(checkout):
+    """A model built from an edited checkout, in a trial: how many lines, and how to see them."""
+    source = checkout / "stages/report.py"
+    text = source.read_text()
+    try:
+        source.write_text(text.replace("import ", "import  ", 1) + "# one more line\n")
+        version = sealed.publish(checkout / "model-2", 2)
+    finally:
+        source.write_text(text)
+    run = find.run(version.run_id)
+    run.store.client.set_tag(run.run_id, "tune.study", "widths")
+    run.store.client.set_tag(run.run_id, "tune.trial", "7")
+
+    found = told("2")
+    shown = lineage("2")
+
+    assert (found["commit"]["dirty"], found["commit"]["changed_lines"]) == (True, 3)
+    assert found["tuning"] == {"study": "widths", "trial": "7"}
+    assert "3 changed lines; `digits lineage 2 --diff` shows them" in shown
+    assert "study widths  trial 7" in shown
+    assert "+# one more line" in lineage("2", diff=True)
+    assert lineage("1", diff=True) == "nothing uncommitted went into it"
+
+
+def test_a_run_without_a_version_is_told_of(checkout):
+    """A run that registered nothing still has its commit and parameters."""
+    here = find.run(told("1")["run"]["id"]).store
+    run = here.client.create_run(here.experiment, tags={"git.commit": "abc"})
+
+    found = told(run.info.run_id)
+
+    assert found["version"] == {}
+    assert found["model"]["folders"] == []
+    assert found["commit"]["id"] == "abc"
+    assert "not registered" in lineage(run.info.run_id)
+
+
+def test_a_commit_of_another_model_leads_to_that_model(checkout):
+    """A revision means the model in its dvc.lock, which need not be the newest."""
+    before = told("HEAD")
+    (checkout / "notes.md").write_text("something else\n")
+    commit(checkout, "notes")
+
+    assert told("HEAD") == before
+    assert told("HEAD~1") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("champoin", "choose one of champion"),
+        ("v1.O", "git has no revision 'v1.O', perhaps v1.0"),
+        ("dvc.yaml", "is no file of a model"),
+        ("e" * 32, "no version"),
+    ],
+)
+def test_what_is_no_model_is_told_in_one_line(checkout, capsys, name, words):
+    """Status 2, and what is near."""
+    with pytest.raises(SystemExit) as end:
+        raise SystemExit(stage.guarded("digits", lambda: app(["lineage", name])))
+
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_a_changed_model_has_no_lineage(checkout, tmp_path, capsys):
+    """Nobody claims to know where altered bytes come from."""
+    folder = shutil.copytree(checkout / "models/digits", tmp_path / "model")
+    (folder / "weights.pt").write_bytes(b"changed")
+
+    assert stage.guarded("digits", lambda: lineage(str(folder))) == 2
+    assert "has 7 bytes" in capsys.readouterr().err

@@ -1,0 +1,82 @@
+"""A version is built again from its commit, in a clean clone, and compared byte by byte."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from stages import rebuild
+from stages.cli import app
+from stages.lib import stage
+from stages.lib.tracking import find, resolve
+from tests.conftest import call
+
+
+@pytest.fixture(scope="module")
+def checkout(built, tmp_path_factory):
+    """A built checkout."""
+    return shutil.copytree(built, tmp_path_factory.mktemp("rebuild") / "digits")
+
+
+@pytest.fixture
+def version(checkout, monkeypatch):
+    """Its version 1, with the checkout as the working directory."""
+    monkeypatch.chdir(checkout)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return resolve.version("1")
+
+
+def test_a_version_comes_out_again(version, checkout):
+    """Equal bytes, and nothing in the checkout or its store has changed."""
+    before = call(checkout, "git", "status", "--porcelain").stdout
+    runs = len(version.store.client.search_runs([version.store.experiment]))
+
+    done = call(checkout, "digits", "verify", "--rebuild", "champion", check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    commit = version.commit[:10]
+    assert done.stdout.endswith(f"version 1, rebuilt from {commit}: equal bytes\n")
+    assert "note: " not in done.stdout
+    assert call(checkout, "git", "status", "--porcelain").stdout == before
+    assert len(version.store.client.search_runs([version.store.experiment])) == runs
+
+
+def test_the_first_stage_that_differs_is_named(version, checkout):
+    """Other splits before another model; equal ones are no difference."""
+    assert rebuild.first_difference(version, checkout) is None
+
+    model = replace(version, content_sha256="0" * 64)
+    assert rebuild.first_difference(model, checkout) == "train"
+
+    split = replace(model, tags={**version.tags, "input.data/splits/train.npz": "0" * 64})
+    assert rebuild.first_difference(split, checkout) == "split"
+
+
+def test_what_can_make_a_difference_is_said(version):
+    """Uncommitted changes, another processor, other packages."""
+    run = find.run(version.run_id)
+    assert list(rebuild.doubts(version)) == []
+
+    run.store.client.set_tag(run.run_id, "env.cpu", "Abacus")
+    told = list(rebuild.doubts(replace(version, tags={**version.tags, "git.dirty": "true"})))
+
+    assert "uncommitted changes" in told[0]
+    assert told[1].startswith("cpu was Abacus, here it is ")
+
+
+@pytest.mark.parametrize(
+    ("commit", "words"),
+    [("no commit", "built outside of git"), ("0" * 40, "git has no revision")],
+)
+def test_a_version_without_its_commit_cannot_be_rebuilt(version, capsys, commit, words):
+    """One line, status 2."""
+    before = version.commit
+    client = version.store.client
+    client.set_model_version_tag(version.name, "1", "git.commit", commit)
+    try:
+        status = stage.guarded("digits", lambda: app(["verify", "--rebuild", "1"]))
+    finally:
+        client.set_model_version_tag(version.name, "1", "git.commit", before)
+
+    assert status == 2
+    assert words in capsys.readouterr().err

@@ -1,0 +1,138 @@
+"""`digits verify` finds what was changed, wherever it was, and says what would be lost."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from stages import verify as checking
+from stages.lib import tracked
+from stages.lib.tracking import pushed, registry
+from stages.verify import State, verify
+from tests import remotes
+from tests.conftest import call
+
+
+@pytest.fixture
+def checkout(built, tmp_path, monkeypatch):
+    """A built checkout and its remote, a folder to which nothing was pushed yet."""
+    folder = shutil.copytree(built, tmp_path / "digits")
+    remotes.configure(folder, remotes.Folder(tmp_path / "remote"))
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return folder
+
+
+def states():
+    """What `digits verify` finds: states and details by what was looked at."""
+    return {f.what: (f.state, f.details) for f in verify(list)}
+
+
+def damage(path):
+    """Change the last byte of a file."""
+    path.chmod(0o644)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def stored(root, oid):
+    """Where DVC keeps an object."""
+    return root / "files/md5" / oid[:2] / oid[2:]
+
+
+def test_first_nothing_is_pushed_then_all_is(checkout, capsys):
+    """Status 1 and what to do; after `dvc push` 0. `digits versions` tells of it, too."""
+    assert checking.show(verify(list)) == State.NOT_PUSHED
+    told = capsys.readouterr().out
+    assert "version 1 champion" in told
+    assert " 0 broken, " in told
+    assert "`dvc push` sends" in told
+    assert (
+        "note: in no remote: version 1; `dvc push`" in call(checkout, "digits", "versions").stdout
+    )
+
+    call(checkout, "dvc", "push")
+
+    done = call(checkout, "digits", "verify", check=False)
+    assert done.returncode == 0, done.stdout
+    assert " 0 broken, 0 not pushed, " in done.stdout
+    assert pushed.note(registry.versions("digits")) is None
+
+
+def test_every_kind_of_damage_is_named(checkout, tmp_path):
+    """In the cache, the remote, the registry and the folder of the model; what is whole is ok."""
+    call(checkout, "dvc", "push")
+    with tracked.storage() as storage:
+        oids = {out.path: out.oid for out in storage.outputs("HEAD")}
+    damage(stored(checkout / ".dvc/cache", oids["data/splits/test.npz"]))
+    damage(stored(tmp_path / "remote", oids["metrics/predictions.csv"]))
+    stored(tmp_path / "remote", oids["data/splits/train.npz"]).unlink()
+    (graph,) = checkout.glob("mlartifacts/**/model.onnx")
+    damage(graph)
+    damage(checkout / "models/digits/weights.pt")
+
+    found = states()
+
+    broken = {what for what, (state, _) in found.items() if state is State.BROKEN}
+    assert broken == {
+        "version 1 champion",
+        "data/splits/test.npz",
+        "metrics/predictions.csv",
+        "models/digits as it lies here",
+    }
+    assert "in DVC's cache was changed" in found["data/splits/test.npz"][1]
+    assert "in remote 'there' was changed" in found["metrics/predictions.csv"][1]
+    assert found["data/splits/train.npz"] == (State.NOT_PUSHED, "is in no remote")
+    assert found["data/raw"] == (State.OK, "")
+    assert checking.show(verify(list)) == 2
+
+
+def test_a_loader_in_the_registry_is_named(checkout):
+    """MLflow's own description of a model that would import somebody's module."""
+    (wrapper,) = checkout.glob("mlartifacts/**/MLmodel")
+    wrapper.write_text(
+        wrapper.read_text().replace("loader_module: mlflow.onnx", "loader_module: os")
+    )
+
+    state, details = states()["version 1 champion"]
+
+    assert state is State.BROKEN
+    assert "MLmodel loads more than an ONNX file" in details
+
+
+def test_an_old_model_under_a_new_number_is_named(checkout):
+    """A second version that is the first again."""
+    with sqlite3.connect(checkout / "mlflow.db") as database:
+        for table in ("model_versions", "model_version_tags"):
+            columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+            chosen = ", ".join("2" if name == "version" else name for name in columns)
+            database.execute(f"INSERT INTO {table} SELECT {chosen} FROM {table}")
+
+    found = states()
+
+    assert "its files are those of version 1" in found["version 2"][1]
+    assert found["version 1 champion"][0] is State.NOT_PUSHED
+
+
+def test_a_remote_that_is_away_is_no_damage(checkout):
+    """Whether something is pushed is unknown then: status 1, and the reason."""
+    (checkout / ".dvc/config.local").write_text(
+        "[core]\n    remote = there\n"
+        f"['remote \"there\"']\n    url = ssh://nobody@127.0.0.1:{remotes.free_port()}/x\n"
+    )
+
+    state, details = states()["version 1 champion"]
+
+    assert state is State.NOT_PUSHED
+    assert "remote 'there' cannot be read" in details
+
+
+def test_a_clone_without_anything_is_not_broken(checkout, tmp_path, monkeypatch):
+    """Nobody pushed: nothing is there to be wrong."""
+    folder = tmp_path / "fresh"
+    call(tmp_path, "git", "clone", "-q", checkout, folder)
+    monkeypatch.chdir(folder)
+
+    assert {state for state, _ in states().values()} == {State.NOT_PUSHED}
+    assert not Path("models/digits").exists()
