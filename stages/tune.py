@@ -53,7 +53,7 @@ def _lead(found: Search, *, apply: bool) -> None:
             compared = search.confirm(found, run.id)
         told = _told(found, compared)
         folder = _record(found, compared, told, run)
-    print(f"{told}\n\npictures: {folder}; `digits ui` has them in the study's run")
+    print(f"\n{told}\n\npictures: {folder}; `digits ui` has them in the study's run")
     if len(compared) > 1 and (best := outcome.winner(compared)) is not compared[0]:
         _offer(found, best, apply=apply)
 
@@ -98,7 +98,7 @@ def _told(found: Search, compared: list[Candidate]) -> str:
         parts.append(outcome.CAVEAT)
     if len(compared) < 2 or outcome.winner(compared) is compared[0]:
         parts.append("nothing better was found; params.yaml stays as it is")
-    return "\n\n".join(["", *parts])
+    return "\n\n".join(parts)
 
 
 def _record(found: Search, compared: list[Candidate], told: str, run: runs.Run) -> Path:

@@ -43,7 +43,8 @@ def _solid(ink: Floats) -> Bytes:
     scale = BOX * FINE / max(ink.shape)
     size = tuple(max(1, round(side * scale)) for side in ink.shape[::-1])
     fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    fine = cv2.copyMakeBorder(fine, *[4 * FINE] * 4, cv2.BORDER_CONSTANT)
+    rim = 4 * FINE
+    fine = cv2.copyMakeBorder(fine, rim, rim, rim, rim, cv2.BORDER_CONSTANT)
     fine = cv2.GaussianBlur(fine, (0, 0), max(1.5, scale / 2))
     reach = 4 * FINE | 1
     around = cv2.dilate(fine, np.ones((reach, reach), np.uint8))

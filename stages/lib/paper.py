@@ -44,7 +44,8 @@ def sheet(thumb: Bytes) -> Mask | None:
     """
     bright = cv2.threshold(thumb, 0, 1, cv2.THRESH_OTSU)[1]
     size = max(thumb.shape) // 16 | 1
-    around = cv2.copyMakeBorder(bright, *[size] * 4, cv2.BORDER_CONSTANT)  # keeps narrow margins
+    # so that narrow margins stay
+    around = cv2.copyMakeBorder(bright, size, size, size, size, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, _square(size))[size:-size, size:-size]
     outlines = cv2.findContours(closed.copy(), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     outline = max(outlines, key=cv2.contourArea)
@@ -86,12 +87,12 @@ def light(thumb: Bytes) -> Floats:
     step = max(1, max(thumb.shape) // 24)
     values = thumb[::step, ::step].astype(np.float32).ravel()
     points = _paraboloid(height, width, step)
-    weights = np.ones_like(values)
+    weights: Floats = np.ones_like(values)
     for _ in range(8):
         weighted = points * weights[:, None]
         normal = weighted.T @ points + 1e-3 * np.eye(6, dtype=np.float32)
         rest = values - points @ (fit := np.linalg.solve(normal, weighted.T @ values))
-        weights = 1 / np.maximum(np.abs(rest), 1)
+        weights = 1 / np.maximum(np.abs(rest), np.float32(1))
     if np.median(np.abs(rest)) > EVEN * np.median(np.abs(values - np.median(values))):
         return np.zeros(thumb.shape, np.float32)
     surface = (_paraboloid(height, width, 1) @ fit).reshape(thumb.shape)
@@ -150,7 +151,7 @@ def without_ink(flat: Bytes) -> Bytes:
 
 def _filled(thumb: Bytes, size: int) -> Bytes:
     """`thumb` without what is dark and narrower than `size`, and without what is solid ink."""
-    around = cv2.copyMakeBorder(thumb, *[size] * 4, cv2.BORDER_REFLECT)
+    around = cv2.copyMakeBorder(thumb, size, size, size, size, cv2.BORDER_REFLECT)
     closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, _square(size))[size:-size, size:-size]
     amount = cv2.subtract(closed, thumb)
     inked = amount > max(levels(amount).ink / 2, 1)

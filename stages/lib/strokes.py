@@ -109,7 +109,7 @@ def _without_edges(strokes: Strokes) -> Strokes:
     sides, size = _sides(strokes.boxes), typical(strokes)
     large = (sides.max(1) > BODY * size) & (~touching | (sides.min(1) > THIN * size))
     kept = np.ones(len(touching), np.bool_)
-    for i in np.nonzero(touching)[0]:
+    for i in map(int, np.nonzero(touching)[0]):
         others = large & (np.arange(len(large)) != i)
         if others.any():
             kept[i] = not _cut_off(strokes, i, margins, others, size)

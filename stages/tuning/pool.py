@@ -7,19 +7,32 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from stages.lib import files
 from stages.lib.errors import UserError
-from stages.tuning.worker import Job
 
 LOOK = 0.1  # seconds between two looks at the workers
 REPLACED = 20  # killed workers after which something is wrong
 TIDYING = 600.0  # seconds for the epochs that are under way when the workers are stopped
 COMMAND = [sys.executable, "-m", "stages.tuning.worker"]
 ONCE = ("tune: ", "tracking: ")  # beginnings of lines that one worker may say for all
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is started for; this module is imported without torch."""
+
+    storage: str  # with its password
+    study: str
+    values: dict[str, Any]  # all of params.yaml
+    inputs: dict[str, str]  # files of training and validation pictures -> SHA-256
+    goal: int  # trials of the study
+    threads: int
+    seconds: float | None  # from the start, after which no trial is begun
+    parent: str | None  # the study's run in MLflow
 
 
 class Pool:

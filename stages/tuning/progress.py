@@ -22,22 +22,23 @@ class Progress:
         self._before = self._shown = len(_done(all_trials(study)))
 
     def __call__(self) -> None:
-        """Look, and tell."""
-        if time.monotonic() - self._looked < LOOK:
-            return
-        self._looked = time.monotonic()
+        """Look now and then, and tell."""
+        if time.monotonic() - self._looked > LOOK:
+            self._looked = time.monotonic()
+            self._tell("")
+
+    def close(self) -> None:
+        """Look a last time; the line stays."""
+        self._tell("\n")
+
+    def _tell(self, end: str) -> None:
         trials = all_trials(self._study)
         done = len(_done(trials))
         if sys.stderr.isatty():
-            print(f"\r\033[K{self.line(trials)}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{self.line(trials)}", end=end, file=sys.stderr, flush=True)
         elif done > self._shown:
             print(self.line(trials), file=sys.stderr, flush=True)
         self._shown = done
-
-    def close(self) -> None:
-        """The last line stays."""
-        if sys.stderr.isatty():
-            print(f"\r\033[K{self.line(all_trials(self._study))}", file=sys.stderr, flush=True)
 
     def line(self, trials: list[FrozenTrial]) -> str:
         """How many trials are done and how, the best value, and the time that is left."""

@@ -11,12 +11,11 @@ from stages.lib import files, params
 from stages.lib.errors import UserError
 from stages.tuning import outcome, storage, study
 from stages.tuning.outcome import Candidate
-from stages.tuning.pool import Pool
+from stages.tuning.pool import Job, Pool
 from stages.tuning.progress import Progress
 from stages.tuning.space import Setting, Space, plain
 from stages.tuning.storage import URL
 from stages.tuning.trials import all_trials, recover
-from stages.tuning.worker import Job
 
 READ = ("data/splits/train.npz", "data/splits/validation.npz")  # never the test pictures
 CURRENT = "current values"

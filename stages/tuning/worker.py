@@ -12,10 +12,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
-from typing import Any
 
 import optuna
 import torch
@@ -31,6 +29,7 @@ from stages.lib.tracking import nested, store
 from stages.lib.tracking.runs import Run
 from stages.tuning import space, storage, study
 from stages.tuning.attempt import Attempt
+from stages.tuning.pool import Job
 from stages.tuning.space import Space
 from stages.tuning.trials import Trials
 
@@ -42,20 +41,6 @@ STATES = {
     "interrupted": (TrialState.FAIL, "KILLED"),
 }
 CLOCK = "training_seconds"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker is started for."""
-
-    storage: str
-    study: str
-    values: dict[str, Any]  # all of params.yaml
-    inputs: dict[str, str]  # files of training and validation pictures -> SHA-256
-    goal: int  # trials of the study
-    threads: int
-    seconds: float | None  # from the start, after which no trial is begun
-    parent: str | None  # the study's run in MLflow
 
 
 class Worker:
@@ -72,7 +57,8 @@ class Worker:
             parts[path] = parts.get(path) or dataset.load(Path(path))
         self._parts = [parts[path] for path in job.inputs]
         self._code = stage.source_hashes(Path(__file__))
-        self._store = store.connect()
+        with redirect_stderr(io.StringIO()):  # what there is to say the command has said
+            self._store = store.connect()
 
     def work(self) -> None:
         """Run trials until none is left, time is over, or `stop`."""

@@ -18,7 +18,7 @@ def main():
     whole = best(lambda: integrity.check(folder))
     hashing = best(lambda: [files.sha256(path) for path in folder.iterdir()])
     print(
-        f"{size / 1e6:.1f} MB: checked in {1e3 * whole:.1f} ms, {1e3 * hashing:.1f} ms of it SHA-256"
+        f"{size / 1e6:.1f} MB: checked in {1e3 * whole:.1f} ms, {1e3 * hashing:.1f} of it SHA-256"
     )
 
 

@@ -39,12 +39,22 @@ def checked(values):
 
 
 @pytest.fixture
-def rewrite_params(workspace, values):
+def rewrite_params_unchecked(workspace, values):
     """A function: changes of the tune section -> params.yaml has them."""
 
     def write(**changes):
         values["tune"] |= changes
         (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+
+    return write
+
+
+@pytest.fixture
+def rewrite_params(workspace, rewrite_params_unchecked):
+    """The same, and the values as they are read back."""
+
+    def write(**changes):
+        rewrite_params_unchecked(**changes)
         return params.load(workspace / "params.yaml")
 
     return write

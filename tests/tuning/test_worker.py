@@ -1,6 +1,7 @@
 """A worker trains trials as `train` does, stops and goes on, and tells MLflow the truth."""
 
 import threading
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -14,8 +15,9 @@ from stages.lib.errors import UserError
 from stages.lib.tracking import store
 from stages.tuning import search, storage, worker
 from stages.tuning.attempt import Attempt
+from stages.tuning.pool import Job
 from stages.tuning.space import plain
-from stages.tuning.worker import Job, Worker
+from stages.tuning.worker import Worker
 from tests.test_train import run_train
 from tests.tuning.conftest import mounted
 
@@ -159,9 +161,8 @@ def test_a_full_disk_ends_the_work_and_loses_nothing(workspace, rewrite_params):
     with mounted(workspace / "small", "size=2m") as folder:
         begun, job = prepared(values)
         filler = folder / "filler"
-        with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
+        with suppress(OSError):
+            filler.write_bytes(bytes(2**21))  # as much as there is room for
         with pytest.raises(UserError, match=r"tune.db cannot be used .* nothing is lost"):
             work(job)
         filler.unlink()

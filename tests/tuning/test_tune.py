@@ -1,0 +1,319 @@
+"""`digits tune` as a person runs it: killed, interrupted, joined, applied."""
+
+import difflib
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from stages.cli import app
+from stages.lib import params
+from stages.lib.tracking import store
+from stages.tuning import rewrite, search, storage
+from stages.tuning.space import Space
+from stages.tuning.study import confirmation
+
+DIGITS = [sys.executable, "-m", "stages.cli"]
+DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+
+@pytest.fixture
+def small(workspace, rewrite_params, values):
+    """A search of eight trials of a second or two, on all of this computer's cores."""
+    values["train"]["epochs"] = 15
+    return rewrite_params(trials=8, pruner="percentile")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, workspace, monkeypatch):
+    """Each kind of storage; PostgreSQL's address comes from the environment."""
+    monkeypatch.delenv(storage.VARIABLE, raising=False)
+    if request.param == "postgresql":
+        monkeypatch.setenv(storage.VARIABLE, storage.secret(request.getfixturevalue("database")))
+    return storage.address(None, "sqlite:///.state/tune.db")
+
+
+@contextmanager
+def tuning(*options):
+    """The command in a group of its own, as a terminal would start it."""
+    command = [*DIGITS, "tune", *options]
+    with subprocess.Popen(command, **PIPES, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            for one in family(process):
+                one.kill()
+
+
+def family(process):
+    """The process and its workers, as far as they live."""
+    try:
+        return [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def workers(process):
+    """The worker processes of a command that live."""
+    found = []
+    for one in family(process):
+        with suppress(psutil.Error):
+            found += [one] if "stages.tuning.worker" in " ".join(one.cmdline()) else []
+    return found
+
+
+def trials(url, name="mlp"):
+    """The trials of a study; none before there is one."""
+    try:
+        return optuna.load_study(study_name=name, storage=storage.connect(url)).trials
+    except KeyError:
+        return []
+
+
+def wait_for(url, condition, seconds=120):
+    """Wait until the trials fulfil a condition."""
+    until = time.monotonic() + seconds
+    while not condition(trials(url)):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def running(found):
+    """Whether a trial of these runs and has reported an epoch."""
+    return any(t.state is TrialState.RUNNING and t.intermediate_values for t in found)
+
+
+def check_exact(url, goal):
+    """Exactly `goal` trials count, each of them once, and no run in MLflow is open."""
+    found = trials(url)
+    counted = [t for t in found if t.state is not TrialState.FAIL]
+    assert Counter(t.state in DONE for t in counted) == {True: goal}
+    assert sum("current" in t.user_attrs for t in counted) == 1
+    origins = [t.user_attrs["again"] for t in found if "again" in t.user_attrs]
+    assert len(set(origins)) == len(origins)
+    here = store.connect()
+    nested = "tags.`mlflow.parentRunId` != 'x'"
+    every = here.client.search_runs([here.experiment], nested, max_results=1000)
+    assert {run.info.status for run in every} <= {"FINISHED", "KILLED"}
+    told = Counter(run.data.tags.get("trial.state") for run in every)
+    ended = [t.user_attrs["result"]["outcome"] for t in counted + trials(url, confirmation("mlp"))]
+    assert told["finished"] == ended.count("finished")
+    assert told["pruned"] == ended.count("pruned")
+
+
+def test_killed_again_and_again_a_search_ends_with_its_trials(url, small):
+    """Workers, then everything at once: none lost, none doubled, the command goes on."""
+    chance = random.Random(2)
+    with tuning("--workers", "2") as process:
+        for _ in range(2):
+            wait_for(url, running)
+            time.sleep(chance.random())
+            chance.choice(workers(process)).kill()
+        wait_for(url, lambda found: sum(t.state in DONE for t in found) >= 2 and running(found))
+        for one in family(process):
+            one.kill()
+    assert any(t.state is TrialState.RUNNING for t in trials(url))
+
+    done = subprocess.run([*DIGITS, "tune", "--workers", "2"], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    check_exact(url, 8)
+    retried = [t for t in trials(url) if t.user_attrs.get("killed")]
+    assert retried
+    for trial in retried:
+        assert trial.params == trials(url)[trial.user_attrs["again"]].params
+    told = (done.stdout + done.stderr).encode()
+    kept = [path for path in Path().rglob("*") if path.is_file() and ".pgpass" not in path.name]
+    assert not any(b"s3cret" in text for text in (told, *(path.read_bytes() for path in kept)))
+
+
+def test_ctrl_c_keeps_what_was_reached_and_apply_writes_what_is_better(workspace, small):
+    """Interrupted, the command ends in order; then it finishes, and changes params.yaml."""
+    url = storage.address(None, small.tune.storage)
+    before = (workspace / "params.yaml").read_text()
+    with tuning("--workers", "2") as process:
+        wait_for(url, running)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate()[1]
+    assert process.returncode == 130
+    assert told.endswith("tune: interrupted; the same command goes on from here\n")
+    assert {t.state for t in trials(url)} <= {*DONE, TrialState.FAIL}
+    assert any("interrupted" in t.user_attrs for t in trials(url))
+    here = store.connect()
+    assert {r.info.status for r in here.client.search_runs([here.experiment])} <= {
+        "FINISHED",
+        "KILLED",
+    }
+
+    done = subprocess.run([*DIGITS, "tune", "--apply"], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    check_exact(url, 8)
+    assert "8/8 trials, " in done.stderr
+    assert "killed" not in {key for t in trials(url) for key in t.user_attrs if t.user_attrs[key]}
+    check_told(done.stdout, url)
+    check_applied(before, (workspace / "params.yaml").read_text(), done.stdout)
+    check_mlflow(here)
+
+
+def check_told(text, url):
+    """The table begins with the best trial; other seeds and their test follow."""
+    best = max(t.value for t in trials(url) if t.state is TrialState.COMPLETE)
+    assert text.strip().splitlines()[1].split()[1] == f"{best:.2%}"
+    assert re.search(r"^trial \d+ .* [+-]\d+\.\d\d% \(.* to .*\), p ", text, re.MULTILINE)
+    assert re.search(r"^current values +\d+\.\d\d% ", text, re.MULTILINE)
+
+
+def check_applied(before, after, text):
+    """What is better is in params.yaml, and nothing else changed; otherwise nothing did."""
+    lines = [x for x in difflib.ndiff(before.splitlines(), after.splitlines()) if x[0] in "+-"]
+    if "stays as it is" in text:
+        assert lines == []
+        return
+    assert "params.yaml is changed:" in text
+    shown = re.findall(r"^(\S+\.\S+)  .+  (\S.*)$", text.split("is changed:")[1], re.MULTILINE)
+    assert len(lines) == 2 * len(shown)
+    now = Space(params.load()).current
+    assert {key: rewrite.written(now[key]) for key, _ in shown} == dict(shown)
+
+
+def check_mlflow(here):
+    """One run for the search, with pictures and importances, and the others below it."""
+    runs = here.client.search_runs([here.experiment], max_results=1000)
+    (parent,) = (r for r in runs if r.info.run_name == "tune mlp")
+    assert parent.info.status == "FINISHED"
+    below = {r.data.tags.get("mlflow.parentRunId") for r in runs if r is not parent}
+    assert below == {parent.info.run_id}
+    files = {f.path for f in here.client.list_artifacts(parent.info.run_id)}
+    assert files >= {"history.png", "parallel.png", "slices.png", "result.txt"}
+    assert "best" in parent.data.metrics
+    assert parent.data.params["train.epochs"] == "15"
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_second_command_joins(url, small):
+    """Two commands with one storage share the trials; the first one compares."""
+    with tuning() as first:
+        wait_for(url, running)
+        workers(first)[0].suspend()  # until the other one is there
+        with tuning() as second:
+            wait_for(url, lambda found: sum(t.state is TrialState.RUNNING for t in found) == 2)
+            workers(first)[0].resume()
+            joined = second.communicate(timeout=120)
+        led = first.communicate(timeout=120)
+
+    assert (first.returncode, second.returncode) == (0, 0), led[1] + joined[1]
+    assert joined[0].startswith("joining study mlp, which another command began\n")
+    assert "current values" not in joined[0]
+    assert "current values" in led[0]
+    check_exact(url, 8)
+    hosts = {t.user_attrs["process"]["process.pid"] for t in trials(url)}
+    assert len(hosts) == 2
+
+
+def complaint(capsys, *options):
+    """The one line that the command ends with."""
+    with pytest.raises(SystemExit) as end:
+        app(["tune", *options])
+    told = capsys.readouterr().err
+    assert end.value.code == 2
+    assert told.count("\n") == 1
+    return told
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ({}, ["--workers", "0"], "--workers is 0; this computer runs 1 to"),
+        ({}, ["--workers", "-1"], "--workers is -1"),
+        ({}, ["--workers", "5000"], "--workers is 5000"),
+        ({"trials": 0}, [], "tune.trials is 0"),
+        ({"study": "a:confirm"}, [], "tune.study is 'a:confirm'"),
+        ({"pruner": "median"}, [], "tune.pruner is 'median'"),
+        ({"space": {"train.lr": {"low": 1, "high": 2}}}, [], "train.lr is not a known key"),
+        ({}, ["--storage", "postgresql://a:s3cret@127.0.0.1:1/x"], "cannot be used"),
+        ({}, ["--storage", "redis://x"], "expected sqlite:///FILE or postgresql://"),
+        ({"storage": "postgresql://a:s3cret@h/x"}, [], "give the whole address in DIGITS_TUNE"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(rewrite_params_unchecked, monkeypatch, capsys, case):
+    """A wrong value, space, count or address: status 2, and nothing is made."""
+    changes, options, words = case
+    monkeypatch.delenv(storage.VARIABLE, raising=False)
+    rewrite_params_unchecked(**changes)
+    told = complaint(capsys, *options)
+
+    assert words in told
+    assert "s3cret" not in told
+    assert not Path(".state/tune.db").exists()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("train.epochs", 7, "begun with train.epochs 15, now it is 7"),
+        ("model.mlp.batch_norm", False, "begun with model.mlp.batch_norm true"),
+        ("tune.space", {"train.learning_rate": {"low": 0.001, "high": 0.2}}, "begun with "),
+    ],
+)
+def test_another_search_under_the_same_name_is_refused(small, values, capsys, case):
+    """Trials of other recipes or spaces are not comparable; the study stays as it was."""
+    key, value, words = case
+    url = storage.address(None, small.tune.storage)
+    search.begin(search.checked(small, 1), url, 1)
+    before = Path(".state/tune.db").read_bytes()
+    holder, last = key.rsplit(".", 1)
+    section = values
+    for name in holder.split("."):
+        section = section[name]
+    section[last] = value
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+
+    told = complaint(capsys)
+
+    assert words in told
+    assert "give tune.study another name" in told
+    assert Path(".state/tune.db").read_bytes() == before
+
+
+def test_a_study_of_somebody_else_is_refused(workspace, small, capsys):
+    """Another direction, or trials of another program, under the same name."""
+    url = storage.address(None, small.tune.storage)
+    optuna.create_study(storage=storage.connect(url), study_name="mlp", direction="minimize")
+
+    assert "study mlp was not made by this command" in complaint(capsys)
+
+
+def test_a_full_study_without_the_current_values_is_told(workspace, small, values, capsys):
+    """Values changed by hand are compared, or the message says why they cannot be."""
+    begun = search.begin(search.checked(small, 1), storage.address(None, small.tune.storage), 1)
+    for _ in range(8):
+        begun.study.add_trial(optuna.create_trial(value=0.5, params={}, distributions={}))
+    assert "has its 8 trials, none with these values" in complaint(capsys)
+
+
+def test_without_a_tracking_server_the_search_goes_on(workspace, rewrite_params, monkeypatch):
+    """Every run is kept here until `digits send`, and the study is told of in few lines."""
+    rewrite_params(trials=3)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:s3cret@127.0.0.1:1")
+    done = subprocess.run([*DIGITS, "tune"], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+    assert done.stderr.count("tracking: ") == 1
+    here = store.embedded()
+    runs = here.client.search_runs([here.experiment], max_results=100)
+    assert {r.data.tags["outbox.unsent"] for r in runs} == {"true"}
+    assert {r.info.status for r in runs} == {"FINISHED"}
