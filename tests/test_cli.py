@@ -52,7 +52,7 @@ def test_help_names_every_command(capsys):
         (["versions"], "digits has no version yet; `dvc repro` registers one"),
         (
             ["promote", "1", "--reason", "x"],
-            "digits has no version yet in this checkout's own store",
+            "digits has no version yet; `dvc repro` registers one",
         ),
         (["rollback"], "digits has no champion to go back from; nothing was changed"),
         (

@@ -16,7 +16,7 @@ NEXT = """\
 next        . .venv/bin/activate
             digits ui                                the runs, in a browser
             dvc exp run -S train.learning_rate=0.01  another value
-            dvc exp run -S model.kind=cnn            another network
+            dvc exp run $(digits recipe cnn)          another network
             dvc metrics diff                         what it changed"""
 
 
