@@ -91,8 +91,9 @@ def light(thumb: Bytes) -> Floats:
     for _ in range(8):
         weighted = points * weights[:, None]
         normal = weighted.T @ points + 1e-3 * np.eye(6, dtype=np.float32)
-        rest = values - points @ (fit := np.linalg.solve(normal, weighted.T @ values))
-        weights = 1 / np.maximum(np.abs(rest), np.float32(1))
+        fit: Floats = np.linalg.solve(normal, weighted.T @ values)
+        rest: Floats = values - points @ fit
+        weights = 1 / np.maximum(np.abs(rest), 1)
     if np.median(np.abs(rest)) > EVEN * np.median(np.abs(values - np.median(values))):
         return np.zeros(thumb.shape, np.float32)
     surface = (_paraboloid(height, width, 1) @ fit).reshape(thumb.shape)
