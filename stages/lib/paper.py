@@ -93,7 +93,7 @@ def light(thumb: Bytes) -> Floats:
         normal = weighted.T @ points + 1e-3 * np.eye(6, dtype=np.float32)
         fit: Floats = np.linalg.solve(normal, weighted.T @ values)
         rest: Floats = values - points @ fit
-        weights = 1 / np.maximum(np.abs(rest), 1)
+        weights = np.reciprocal(np.maximum(np.abs(rest), 1))
     if np.median(np.abs(rest)) > EVEN * np.median(np.abs(values - np.median(values))):
         return np.zeros(thumb.shape, np.float32)
     surface = (_paraboloid(height, width, 1) @ fit).reshape(thumb.shape)
