@@ -21,7 +21,6 @@ from stages.lib.preprocess import decode, find
 from stages.split import read_idx
 from tests.conftest import call
 from tests.strokes import page
-from tests.test_register import build
 
 HEAVY = {"torch", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "optuna"}
 
@@ -257,14 +256,13 @@ def test_a_model_may_be_named(seven, reader, monkeypatch, tmp_path_factory, caps
     assert "nowhere: no model here yet" in told.err
 
 
-def test_a_registered_version_may_be_named(workspace, values, capsys):
+def test_a_registered_version_may_be_named(enter, variants, capsys):
     """--model champion and --model 1 give the same answer as the folder they came from."""
-    build(workspace, values, epochs=1)
+    enter("good")
     picture("7").save("seven.png")
     capsys.readouterr()
-    assert run("predict", "seven.png", "--csv") == 0
+    assert run("predict", "seven.png", "--csv", "--model", variants["good"]) == 0
     expected = capsys.readouterr().out
-    shutil.rmtree("models/digits")
 
     for name in ("champion", "1"):
         assert run("predict", "seven.png", "--csv", "--model", name) == 0

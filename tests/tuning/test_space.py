@@ -5,7 +5,7 @@ import pytest
 
 from stages.lib import params
 from stages.lib.errors import UserError
-from stages.tuning.space import Space, applied
+from stages.tuning.space import Space
 
 
 def spaced(values, space):
@@ -20,7 +20,7 @@ def test_every_draw_is_a_valid_setting(checked):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     for _ in range(50):
         setting = space.setting(study.ask(space.distributions()).params)
-        found = applied(checked, setting, "trial")
+        found = params.changed(checked, setting, "trial")
 
         assert 0.001 <= found.train.learning_rate <= 0.1
         assert 1 <= len(found.model.mlp.hidden) <= 2
@@ -52,7 +52,7 @@ def test_whole_numbers_and_lists_can_be_choices(values):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     for _ in range(20):
         setting = space.setting(study.ask(space.distributions()).params)
-        found = applied(space.values, setting, "trial")
+        found = params.changed(space.values, setting, "trial")
         assert found.model.cnn.channels in {(8,), (8, 16)}
         assert 2 <= found.train.epochs <= 9
         assert isinstance(setting["augment.scale"], float)
