@@ -109,11 +109,17 @@ def _light(height, width, rng, ramp, shadow, vignette):
 
 
 def _rule(colour, rng, step, thick, rgb, squared):
-    start = rng.integers(step)
-    for y in range(start, len(colour), step):
-        colour[y : y + thick] = rgb
-    for x in range(start, colour.shape[1], step) if squared else ():
-        colour[:, x : x + thick] = rgb
+    """Draw ruled lines, up to 2 degrees off, into `colour`."""
+    height, width = colour.shape[:2]
+    tilt = np.tan(np.deg2rad(rng.uniform(-2, 2)))
+    for y in range(rng.integers(step) - width // 20, height + width // 20, step):
+        ends = (0, y), (width, int(y + tilt * width))
+        cv2.line(colour, *ends, rgb, thick, cv2.LINE_AA)
+    for x in (
+        range(rng.integers(step) - height // 20, width + height // 20, step) if squared else ()
+    ):
+        ends = (x, 0), (int(x - tilt * height), height)
+        cv2.line(colour, *ends, rgb, thick, cv2.LINE_AA)
 
 
 def single(

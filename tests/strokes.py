@@ -75,6 +75,12 @@ def mask(curves, box, shape, pen, rng):
     return small.astype(np.float32) / 255
 
 
+def empty(rng, shape=(200, 150)):
+    """Paper with nothing on it, evenly lit, uint8 (height, width, 3)."""
+    noise = rng.normal(0, 2, (*shape, 3))
+    return np.clip(np.rint(np.float32((240, 238, 230)) + noise), 0, 255).astype(np.uint8)
+
+
 def page(text, rng, *, shape=None, pen=6, paper=(240, 238, 230), ink=(35, 40, 90)):
     """`text` on paper, uint8 (height, width, 3); `/` begins a new row of digits.
 

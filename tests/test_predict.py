@@ -20,7 +20,7 @@ from stages.lib import classifier, errors
 from stages.lib.preprocess import decode, find
 from stages.split import read_idx
 from tests.conftest import call
-from tests.strokes import page
+from tests.strokes import empty, page
 
 HEAVY = {"torch", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "optuna"}
 
@@ -141,7 +141,7 @@ def test_runners_up_are_told(seven, capsys):
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
 def test_an_empty_page_has_no_digit(project, capsys, form):
     """It is an answer, not an error: status 0, and every form says so."""
-    picture("", shape=(200, 150)).save(project / "empty.png")
+    Image.fromarray(empty(np.random.default_rng(0))).save(project / "empty.png")
 
     assert run("predict", "empty.png", *form) == 0
     assert "no digit" in capsys.readouterr().out

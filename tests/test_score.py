@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import call
-from tests.strokes import page
+from tests.strokes import empty, page
 from tests.test_predict import run
 
 
@@ -31,7 +31,7 @@ def labelled(tmp_path, monkeypatch, reader):
         Image.fromarray(page(str(digit), rng)).save(tmp_path / f"mine/{digit}.png")
         lines.append(f"{digit}.png,{digit if digit else 9},{'AB'[digit % 2]}")
     (tmp_path / "mine/text.png").write_text("no picture")
-    Image.fromarray(page("", rng, shape=(200, 150))).save(tmp_path / "mine/empty.png")
+    Image.fromarray(empty(rng)).save(tmp_path / "mine/empty.png")
     Image.fromarray(page("314/159", rng)).save(tmp_path / "mine/pi.png")
     lines += ["text.png,1,A", "empty.png,2,B", "pi.png,314/159,B"]
     (tmp_path / "mine/labels.csv").write_text("\n".join(lines))
@@ -55,7 +55,7 @@ def test_people_get_shares_and_names(labelled):
     assert rows["pictures"][:3] == ["13", "10", "76.9%"]
     assert rows["of one digit"][:2] == ["12", "9"]
     assert rows["their digits"][:2] == ["6", "6"]
-    assert rows["mean of 2 writers"] == [f"{(5 / 6 + 5 / 7) / 2:.1%}"]
+    assert rows["mean of 2 writers"] == [f"{(4 / 6 + 6 / 7) / 2:.1%}"]
     assert "mine/text.png: 1 cannot be read" in told
     assert "mine/empty.png: 2 no digit found" in told
     assert any(line.startswith("mine/0.png: 9 read as 0 (") for line in told)

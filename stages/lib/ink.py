@@ -11,6 +11,9 @@ from stages.lib.paper import THUMB, dark_ink, light, sheet, thumbnail, without_i
 
 Bytes = NDArray[np.uint8]
 
+CONTRAST = 14  # of 255: what differs less from the paper is none
+PLAIN = 24  # of 255: where colours differ less, there is none to go by
+
 
 @dataclass(frozen=True)
 class Ink:
@@ -35,6 +38,9 @@ def extract(pixels: Bytes) -> Ink:
         grey, flat, lit = cv2.bitwise_not(grey), cv2.bitwise_not(flat), -lit
     paper = _bytes(without_ink(flat) + lit)
     paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    depth = levels(cv2.subtract(paper, grey))
+    if depth.ink - depth.paper < CONTRAST:
+        return Ink(np.zeros_like(grey), Levels(0, 0, 0))
     # a share of the light that falls there, so that shadows do not make ink fainter
     amount = cv2.bitwise_not(cv2.divide(grey, cv2.max(paper, 1), scale=255))
     if on_table is not None:
@@ -57,6 +63,8 @@ def _projected(pixels: Bytes) -> Bytes:
         return np.ascontiguousarray(pixels[..., 1])
     size = max(sample.shape[:2]) // 8 | 1
     detail = sample - cv2.blur(sample.astype(np.float32), (size, size))
+    if np.abs(detail).max() < PLAIN:
+        return np.ascontiguousarray(pixels[..., 1])
     strength = cv2.transform(cv2.multiply(detail, detail), np.ones((1, 3), np.float32))
     detail *= cv2.sqrt(strength)[..., None]  # large differences are ink, small ones noise
     spread = cv2.mulTransposed(detail.reshape(-1, 3), True)

@@ -18,9 +18,16 @@ PEN = (2.0, 3.5)  # pixels of the result: widths of strokes outside are brought 
 
 
 def normal(ink: Floats) -> Bytes:
-    """The picture uint8 [28, 28], 0 the background, of `ink` [height, width], 0..1."""
+    """The picture uint8 [28, 28], 0 the background, of `ink` [height, width], 0..1.
+
+    All 0 where the ink is too faint for a stroke.
+    """
     solid = _solid(ink)
+    if not solid.any():
+        return np.zeros((SIDE, SIDE), np.uint8)
     fitted = _with_pen(solid)
+    if not fitted.any():
+        fitted = solid
     rows, columns = np.nonzero(fitted.any(1))[0], np.nonzero(fitted.any(0))[0]
     box = fitted[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
     scale = BOX * FINE / max(box.shape)

@@ -20,6 +20,7 @@ CORNERED = 0.88  # of the rectangle around it: what fills less has no four corne
 SHADED = 0.6  # of the paper's light: in shadow there is more, and tables are darker
 EVEN = 0.3  # of the deviations: light that explains less of them is none
 SCALES = (0.04, 0.06, 0.09, 0.13, 0.19, 0.27, 0.4)  # widths of structures that are compared
+NARROW = 0.4  # widths per height: only a one is narrower
 INSETS = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)  # of the shorter side: how far in a frame may reach
 WIDEST = 0.35  # a stroke is thinner, what is wider is shadow or paper
 REACH = 4.0  # stroke widths: what is wider than this is no stroke of the pen
@@ -48,6 +49,8 @@ def sheet(thumb: Bytes) -> Mask | None:
     around = cv2.copyMakeBorder(bright, size, size, size, size, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, _square(size))[size:-size, size:-size]
     outlines = cv2.findContours(closed.copy(), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    if not outlines:
+        return None
     outline = max(outlines, key=cv2.contourArea)
     area, sides = cv2.contourArea(outline), cv2.minAreaRect(outline)[1]
     if area < SHEET * thumb.size or area < CORNERED * sides[0] * sides[1]:
@@ -112,9 +115,14 @@ def dark_ink(flat: Bytes) -> bool:
     """Whether the ink is darker than the paper, in evenly lit light.
 
     Ink is what is thin: dark and light structures are compared at several widths by the
-    energies of black-hat and top-hat. And paper is what lies at the picture's edge.
+    energies of black-hat and top-hat. And paper is what lies at the picture's edge. A narrow
+    picture is a one cut out, which may fill it.
     """
     smooth = _smooth(flat)
+    height, width = flat.shape
+    if width < NARROW * height:
+        third = width // 3
+        return bool(smooth[:, third : width - third].mean() < smooth[:, [0, -1]].mean())
     energies = []
     for scale in SCALES:
         kernel = _square(max(3, int(scale * max(flat.shape)) | 1))

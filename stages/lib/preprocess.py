@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from stages.lib import segment
 from stages.lib.decode import MAX_PIXELS, Scan, decode
 from stages.lib.ink import Ink, extract
-from stages.lib.normalise import SIDE, normal
+from stages.lib.normalise import BOX, SIDE, normal
 from stages.lib.strokes import Ints, Strokes, pieces
+
+DETAIL = 100  # pixels: a digit's strokes are told from shadows at this size
+SOLID = 0.45  # of a digit's longer side: the thickest pens' strokes are narrower
+CUT = 0.3  # the same, where it touches the picture's edge, as shadows do
 
 __all__ = ["MAX_PIXELS", "Found", "Scan", "decode", "find"]
 
@@ -38,20 +42,27 @@ def find(scan: Scan, several: bool | None = None) -> Found:
 
     `several`: True as many as there are, False exactly one, None found automatically.
     """
+    ready = _ready(scan.pixels)
+    if ready is not None:
+        return ready
     cv2.setNumThreads(1)  # each step takes less than waking a second thread on a busy machine
     ink = extract(scan.pixels)
     strokes = pieces(ink)
     digits = segment.one(strokes) if several is False else segment.many(strokes)
     boxes = np.array([segment.hull(strokes.boxes[members]) for members in digits], np.int64)
     boxes = boxes.reshape(-1, 4)
+    shares = [_share(ink, strokes, *digit) for digit in zip(digits, boxes, strict=True)]
+    drawn = [i for i, share in enumerate(shares) if _drawn(share, boxes[i], ink)]
+    pictures = np.array([normal(shares[i]) for i in drawn], np.uint8).reshape(-1, SIDE, SIDE)
+    visible = pictures.any((1, 2))
+    boxes, pictures = boxes[drawn][visible], pictures[visible]
     row = segment.rows(boxes)
     order = np.lexsort([boxes[:, 0], row])
-    pictures = [normal(_share(ink, strokes, digits[i], boxes[i])) for i in order]
     scale = scan.size[0] / scan.pixels.shape[1]
     return Found(
         np.rint(boxes[order] * scale).astype(np.int64),
         row[order],
-        np.array(pictures, np.uint8).reshape(-1, SIDE, SIDE),
+        pictures[order],
     )
 
 
@@ -59,6 +70,39 @@ def _share(ink: Ink, strokes: Strokes, members: Ints, box: Ints) -> NDArray[np.f
     """The share of ink, 0..1, of some pieces within `box`."""
     left, top, right, bottom = box
     inside = np.s_[top:bottom, left:right]
-    amount = np.where(np.isin(strokes.labels[inside], strokes.ids[members]), ink.amount[inside], 0)
+    amount = np.where(
+        np.isin(strokes.labels[inside], strokes.ids[members]), strokes.amount[inside], 0
+    )
     paper, level, _ = ink.levels
     return ((amount.astype(np.float32) - paper) / (level - paper)).clip(0, 1)
+
+
+def _drawn(share: NDArray[np.float32], box: Ints, ink: Ink) -> bool:
+    """Whether there are strokes within `box`, and no shadow: what is wide for its size."""
+    height, width = ink.amount.shape
+    outside = box[0] == 0 or box[1] == 0 or box[2] == width or box[3] == height
+    scale = min(1, DETAIL / max(share.shape))
+    small = cv2.resize(share, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    solid = cv2.copyMakeBorder((small > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    widest = 2 * cv2.distanceTransform(solid, cv2.DIST_L2, 5).max() / max(small.shape)
+    return bool(0 < widest < (CUT if outside else SOLID))
+
+
+def _ready(pixels: NDArray[np.uint8]) -> Found | None:
+    """A picture that already is as MNIST's makers left theirs, as it is; else None."""
+    grey = pixels[..., 0]
+    if grey.shape != (SIDE, SIDE) or np.ptp(pixels, axis=2).any():
+        return None
+    if grey[0, 0] > 127:
+        grey = 255 - grey
+    rows, columns = np.nonzero(grey.any(1))[0], np.nonzero(grey.any(0))[0]
+    if not len(rows):
+        return None
+    box = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]])
+    mass = grey.sum(dtype=np.float64)
+    centre = np.array(
+        [grey.sum(axis, dtype=np.float64) @ np.arange(SIDE) / mass for axis in (0, 1)]
+    )
+    if (box[:, 2:] - box[:, :2]).max() != BOX or np.abs(centre - SIDE / 2).max() > 0.6:
+        return None
+    return Found(box, np.zeros(1, np.int64), grey[None].copy())

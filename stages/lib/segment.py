@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stages.lib.strokes import BODY, Ints, Strokes, typical, weighted_median
 
 NEAR = 0.3  # how far above or below a digit its detached strokes may be
+CLOSE = 0.1  # how far beside a digit its detached bar may begin
 SPECK = 0.01  # of the square of the height: less ink is no stroke
 OVER = 0.6  # of the narrower piece's width: pieces that share less are beside each other
 APART = 0.12  # of a digit's own height: how far its parts may be above each other
@@ -105,7 +106,10 @@ def _attached(piece: Ints, digit: Ints, height: float) -> bool:
     """Whether a small piece is a detached stroke of a digit: above, within or below it."""
     shared = min(piece[2], digit[2]) - max(piece[0], digit[0])
     above = max(piece[1], digit[1]) - min(piece[3], digit[3])
-    return bool(shared > 0.4 * (piece[2] - piece[0]) and above < NEAR * height)
+    over = shared > 0.4 * (piece[2] - piece[0]) and above < NEAR * height
+    # the bar of a five begins where its body ends, at the top; points stand at the bottom
+    bar = -shared < CLOSE * height and piece[3] < (digit[1] + digit[3]) / 2
+    return bool(over or (bar and above < NEAR * height))
 
 
 def _gaps(boxes: Ints) -> NDArray[np.float64]:

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.ink import Ink
+from stages.lib.levels import levels
+from stages.lib.ruled import without_lines
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 FAINT = 0.3  # of the ink's typical amount: enough where it joins clear ink
+RULED = 0.7  # of the picture's side: what is longer may be a printed line
 MOST = 100  # pieces; more are noise, and the largest are kept
 BODY = 0.45  # of the typical height: smaller pieces of ink are no digits of their own
 FREE = 0.05  # of the typical height: a margin that shows that the picture is no tight crop
@@ -49,7 +52,13 @@ class Strokes:
 
 def pieces(ink: Ink) -> Strokes:
     """What may belong to digits: clear ink, with the faint ink that touches it."""
-    return _without_edges(_without_frames(_connected(ink)))
+    found = _connected(ink)
+    across = _sides(found.boxes).T / np.array(ink.amount.shape[::-1])[:, None]
+    if (across > RULED).any():
+        unruled = without_lines(ink.amount)
+        if unruled is not None:
+            found = _connected(Ink(unruled, levels(unruled)))
+    return _without_edges(_without_frames(found))
 
 
 def typical(strokes: Strokes) -> float:
@@ -65,8 +74,8 @@ def weighted_median(values: Ints, weights: Ints) -> float:
 
 
 def _connected(ink: Ink) -> Strokes:
-    clear = ink.levels.half
     paper, level, noise = ink.levels
+    clear = ink.levels.half
     faint = paper + max(FAINT * (level - paper), 4 * noise)
     mask = cv2.threshold(ink.amount, min(faint, clear), 1, cv2.THRESH_BINARY)[1]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)

@@ -10,7 +10,7 @@ from PIL import Image
 from stages.lib import answers as module
 from stages.lib import classifier
 from stages.lib.answers import answers, in_order
-from tests.strokes import page
+from tests.strokes import empty, page
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def folder(tmp_path):
     for digit in "0123456789":
         Image.fromarray(page(digit, rng)).save(tmp_path / f"{digit}.png")
     Image.fromarray(page("207/3145", rng)).save(tmp_path / "number.jpg", quality=90)
-    Image.fromarray(page("", rng)).save(tmp_path / "empty.webp")
+    Image.fromarray(empty(rng)).save(tmp_path / "empty.webp")
     (tmp_path / "text.png").write_text("no picture")
     return tmp_path
 

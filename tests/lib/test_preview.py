@@ -8,7 +8,7 @@ from stages.lib import classifier, preview
 from stages.lib.answers import answers
 from stages.lib.errors import UserError
 from tests import handwriting
-from tests.strokes import page
+from tests.strokes import empty, page
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def answered(tmp_path, reader):
     """Answers, with pixels, to a digit, a number, an empty page and a text."""
     rng = np.random.default_rng(2)
     for name, text in (("3.png", "3"), ("12.png", "12/345"), ("none.png", "")):
-        Image.fromarray(page(text, rng)).save(tmp_path / name)
+        Image.fromarray(page(text, rng) if text else empty(rng)).save(tmp_path / name)
     (tmp_path / "text.png").write_text("no picture")
     names = ("3.png", "12.png", "none.png", "text.png")
     files = [str(tmp_path / name) for name in names]
