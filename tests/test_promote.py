@@ -55,7 +55,7 @@ def test_rollbacks_go_further_back(three):
         ("1", "x", "digits version 1 is champion already; nothing was changed"),
         ("champion", "x", "digits version 1 is champion already; nothing was changed"),
         ("7", "x", "digits has no version '7'"),
-        ("chalenger", "x", "no version 'chalenger' .*; there are challenger"),
+        ("chalenger", "x", "no version 'chalenger' .*; choose one of challenger"),
         ("2", " \n ", "the reason is empty; say why with --reason"),
         ("2", "x" * 6000, "characters too long; give a shorter one"),
     ],
