@@ -76,7 +76,7 @@ def test_what_the_file_has_is_written_back_as_the_same_bytes(path):
 )
 def test_other_layouts_stay_as_they_are(path, old, new):
     """Lists in blocks, odd spaces, anchors and line ends survive."""
-    before = path.read_bytes().decode().replace(old, new)
+    before = path.read_bytes().decode().replace(old, new, 1)
     path.write_bytes(before.encode())
     rewrite(path, {"model.mlp.hidden": [64], "augment.rotation": 3.0})
     after = path.read_bytes().decode()
