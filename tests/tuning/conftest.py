@@ -79,6 +79,7 @@ def server():
     command = [BINARIES[-1] / "initdb", "-D", data, "-U", "anna", "-A", "scram-sha-256"]
     subprocess.run([*command, f"--pwfile={secret}"], check=True, capture_output=True, **run)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    options += " -c max_connections=400"  # killed workers leave theirs behind for a while
     control = [BINARIES[-1] / "pg_ctl", "-D", data, "-l", folder / "log"]
     subprocess.run([*control, "-o", options, "-w", "start"], check=True, capture_output=True, **run)
     yield make_url(f"postgresql://anna:s3cret@127.0.0.1:{port}/postgres")
