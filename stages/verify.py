@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from stages.lib import files, integrity, revisions, tracked
+from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracked import AbsentError, Output, Place, SilentError, Storage
 from stages.lib.tracking import fetch, pushed, registry, resolve, subject
@@ -34,7 +34,7 @@ class Finding:
 
 
 def verify(watch: Callable[[list[Item]], Iterable[Item]]) -> list[Finding]:
-    """Look at all versions, at what DVC keeps of this commit, and at the model as it lies here.
+    """Look at all versions, at what dvc.lock names, and at the model as it lies here.
 
     Every byte in the registry, the cache and the remotes is read. `watch` passes the list
     through and shows how far it is. Raises UserError when the registry does not answer.
@@ -44,7 +44,7 @@ def verify(watch: Callable[[list[Item]], Iterable[Item]]) -> list[Finding]:
         versions = registry.all_in(where, resolve.model_name())
     model = files.home() / subject.MODEL
     with tracked.storage() as storage:
-        outputs = storage.outputs(revisions.git("rev-parse", "HEAD") or None)
+        outputs = storage.outputs(None)
         items: list[Item] = [*versions, *outputs, *([model] if model.exists() else [])]
         return [_look(item, storage) for item in watch(items)]
 

@@ -9,7 +9,10 @@ from stages.lib.errors import UserError
 from stages.lib.tracking.version import DVC_OID, Version
 
 PATIENCE = 10.0  # seconds for the remotes to answer
-ADVICE = "`dvc push` sends what dvc.lock names, `dvc push --run-cache` all that was built here"
+ADVICE = (
+    "`dvc push --all-commits` sends what dvc.lock names, now and in every commit,"
+    " `dvc exp push origin NAME` an experiment's"
+)
 
 
 def note(versions: Sequence[Version]) -> str | None:
