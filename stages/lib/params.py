@@ -176,7 +176,7 @@ class Tune(Section):
     trials: Count
     timeout: Amount
     sampler: Literal["tpe", "random"]
-    pruner: Literal["percentile", "none"]
+    pruner: Literal["halving", "none"]
     finalists: Count
     confirm: Count
     seed: Seed

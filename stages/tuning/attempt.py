@@ -41,10 +41,11 @@ class Attempt:
         last = self._training.train.epochs
         try:
             for row in self._epochs():
-                self._trial.report(row[METRIC], row["epoch"])
+                self._report(row)
                 if row["epoch"] == last:
                     break
-                if self._prunable and self._trial.should_prune():
+                # asked for each trial, since the answer also makes it one to be compared with
+                if self._trial.should_prune() and self._prunable:
                     return "pruned"
                 if stop.is_set():
                     return "interrupted"
@@ -59,10 +60,15 @@ class Attempt:
         """The values that are compared with all others are trained to the end."""
         return not self._trial.user_attrs.get("current")
 
+    def _report(self, row: Row) -> None:
+        """Tell Optuna what the trial would come to if it ended now: its best epoch."""
+        reached = max(r[METRIC] for r in self.rows if r["epoch"] <= row["epoch"])
+        self._trial.report(reached, row["epoch"])
+
     def _epochs(self) -> Iterator[Row]:
         """Those of the checkpoint, then new ones."""
         for row in self.rows[:-1]:
-            self._trial.report(row[METRIC], row["epoch"])
+            self._report(row)
         yield from self.rows[-1:]
         for epoch in engine.fit(self._training):
             self.rows.append(asdict(epoch))

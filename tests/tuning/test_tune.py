@@ -33,7 +33,7 @@ PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 def small(workspace, rewrite_params, values):
     """A search of eight trials of a second or two, on all of this computer's cores."""
     values["train"]["epochs"] = 15
-    return rewrite_params(trials=8, pruner="percentile")
+    return rewrite_params(trials=8, pruner="halving")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

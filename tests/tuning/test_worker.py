@@ -81,7 +81,7 @@ def test_two_searches_with_a_seed_are_the_same(workspace, rewrite_params):
     """Values, parameters and states of every trial are equal, pruning included."""
     found = []
     for name in ("a", "b"):
-        begun, job = prepared(rewrite_params(study=name, trials=10, pruner="percentile"))
+        begun, job = prepared(rewrite_params(study=name, trials=10, pruner="halving"))
         work(job)
         found.append(outcomes(begun.study))
 
