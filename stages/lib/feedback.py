@@ -108,7 +108,7 @@ def _kind(picture: bytes) -> str:
 
 def _lock(folder: Path) -> filelock.BaseFileLock:
     """Held by the one who writes; the system drops it when its holder dies."""
-    return filelock.FileLock(folder / ".lock", timeout=PATIENCE)
+    return filelock.FileLock(folder.with_name(f".{folder.name}.lock"), timeout=PATIENCE)
 
 
 def _check_room(others: list[Correction], row: Correction) -> None:
@@ -137,6 +137,18 @@ def read(folder: Path) -> list[Correction]:
         reason = " ".join(str(error).split())
         found_at = f"{table} is not what was stored there ({reason})"
         raise DamagedError(f"{found_at}; mend it, its columns are {','.join(COLUMNS)}") from error
+
+
+def content(folder: Path, row: Correction) -> bytes:
+    """The bytes of a row's picture. Raises UserError when they are gone or others."""
+    path = folder / row.file
+    try:
+        picture = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; remove its line from {TABLE}") from error
+    if hashlib.sha256(picture).hexdigest() != row.sha256:
+        raise UserError(f"{path} is not what was stored there; remove it and its line in {TABLE}")
+    return picture
 
 
 def _write(folder: Path, rows: list[Correction]) -> None:

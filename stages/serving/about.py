@@ -83,7 +83,8 @@ def _promotion(content: str) -> Facts:
         {
             "when": written(e.when),
             "who": e.who,
-            "what": f"{e.action}: {'became' if e.moves[CHAMPION][1] == version.number else 'left'}",
+            "what": f"{'made' if e.moves[CHAMPION][1] == version.number else 'replaced as'} "
+            f"champion by {e.action}",
             "why": e.why,
         }
         for e in entries

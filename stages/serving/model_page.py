@@ -75,9 +75,8 @@ def _lineage(facts: Facts, content: str) -> Iterable[str]:
     yield _fact("trained", _when(run.get("started", "")))
     dirty = " with uncommitted changes" if commit.get("dirty") else ""
     yield _fact("git commit", commit.get("id", "") + dirty, code=True)
-    data = facts.get("data") or {"data": ""}
-    for path, digest in data.items():
-        yield _fact(path.removeprefix("data/"), digest, code=True)
+    for path, digest in (facts.get("data") or {"": ""}).items():
+        yield _fact("data", f"{digest} {path}".strip(), code=True)
 
 
 def _when(text: str) -> str:
@@ -95,7 +94,7 @@ def _promotion(facts: Facts) -> Iterable[str]:
     entries = facts.get("promotion")
     if entries:
         keys = ("when", "what", "who", "why")
-        head = ["when (UTC)", "champion", "who", "why"]
+        head = ["when (UTC)", "what", "who", "why"]
         yield _table("Entries of the record", head, [[e[key] for key in keys] for e in entries])
     gate = facts.get("gate")
     if gate:

@@ -6,7 +6,7 @@ const QUIET = 700; // milliseconds without a change before an answer is spoken
 const get = (id) => document.getElementById(id);
 const percent = (share) => {
   const value = share * 100;
-  return value > 99.9 && value < 99.995 ? `${value.toFixed(2)} %` : `${value.toFixed(1)} %`;
+  return value > 99.9 && value < 99.995 ? `${value.toFixed(2)}%` : `${value.toFixed(1)}%`;
 };
 
 // An element with attributes and children.

@@ -31,7 +31,8 @@ function nothing() {
 function answered(told, picture) {
   const swapped = model !== null && model !== told.model.sha256;
   model = told.model.sha256;
-  const name = `${told.model.name} ${/^\d/.test(told.model.version) ? "version " : ""}${told.model.version}`;
+  const { name: family, version } = told.model;
+  const name = /^\d/.test(version) ? `${family} version ${version}` : `${family} (${version})`;
   get("model").textContent = name;
   notice(swapped ? `The model was replaced: ${name} answers now.` : "");
   answer.show(told, sheet.frame);
