@@ -3,25 +3,55 @@
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stages.serving import pages, reading, replies
+from stages.serving import inference, operations, pages, reading, replies, scoring
+from stages.serving.front import Front
+from stages.serving.guard import Guard
+from stages.serving.limits import Limits
+from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
 from stages.serving.served import Holder
 from stages.serving.work import Work
 
+ABOUT = "Reads handwritten digits. Speaks MLflow's scoring protocol and Open Inference, too."
 
-def create_app(holder: Holder, feedback: Path) -> FastAPI:
+
+def create_app(
+    holder: Holder,
+    feedback: Path,
+    guard: Guard | None = None,
+    limits: Limits | None = None,
+    metrics: Metrics | None = None,
+) -> Front:
     """The service around what `holder` holds; corrections go below the folder `feedback`."""
-    app = FastAPI(title="Digits", docs_url=None, redoc_url=None)
-    app.include_router(pages.router(holder, feedback, lambda: [0] * 20))
-    app.include_router(reading.router(Work(holder)))
+    metrics = metrics or Metrics()
+    app = FastAPI(
+        title="Digits",
+        description=ABOUT,
+        docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    work = Work(holder, metrics)
+    app.include_router(
+        pages.router(holder, feedback, lambda: metrics.confidences(holder().version))
+    )
+    app.include_router(reading.router(work, metrics))
+    app.include_router(scoring.router(work, metrics))
+    app.include_router(inference.router(work, metrics))
+    app.include_router(operations.router(app, metrics))
     app.add_exception_handler(RefusedError, _refused)
-    return app
+    app.add_exception_handler(HTTPException, _refused)
+    return Front(app, holder, guard or Guard(), limits or Limits(), metrics)
 
 
 def _refused(request: Request, error: Exception) -> Response:
+    """One sentence, whoever refused."""
+    if isinstance(error, HTTPException):
+        headers = dict(error.headers or {})
+        error = RefusedError(error.status_code, str(error.detail), headers)
     assert isinstance(error, RefusedError)
-    told = replies.request_id(request)
-    return replies.error(told, error.status, error.sentence, error.headers)
+    return replies.error(replies.request_id(request), error)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import orjson
+import numpy as np
 from fastapi import APIRouter
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,11 +17,13 @@ from stages.lib.answers import Answer, Look
 from stages.lib.errors import UserError
 from stages.lib.formats import record
 from stages.lib.preprocess import Found, decode, find
-from stages.serving import replies
+from stages.serving import describe, replies
+from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
-from stages.serving.work import Work
+from stages.serving.work import Work, probabilities
 
-LARGEST = 24_000_000  # pixels; what a telephone takes, in 100 MB
+LARGEST = 24_000_000  # pixels; what telephones take, and 72 MB while it is read
+WORDS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -33,55 +36,70 @@ class Asked:
     pictures: bool = False
 
 
-def router(work: Work) -> APIRouter:
-    """The route, on a service's `work`."""
-    routes = APIRouter()
+def router(work: Work, metrics: Metrics) -> APIRouter:
+    """The route."""
+    routes = APIRouter(tags=["Digits"])
 
-    @routes.post("/predict")
+    @routes.post("/predict", openapi_extra=describe.PREDICT)
     async def predict(request: Request) -> Response:
-        asked = _asked(request, await request.body())
+        """The digits on a picture: PNG, JPEG, WebP, BMP, GIF or TIFF.
+
+        The picture's bytes are the body, whatever the content type says; or they are in
+        JSON as base64.
+        """
+        body = await request.body()
+        asked = await work.off_loop(_asked, (request, body))
         found, notes = await work.off_loop(_found, asked)
-        served, probabilities = await work.probabilities(found.pictures)
+        if len(found.pictures):
+            served, logits = await work.logits(found.pictures)
+        else:
+            served = work.holder()
+            logits = np.zeros((0, len(served.classifier.classes)), np.float32)
+        likely = probabilities(logits)
         look = Look("", found, notes=notes)
-        doubtful = reject.doubtful(probabilities)
-        answer = Answer(look, served.classifier.classes, probabilities, doubtful)
+        answer = Answer(look, served.classifier.classes, likely, reject.doubtful(likely))
+        metrics.answered(answer, served.version)
         told = record(answer, asked.top)
         del told["file"]
         if asked.pictures:
             told["pictures"] = [_png(picture) for picture in found.pictures]
         about = {"model": served.identity, "request_id": replies.request_id(request)}
-        return replies.json(told | about)
+        return replies.answer(told | about, served)
 
     return routes
 
 
-def _asked(request: Request, body: bytes) -> Asked:
+def _asked(told: tuple[Request, bytes]) -> Asked:
     """What is asked, by query or by JSON. Raises RefusedError for anything else."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() == replies.JSON:
+    request, body = told
+    if replies.media_type(request) == replies.JSON:
         return _checked(_object(body))
-    told = {key: _plain(value) for key, value in request.query_params.items()}
-    return _checked(told | {"picture": body})
+    query = request.query_params.multi_items()
+    if len(dict(query)) < len(query):
+        raise RefusedError(400, "a parameter is given twice")
+    return _checked({key: _value(text) for key, text in query} | {"picture": body})
 
 
-def _plain(text: str) -> Any:
-    return {"true": True, "false": False}.get(text, int(text) if text.isdecimal() else text)
+def _value(text: str) -> bool | int | str:
+    """A parameter of the query as JSON would have it."""
+    number = text.isascii() and text.isdecimal() and len(text) < 9
+    return WORDS.get(text, int(text) if number else text)
 
 
 def _object(body: bytes) -> dict[str, Any]:
+    """A request as JSON, its picture decoded."""
+    told: dict[str, Any] = replies.parsed(body)
     try:
-        told = orjson.loads(body)
-        told["picture"] = base64.b64decode(told["picture"], validate=True)
-    except (orjson.JSONDecodeError, LookupError, TypeError, binascii.Error, ValueError):
+        return told | {"picture": base64.b64decode(told["picture"], validate=True)}
+    except (LookupError, TypeError, ValueError, binascii.Error):
         raise RefusedError(400, 'expected a JSON object with "picture" in base64') from None
-    return dict(told)
 
 
 def _checked(told: dict[str, Any]) -> Asked:
     for key, value in told.items():
         if key not in Asked.__dataclass_fields__:
-            raise RefusedError(400, f"{key!r} is not known; expected top, several or pictures")
-        whole = isinstance(value, bool) or (value is None and key == "several")
-        if key in {"several", "pictures"} and not whole:
+            raise RefusedError(400, "a parameter is not known; expected top, several or pictures")
+        if key in {"several", "pictures"} and type(value) is not bool:
             raise RefusedError(400, f"{key} is to be true or false")
     top = told.get("top", 1)
     if type(top) is not int or not 1 <= top <= 10:
@@ -90,12 +108,13 @@ def _checked(told: dict[str, Any]) -> Asked:
 
 
 def _found(asked: Asked) -> tuple[Found, tuple[str, ...]]:
+    """The digits on a picture, and what is to be known of its file."""
     try:
-        scan = decode(asked.picture, "body")
+        scan = decode(asked.picture, "body", LARGEST)
         return find(scan, asked.several), scan.notes
     except UserError as error:
         raise RefusedError(400, str(error)) from None
 
 
-def _png(picture: Any) -> str:
+def _png(picture: NDArray[np.uint8]) -> str:
     return base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode()

@@ -6,28 +6,55 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stages.serving.served import Served
+
 JSON = "application/json"
 
 
 class RefusedError(Exception):
-    """A request that is not answered: an HTTP status and one sentence why."""
+    """A request that is not answered: an HTTP status, one sentence why, headers, more fields."""
 
-    def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        sentence: str,
+        headers: dict[str, str] | None = None,
+        more: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(sentence)
-        self.status, self.sentence, self.headers = status, sentence, headers or {}
+        self.status, self.sentence = status, sentence
+        self.headers, self.more = headers or {}, more or {}
 
 
 def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A response of JSON; numbers of numpy are taken as they are."""
-    body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(body, status, headers, JSON)
+    """A response of JSON."""
+    return Response(orjson.dumps(value), status, headers, JSON)
 
 
-def error(request_id: str, status: int, sentence: str, headers: dict[str, str]) -> Response:
+def answer(value: Any, served: Served) -> Response:
+    """What a model answered, with its name and hash in the headers."""
+    return json(value, 200, served.headers)
+
+
+def error(request_id: str, refused: RefusedError) -> Response:
     """What a refused request gets."""
-    return json({"error": sentence, "request_id": request_id}, status, headers)
+    told = {"error": refused.sentence, "request_id": request_id, **refused.more}
+    return json(told, refused.status, refused.headers)
 
 
 def request_id(request: Request) -> str:
     """The id that the answer and the log carry."""
-    return str(request.scope.get("request_id", ""))
+    return str(request.scope["request_id"])
+
+
+def media_type(request: Request) -> str:
+    """The content type of a body, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def parsed(body: bytes) -> Any:
+    """The value of a JSON text. Raises RefusedError when it is none; NaN is none."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise RefusedError(400, "the body is no JSON; expected one object") from None

@@ -1,6 +1,7 @@
 """The model that is served: loaded, warmed, and replaced as a whole."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ class Served:
         """What answers say of the model that gave them."""
         return {"name": self.name, "version": self.version, "sha256": self.content}
 
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The same as headers of an answer."""
+        return {"x-model": f"{self.name}/{self.version}", "x-model-sha256": self.content}
+
 
 def load(folder: Path, name: str, version: str, about: dict[str, Any]) -> Served:
     """The model in `folder`, after one run of its network on one thread.
@@ -56,9 +62,20 @@ class Holder:
 
     def __init__(self, served: Served | None = None) -> None:
         self.served = served
+        self.leaving = False
 
     def __call__(self) -> Served:
         """The model to answer with. Raises LookupError when there is none yet."""
         if self.served is None:
             raise LookupError("no model is loaded yet")
         return self.served
+
+    @property
+    def ready(self) -> bool:
+        """Whether new requests are welcome: there is a model, and nobody ends the service."""
+        return self.served is not None and not self.leaving
+
+    @property
+    def label(self) -> str:
+        """The model in the log."""
+        return self.served.headers["x-model"] if self.served else ""

@@ -1,0 +1,103 @@
+"""What Prometheus reads. With several workers, the sums of all of them.
+
+Workers share their numbers through files in PROMETHEUS_MULTIPROC_DIR, which
+`stages.serve` sets before it starts them.
+"""
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from stages.lib.answers import Answer
+from stages.serving.served import Served
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+BINS = 20  # of confidences
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """The numbers of one application."""
+
+    def __init__(self) -> None:
+        own = self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "digits_requests", "Requests answered", ["route", "status"], registry=own
+        )
+        self.seconds = Histogram(
+            "digits_request_seconds",
+            "From head to answer",
+            ["route"],
+            registry=own,
+            buckets=SECONDS,
+        )
+        self.predictions = Counter("digits_predictions", "Digits read", ["digit"], registry=own)
+        self.confidence = Histogram(
+            "digits_confidence",
+            "Largest probability of each digit",
+            ["version"],
+            registry=own,
+            buckets=[i / BINS for i in range(1, BINS + 1)],
+        )
+        self.rejects = Counter(
+            "digits_rejects", "Answers without a digit, or doubtful", ["reason"], registry=own
+        )
+        self.sheds = Counter("digits_sheds", "Requests refused under load", registry=own)
+        self.swaps = Counter("digits_swaps", "Models taken up or refused", ["result"], registry=own)
+        self.batch = Histogram(
+            "digits_batch_pictures", "Pictures per run of the network", registry=own, buckets=SIZES
+        )
+        self.waiting = Gauge(
+            "digits_waiting", "Requests in work", registry=own, multiprocess_mode="livesum"
+        )
+        self.model = Gauge(
+            "digits_model",
+            "1: the model that answers",
+            ["name", "version", "sha256"],
+            registry=own,
+            multiprocess_mode="livemax",
+        )
+        if FOLDER in os.environ:
+            self.registry = CollectorRegistry()
+            MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
+        else:
+            ProcessCollector(registry=own)
+
+    def exposition(self) -> bytes:
+        """All numbers in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def swapped(self, old: Served | None, new: Served) -> None:
+        """Say which model answers from now on."""
+        if old is not None:
+            self.model.labels(**old.identity).set(0)
+        self.model.labels(**new.identity).set(1)
+        self.swaps.labels("taken").inc()
+
+    def answered(self, answer: Answer, version: str) -> None:
+        """Count an answer to a picture."""
+        if answer.status != "ok":
+            self.rejects.labels(answer.status).inc()
+        self.read(answer.probabilities, answer.digits, version)
+
+    def read(self, probabilities: NDArray[np.float32], digits: list[str], version: str) -> None:
+        """Count n digits with their probabilities (n, classes)."""
+        confidence = self.confidence.labels(version)
+        for digit, top in zip(digits, probabilities.max(1, initial=0).tolist(), strict=True):
+            self.predictions.labels(digit).inc()
+            confidence.observe(top)
+
+    def confidences(self, version: str) -> list[int]:
+        """How many digits that `version` read had their largest probability in each bin."""
+        reached = [0.0] * BINS
+        for family in self.registry.collect():
+            for sample in family.samples if family.name == "digits_confidence" else []:
+                bound = sample.labels.get("le", "+Inf")
+                if bound != "+Inf" and sample.labels["version"] == version:
+                    reached[round(float(bound) * BINS) - 1] = sample.value
+        return [int(b - a) for a, b in zip([0.0, *reached], reached, strict=False)]
