@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -44,38 +43,35 @@ PHONE = {
 }
 
 
-def free_port():
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
-def served(folder, model, port=None, *options):
-    """The address of `digits serve` in `folder`, once it answers."""
-    port = port or free_port()
+def served(folder, model, port=0):
+    """The address of `digits serve` in `folder`, once it answers; port 0: any free one."""
     command = [sys.executable, "-m", "stages.cli", "serve", "--model", model, "--port", port]
-    command = [*map(str, command), *options]
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
     with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(word) for word in command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         try:
-            yield _answering(f"http://127.0.0.1:{port}", process)
+            address = process.stdout.readline().split()[0]
+            _wait(address)
+            yield address
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
 
 
-def _answering(address, process):
-    for _ in range(600):
-        assert process.poll() is None, "digits serve has ended"
+def _wait(address):
+    for _ in range(300):
         with contextlib.suppress(urllib.error.URLError, ConnectionError):
             urllib.request.urlopen(f"{address}/v2/health/ready", timeout=5).close()
-            return address
+            return
         time.sleep(0.1)
-    raise AssertionError("digits serve does not answer")
+    raise AssertionError("digits serve does not get ready")
 
 
 @contextmanager

@@ -25,6 +25,7 @@ FOLDER = Path("data/feedback")
 PICTURES = "pictures"
 LARGEST = 16 * 2**20  # bytes of one picture
 MOST = 20_000  # pictures
+PIXELS = 24_000_000  # of one picture; what a telephone takes
 TOTAL = 4 * 2**30  # bytes of all pictures
 PATIENCE = 20  # seconds for other writers
 
@@ -80,7 +81,7 @@ def store(folder: Path, picture: bytes, label: str, **facts: str) -> Correction:
     """
     if len(picture) > LARGEST:
         raise UserError(f"the picture has {len(picture):,} bytes, at most {LARGEST:,} are stored")
-    decode(picture, "the picture")
+    decode(picture, "the picture", PIXELS)
     row = Correction(
         file=f"{PICTURES}/{hashlib.sha256(picture).hexdigest()}.{_kind(picture)}",
         label=label,

@@ -157,28 +157,23 @@ def _shade(count: int, right: bool) -> str:
 
 
 def _histogram(counts: Sequence[int]) -> str:
-    """Bars of the largest probabilities of late, as SVG."""
+    """Bars of the largest probabilities of late, as SVG stretched to the page's width."""
     total, most = sum(counts), max(counts, default=0)
     if not total:
         return '<p class="quiet">Nothing asked yet.</p>'
-    width, height, foot = 400, 120, 18
-    step = width / len(counts)
     bars = []
     for i, count in enumerate(counts):
-        tall = round(height * count / most, 2)
+        tall = round(100 * count / most, 2)
         title = f"<title>{i / len(counts):.0%} to {(i + 1) / len(counts):.0%}: {count:,}</title>"
-        place = f'x="{i * step + 1:g}" y="{height - tall:g}" width="{step - 2:g}" height="{tall:g}"'
-        bars.append(f'<rect class="bar" {place}>{title}</rect>')
+        place = f'x="{i + 0.05:g}" y="{100 - tall:g}" width="0.9" height="{tall:g}"'
+        bars.append(f"<rect {place}>{title}</rect>")
     sure = sum(counts[len(counts) * 9 // 10 :]) / total
     told = f"{total:,} digits; the answer's probability was 90 % or more for {sure:.1%} of them."
-    marks = "".join(
-        f'<text x="{x * width:g}" y="{height + 14}" text-anchor="{anchor}">{x:.0%}</text>'
-        for x, anchor in ((0, "start"), (0.5, "middle"), (1, "end"))
-    )
     return (
-        f'<p>{told}</p><svg class="histogram" viewBox="0 0 {width} {height + foot}" role="img" '
-        f'aria-label="Histogram of probabilities. {told}">{"".join(bars)}'
-        f'<line class="axis" x1="0" y1="{height}" x2="{width}" y2="{height}"/>{marks}</svg>'
+        f'<p>{told}</p><svg class="histogram" viewBox="0 0 {len(counts)} 100" role="img" '
+        f'preserveAspectRatio="none" aria-label="Histogram of probabilities. {told}">'
+        f"{''.join(bars)}</svg>"
+        '<p class="axis quiet"><span>0%</span><span>50%</span><span>100%</span></p>'
     )
 
 

@@ -1,8 +1,10 @@
 """The pages: the one to draw on, the model's, and what people say of answers."""
 
+import asyncio
 import base64
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
 from string import Template
@@ -11,7 +13,6 @@ from typing import Annotated, Any
 import filelock
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -62,7 +63,8 @@ def router(
     `confidences()` counts the top probabilities since the model was loaded, 20 bins of 0..1.
     Corrections are stored in the folder `feedback`.
     """
-    routes = APIRouter()
+    routes = APIRouter(tags=["Pages"])
+    writer = ThreadPoolExecutor(1)  # pictures are decoded one at a time: a large one takes memory
     page = Template((WEB / "draw.html").read_text(encoding="utf-8"))
     shown = {path.name: path for path in WEB.iterdir() if path.suffix in KINDS}
     static = {name: (path.read_bytes(), KINDS[path.suffix]) for name, path in shown.items()}
@@ -87,7 +89,9 @@ def router(
     async def say(request: Request) -> Response:
         """Store a picture with what is written on it."""
         body = await request.body()
-        told = await run_in_threadpool(_stored, body, _served(current), feedback)
+        classes = _served(current).classifier.classes
+        loop = asyncio.get_running_loop()
+        told = await loop.run_in_executor(writer, _stored, body, classes, feedback)
         return replies.json({**told, "request_id": replies.request_id(request)})
 
     return routes
@@ -115,10 +119,10 @@ def _name(current: Callable[[], Served]) -> str:
         return NO_MODEL
 
 
-def _stored(body: bytes, served: Served, folder: Path) -> dict[str, Any]:
+def _stored(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:
     """Keep what the body says. Raises RefusedError when that is nothing to be kept."""
     told = _checked(body)
-    if not labelled.known(told.label, served.classifier.classes):
+    if not labelled.known(told.label, classes):
         raise RefusedError(400, "label is to be digits, with / between rows")
     try:
         row = kept.store(

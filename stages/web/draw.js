@@ -88,7 +88,7 @@ get("undo").addEventListener("click", () => sheet.undo());
 get("clear").addEventListener("click", () => sheet.clear());
 
 document.addEventListener("keydown", (event) => {
-  if (event.target.matches("input[type=text], input[type=password]") || get("ask").open) return;
+  if (event.target.matches("input[type=text]")) return;
   const control = event.ctrlKey || event.metaKey;
   if (control && event.key.toLowerCase() === "z" && !event.shiftKey) sheet.undo();
   else if (!control && ["Escape", "Delete", "Backspace"].includes(event.key)) sheet.clear();

@@ -12,51 +12,25 @@ export class Problem extends Error {
   }
 }
 
-// POST `body`; the JSON of the answer. Throws Problem. Asks for a token where one is wanted.
+// POST `body`; the JSON of the answer. Throws Problem.
 export async function post(path, body, type, signal) {
-  const headers = { "Content-Type": type };
-  const token = sessionStorage.getItem("token");
-  if (token) headers.Authorization = `Bearer ${token}`;
   let response;
   try {
-    response = await fetch(path, { method: "POST", body, headers, signal });
+    response = await fetch(path, { method: "POST", body, headers: { "Content-Type": type }, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem("The service does not answer; trying again.", { wait: 2 });
   }
   const told = await response.json().catch(() => ({}));
   if (response.ok) return told;
-  if (response.status === 401) {
-    await askToken(token);
-    return post(path, body, type, signal);
-  }
   const { status } = response;
   if (status === 503 || status === 502 || status === 504) {
     const after = Number(response.headers.get("Retry-After")) || 1;
     throw new Problem("The service is busy; trying again.", { status, wait: Math.min(after, LONGEST) });
   }
+  if (status === 401) throw new Problem("The service wants its token; load this page again.", { status });
   const sentence = typeof told.error === "string" ? told.error : `The service failed (${status}).`;
   throw new Problem(sentence, { status });
-}
-
-let asking = null;
-
-// Wait for a person to give a token, once for all who want one.
-function askToken(refused) {
-  if (sessionStorage.getItem("token") !== refused) return Promise.resolve(); // given meanwhile
-  const dialog = document.getElementById("ask");
-  const field = document.getElementById("token");
-  asking ??= new Promise((given) => {
-    dialog.addEventListener("close", () => {
-      asking = null;
-      sessionStorage.setItem("token", field.value);
-      field.value = "";
-      given();
-    }, { once: true });
-    dialog.addEventListener("cancel", (event) => event.preventDefault());
-    dialog.showModal();
-  });
-  return asking;
 }
 
 // Keeps the answer up with what is on the sheet: one question at a time, the latest counts.
