@@ -102,7 +102,7 @@ def _path(points):
     """A stroke as a pen draws it: it turns on the spot where a point is doubled."""
     corners = [i for i in range(1, len(points)) if points[i] == points[i - 1]]
     parts = np.split(np.array(points), corners)
-    return np.concatenate([smooth(part) for part in parts if len(part) > 1])
+    return np.concatenate([smooth(part, steps=4) for part in parts if len(part) > 1])
 
 
 def mouse(page, text):

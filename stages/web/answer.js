@@ -32,9 +32,10 @@ export function prepare() {
 let chosen = 0; // the digit whose bars are shown
 let timer = null;
 
-export function clear() {
+// Show no answer, and why.
+export function clear(title = "Nothing drawn yet", note = "The answer appears while you draw.") {
   chosen = 0;
-  tell("–", "Nothing drawn yet", "The answer appears while you draw.");
+  tell("–", title, note);
   bars([]);
   get("seen").hidden = get("several").hidden = true;
   get("marks").replaceChildren();

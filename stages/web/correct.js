@@ -63,7 +63,7 @@ async function store({ answer, picture }, label) {
     tell(`Stored, labelled ${label}. Thank you.`);
     get("no").focus({ preventScroll: true });
   } catch (problem) {
-    tell(`Not stored: ${problem.message}`, true);
+    tell(problem.message, true);
   }
 }
 

@@ -22,8 +22,8 @@ function changed(anew) {
   nothing();
 }
 
-function nothing() {
-  answer.clear();
+function nothing(...why) {
+  answer.clear(...why);
   correct.about(null);
   notice("");
 }
@@ -40,7 +40,7 @@ function answered(told, picture) {
 }
 
 function failed(problem) {
-  if (problem.wait === null) nothing();
+  if (problem.wait === null) nothing("No answer", "");
   notice(problem.message);
 }
 

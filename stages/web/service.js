@@ -29,8 +29,8 @@ export async function post(path, body, type, signal) {
     throw new Problem("The service is busy; trying again.", { status, wait: Math.min(after, LONGEST) });
   }
   if (status === 401) throw new Problem("The service wants its token; load this page again.", { status });
-  const sentence = typeof told.error === "string" ? told.error : `The service failed (${status}).`;
-  throw new Problem(sentence, { status });
+  const reason = typeof told.error === "string" ? told.error.replace(/^body: /, "") : `status ${status}`;
+  throw new Problem(`No answer: ${reason}`, { status });
 }
 
 // Keeps the answer up with what is on the sheet: one question at a time, the latest counts.
