@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from stages.lib import files
@@ -47,8 +48,8 @@ def serve(
         with following(model, state):
             plan = Plan(guard, state, files.home() / "data/feedback")
             address = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
-            print(f"{address}  ({plan.name()}; Ctrl-C ends it)", flush=True)
-            workers.run(plan, bound, processes, Path(scratch))
+            told = f"{address}  ({plan.name()}; Ctrl-C ends it)"
+            workers.run(plan, bound, processes, Path(scratch), partial(print, told, flush=True))
 
 
 def token(file: Path | None) -> str | None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,13 +40,26 @@ def create_app(
     app.include_router(
         pages.router(holder, feedback, lambda: metrics.confidences(holder().version))
     )
-    app.include_router(reading.router(work, metrics))
-    app.include_router(scoring.router(work, metrics))
-    app.include_router(inference.router(work, metrics))
-    app.include_router(operations.router(app, metrics))
+    fast = [reading.router(work, metrics), scoring.router(work)]
+    for router in (*fast, inference.router(work), operations.router(app, metrics)):
+        app.include_router(router)
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _refused)
-    return Front(app, holder, guard or Guard(), limits or Limits(), metrics)
+    hot = {
+        (method, route.path): route
+        for router in fast
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+    return Front(
+        app,
+        hot,
+        holder=holder,
+        guard=guard or Guard(),
+        limits=limits or Limits(),
+        metrics=metrics,
+    )
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -4,11 +4,14 @@ Request id, rules of `guard`, the body within its limits, a place in the queue; 
 headers, numbers and the line in the log. Plain ASGI.
 """
 
+import asyncio
 import re
 import secrets
 import time
 from typing import Any
 
+from fastapi.routing import APIRoute
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stages.serving import logs, replies
@@ -21,7 +24,7 @@ from stages.serving.served import Holder
 ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 CLOSE = {"connection": "close"}  # what was not read of the body would be taken for a request
 LATER = {"retry-after": "1"}
-BUSY = RefusedError(503, "too many requests at once; try again in a second", LATER)
+BUSY = "too many requests at once; try again in a second"
 
 
 class GoneError(Exception):
@@ -29,12 +32,24 @@ class GoneError(Exception):
 
 
 class Front:
-    """The application `app`, guarded and observed."""
+    """The application `app`, guarded and observed.
+
+    Routes in `hot`, by method and path, are called without FastAPI's search and resolution
+    of arguments, which take as long as all the rest.
+    """
 
     def __init__(
-        self, app: ASGIApp, holder: Holder, guard: Guard, limits: Limits, metrics: Metrics
+        self,
+        app: ASGIApp,
+        hot: dict[tuple[str, str], APIRoute],
+        *,
+        holder: Holder,
+        guard: Guard,
+        limits: Limits,
+        metrics: Metrics,
     ) -> None:
-        self.app, self.holder, self.guard, self.limits = app, holder, guard, limits
+        self.app, self.hot = app, hot
+        self.holder, self.guard, self.limits = holder, guard, limits
         self.metrics = metrics
         self.buffered = self.waiting = 0
 
@@ -63,26 +78,36 @@ class Front:
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard.check(scope["method"], scope["path"], scope["headers"])
         if scope["method"] in READING:
-            await self.app(scope, receive, send)
+            await self._routed(scope, receive, send)
             return
-        self._admit()
+        await self._admit()
         body = bytearray()
         try:
             await self._read(scope, receive, body)
-            self._admit()
+            await self._admit()
             self._count(+1)
             try:
-                await self.app(scope, _replayed(bytes(body), receive), send)
+                await self._routed(scope, _replayed(bytes(body), receive), send)
             finally:
                 self._count(-1)
         finally:
             self.buffered -= len(body)
 
-    def _admit(self) -> None:
+    async def _routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self.hot.get((scope["method"], scope["path"]))
+        if route is None:
+            await self.app(scope, receive, send)
+            return
+        scope["route"] = route
+        response = await route.endpoint(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _admit(self) -> None:
         """Raise RefusedError while as much is in work as can be finished in time."""
         if self.waiting >= self.limits.waiting or self.buffered >= self.limits.buffered:
             self.metrics.sheds.inc()
-            raise BUSY
+            await asyncio.sleep(self.limits.shed_seconds)
+            raise RefusedError(503, BUSY, LATER)
 
     def _count(self, change: int) -> None:
         self.waiting += change
@@ -106,12 +131,12 @@ class Front:
                 raise too_large
             if more and self.buffered > self.limits.buffered:
                 self.metrics.sheds.inc()
-                raise RefusedError(503, BUSY.sentence, LATER | CLOSE)
+                raise RefusedError(503, BUSY, LATER | CLOSE)
 
     def _observe(self, scope: Scope, answer: "Answering", seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
-        self.metrics.requests.labels(route, answer.status).inc()
-        self.metrics.seconds.labels(route).observe(seconds)
+        self.metrics.labelled(self.metrics.requests, route, answer.status).inc()
+        self.metrics.labelled(self.metrics.seconds, route).observe(seconds)
         logs.line(
             request_id=scope["request_id"],
             method=scope["method"],

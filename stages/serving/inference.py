@@ -16,13 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stages.serving import describe, replies, tensors
-from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
 from stages.serving.served import Served
-from stages.serving.work import Work, probabilities
+from stages.serving.work import Outcome, Work
 
 LENGTH = "inference-header-content-length"
-OUTPUTS = ("logits", "probabilities")
+OUTPUTS = ("logits", "probabilities")  # fields of Outcome
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Asked:
     id: str | None
 
 
-def router(work: Work, metrics: Metrics) -> APIRouter:
+def router(work: Work) -> APIRouter:
     """The routes of the protocol."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
 
@@ -85,11 +84,7 @@ def router(work: Work, metrics: Metrics) -> APIRouter:
         body, length = await request.body(), request.headers.get(LENGTH)
         told = (body, length)
         asked = _asked(told) if len(body) <= tensors.SMALL else await work.off_loop(_asked, told)
-        served, logits = await work.logits(asked.pictures)
-        likely = probabilities(logits)
-        digits = [served.classifier.classes[i] for i in logits.argmax(1)]
-        metrics.read(likely, digits, served.version)
-        return _response(asked, served, {"logits": logits, "probabilities": likely})
+        return _response(asked, await work.read(asked.pictures))
 
     return routes
 
@@ -160,13 +155,14 @@ def _listed(data: Any) -> NDArray[np.uint8]:
     return tensors.pictures(data) if isinstance(data[0], list) else tensors.numbers(data)
 
 
-def _response(asked: Asked, served: Served, found: dict[str, NDArray[np.float32]]) -> Response:
+def _response(asked: Asked, outcome: Outcome) -> Response:
+    served = outcome.served
     told: dict[str, Any] = {"model_name": served.name, "model_version": served.version}
     if asked.id is not None:
         told["id"] = asked.id
     outputs, behind = [], []
     for name, binary in asked.outputs.items():
-        values = found[name]
+        values = getattr(outcome, name)
         output = _tensor(name, "FP32", list(values.shape))
         if binary:
             behind.append(values.astype("<f4").tobytes())

@@ -4,7 +4,9 @@ Workers share their numbers through files in PROMETHEUS_MULTIPROC_DIR, which
 `stages.serve` sets before it starts them.
 """
 
+import functools
 import os
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +64,7 @@ class Metrics:
             registry=own,
             multiprocess_mode="livemax",
         )
+        self.labelled = functools.cache(_labelled)  # `labels` takes longer than counting
         if FOLDER in os.environ:
             self.registry = CollectorRegistry()
             MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
@@ -79,17 +82,18 @@ class Metrics:
         self.model.labels(**new.identity).set(1)
         self.swaps.labels("taken").inc()
 
-    def answered(self, answer: Answer, version: str) -> None:
-        """Count an answer to a picture."""
+    def answered(self, answer: Answer) -> None:
+        """Count an answer to a picture that a person may want to look at again."""
         if answer.status != "ok":
             self.rejects.labels(answer.status).inc()
-        self.read(answer.probabilities, answer.digits, version)
 
-    def read(self, probabilities: NDArray[np.float32], digits: list[str], version: str) -> None:
-        """Count n digits with their probabilities (n, classes)."""
-        confidence = self.confidence.labels(version)
-        for digit, top in zip(digits, probabilities.max(1, initial=0).tolist(), strict=True):
-            self.predictions.labels(digit).inc()
+    def read(self, probabilities: NDArray[np.float32], served: Served) -> None:
+        """Count a run of the network over n pictures; probabilities are (n, classes)."""
+        self.batch.observe(len(probabilities))
+        confidence = self.labelled(self.confidence, served.version)
+        digits, tops = probabilities.argmax(1).tolist(), probabilities.max(1).tolist()
+        for digit, top in zip(digits, tops, strict=True):
+            self.labelled(self.predictions, served.classifier.classes[digit]).inc()
             confidence.observe(top)
 
     def confidences(self, version: str) -> list[int]:
@@ -101,3 +105,8 @@ class Metrics:
                 if bound != "+Inf" and sample.labels["version"] == version:
                     reached[round(float(bound) * BINS) - 1] = sample.value
         return [int(b - a) for a, b in zip([0.0, *reached], reached, strict=False)]
+
+
+def _labelled(family: Any, *labels: str | int) -> Any:
+    """The number of a family that has these labels."""
+    return family.labels(*labels)

@@ -20,7 +20,7 @@ from stages.lib.preprocess import Found, decode, find
 from stages.serving import describe, replies
 from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
-from stages.serving.work import Work, probabilities
+from stages.serving.work import Work
 
 LARGEST = 24_000_000  # pixels; what telephones take, and 72 MB while it is read
 WORDS = {"true": True, "false": False}
@@ -50,15 +50,11 @@ def router(work: Work, metrics: Metrics) -> APIRouter:
         body = await request.body()
         asked = await work.off_loop(_asked, (request, body))
         found, notes = await work.off_loop(_found, asked)
-        if len(found.pictures):
-            served, logits = await work.logits(found.pictures)
-        else:
-            served = work.holder()
-            logits = np.zeros((0, len(served.classifier.classes)), np.float32)
-        likely = probabilities(logits)
+        outcome = await work.read(found.pictures)
+        served, likely = outcome.served, outcome.probabilities
         look = Look("", found, notes=notes)
         answer = Answer(look, served.classifier.classes, likely, reject.doubtful(likely))
-        metrics.answered(answer, served.version)
+        metrics.answered(answer)
         told = record(answer, asked.top)
         del told["file"]
         if asked.pictures:
@@ -72,7 +68,7 @@ def router(work: Work, metrics: Metrics) -> APIRouter:
 def _asked(told: tuple[Request, bytes]) -> Asked:
     """What is asked, by query or by JSON. Raises RefusedError for anything else."""
     request, body = told
-    if replies.media_type(request) == replies.JSON:
+    if replies.is_json(request):
         return _checked(_object(body))
     query = request.query_params.multi_items()
     if len(dict(query)) < len(query):

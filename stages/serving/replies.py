@@ -47,9 +47,10 @@ def request_id(request: Request) -> str:
     return str(request.scope["request_id"])
 
 
-def media_type(request: Request) -> str:
-    """The content type of a body, without its parameters."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def is_json(request: Request) -> bool:
+    """Whether a body is said to be JSON, in the one encoding that JSON has."""
+    kind, _, parameter = request.headers.get("content-type", "").lower().partition(";")
+    return kind.strip() == JSON and parameter.strip() in {"", "charset=utf-8"}
 
 
 def parsed(body: bytes) -> Any:

@@ -12,26 +12,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stages.serving import describe, replies, tensors
-from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
-from stages.serving.work import Work, probabilities
+from stages.serving.work import Work
 
 FORMS = ("inputs", "instances", "dataframe_split", "dataframe_records")
 
 
-def router(work: Work, metrics: Metrics) -> APIRouter:
+def router(work: Work) -> APIRouter:
     """The routes of the protocol."""
     routes = APIRouter(tags=["MLflow"])
     version = metadata.version("mlflow")
 
     @routes.get("/ping", openapi_extra=describe.HEALTH)
     @routes.get("/health", openapi_extra=describe.HEALTH)
-    async def ping() -> Response:
+    async def ping(_: Request) -> Response:
         """Whether there is a model that answers."""
         return Response("\n", 200 if work.holder.ready else 503, media_type=replies.JSON)
 
     @routes.get("/version", openapi_extra=describe.HEALTH)
-    async def of_mlflow() -> Response:
+    async def of_mlflow(_: Request) -> Response:
         """The version of MLflow whose protocol this is."""
         return Response(version, media_type=replies.JSON)
 
@@ -39,19 +38,17 @@ def router(work: Work, metrics: Metrics) -> APIRouter:
     async def invocations(request: Request) -> Response:
         """The logits of pictures, as MLflow's scoring server gives them."""
         try:
-            if replies.media_type(request) != replies.JSON:
-                raise RefusedError(415, "expected the content type application/json")
+            if not replies.is_json(request):
+                raise RefusedError(415, "expected the content type application/json in UTF-8")
             body = await request.body()
             small = len(body) <= tensors.SMALL
             pictures = _pictures(body) if small else await work.off_loop(_pictures, body)
         except RefusedError as refused:
             refused.more = {"error_code": "BAD_REQUEST", "message": refused.sentence}
             raise
-        served, logits = await work.logits(pictures)
-        classes = served.classifier.classes
-        digits = [classes[i] for i in logits.argmax(1)]
-        metrics.read(probabilities(logits), digits, served.version)
-        return replies.answer({"predictions": {"logits": logits.tolist()}}, served)
+        outcome = await work.read(pictures)
+        told = {"predictions": {"logits": outcome.logits.tolist()}}
+        return replies.answer(told, outcome.served)
 
     return routes
 

@@ -30,6 +30,7 @@ class Server(uvicorn.Server):
         holder: Holder,
         limits: Limits,
         background: Callable[[], Awaitable[None]],
+        ready: Callable[[], None],
         *,
         alone: bool = True,
     ) -> None:
@@ -49,10 +50,11 @@ class Server(uvicorn.Server):
             )
         )
         self.holder, self.limits, self.background = holder, limits, background
-        self.alone = alone
+        self.ready, self.alone = ready, alone
 
     async def main_loop(self) -> None:
-        """Serve until a signal, beside the background task."""
+        """Say that requests are answered from now on; do so until a signal."""
+        self.ready()
         task = asyncio.ensure_future(self.background())
         try:
             await super().main_loop()

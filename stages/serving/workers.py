@@ -5,10 +5,14 @@ import os
 import resource
 import signal
 import socket
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import NoReturn
 
 from prometheus_client import multiprocess
 
@@ -38,28 +42,37 @@ class Plan:
         return f"{told['name']} {told['version']}"
 
 
-def run(plan: Plan, bound: socket.socket, processes: int, scratch: Path) -> None:
-    """Answer on `bound` in so many processes until SIGTERM or SIGINT."""
+def run(
+    plan: Plan, bound: socket.socket, processes: int, scratch: Path, ready: Callable[[], None]
+) -> None:
+    """Answer on `bound` in so many processes until SIGTERM or SIGINT; `ready` says since when."""
     _more_files()
     if processes == 1:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)  # Uvicorn raises it again when it has ended
-        answer(plan, bound)
+            signal.signal(number, _leave)
+        answer(plan, bound, ready)
         return
     shared = scratch / "metrics"
     shared.mkdir()
     os.environ[metrics.FOLDER] = str(shared)
-    _supervise(plan, bound, processes)
+    _supervise(plan, bound, processes, ready)
 
 
-def answer(plan: Plan, bound: socket.socket, *, alone: bool = True) -> None:
+def _leave(*_: object) -> NoReturn:
+    """End: before the server listens to signals, and when it has ended and raises them again."""
+    sys.exit(0)
+
+
+def answer(
+    plan: Plan, bound: socket.socket, ready: Callable[[], None], *, alone: bool = True
+) -> None:
     """Answer in this process. `alone`: no other one takes connections from the socket."""
     numbers = metrics.Metrics()
     holder = Holder()
     swap.take(swap.from_state(plan.state), holder, numbers)
     app = create_app(holder, plan.feedback, plan.guard, plan.limits, numbers)
     watch = swap.watching(plan.state, holder, numbers)
-    server.Server(app, holder, plan.limits, watch, alone=alone).run([bound])
+    server.Server(app, holder, plan.limits, watch, ready, alone=alone).run([bound])
 
 
 def _more_files() -> None:
@@ -68,20 +81,30 @@ def _more_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _supervise(plan: Plan, bound: socket.socket, processes: int) -> None:
+def _supervise(plan: Plan, bound: socket.socket, processes: int, ready: Callable[[], None]) -> None:
     """Keep `processes` workers; at the end let each finish what it has."""
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: told.append(number))
-    team = [_started(plan, bound) for _ in range(processes)]
+    begun = SPAWN.Event()
+    team = [_started(plan, bound, begun) for _ in range(processes)]
+    said = False
     while not told:
         time.sleep(TICK)
+        if begun.is_set() and not said:
+            said = True
+            ready()
         for i, worker in enumerate(team):
             if not worker.is_alive() and not told:
                 logs.line(event="worker died", level="error", status=worker.exitcode)
                 multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
                 time.sleep(1)
-                team[i] = _started(plan, bound)
+                team[i] = _started(plan, bound, begun)
+    _end(plan, bound, team)
+
+
+def _end(plan: Plan, bound: socket.socket, team: list[SpawnProcess]) -> None:
+    """Let the workers take what waits to be accepted, then finish."""
     server.refuse_new(bound)
     until = time.monotonic() + plan.limits.linger_seconds
     while server.pending(bound) and time.monotonic() < until:
@@ -93,15 +116,15 @@ def _supervise(plan: Plan, bound: socket.socket, processes: int) -> None:
         worker.kill()
 
 
-def _started(plan: Plan, bound: socket.socket) -> SpawnProcess:
-    worker = SPAWN.Process(target=_worker, args=(plan, bound))
+def _started(plan: Plan, bound: socket.socket, begun: Event) -> SpawnProcess:
+    worker = SPAWN.Process(target=_worker, args=(plan, bound, begun))
     worker.start()
     return worker
 
 
-def _worker(plan: Plan, bound: socket.socket) -> None:
+def _worker(plan: Plan, bound: socket.socket, begun: Event) -> None:
     """The life of a worker: until its parent says so, or is gone."""
     os.setpgid(0, 0)  # Ctrl-C is for the parent
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGTERM, _leave)
     logs.start()
-    answer(plan, bound, alone=False)
+    answer(plan, bound, begun.set, alone=False)
