@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from stages.lib import files, gate, scores, tracked
+from stages.lib.errors import UserError
 from stages.lib.tracking import address, aliases, find, logged_model, origin, registry, resolve
 from stages.lib.tracking.entry import CHAMPION, written
 from stages.lib.tracking.store import Target
@@ -51,7 +52,11 @@ def about(folder: Path, reference: str | None) -> Facts:
 
 def _registry() -> bool:
     """Whether there is a store to ask; asking the embedded one would make it."""
-    return address.configured() is not None or address.sqlite_file(address.embedded()).exists()
+    try:
+        embedded = address.sqlite_file(address.embedded())
+    except UserError:  # outside of a project
+        return False
+    return address.configured() is not None or embedded.exists()
 
 
 def _told(part: Callable[[], Facts]) -> Facts:
