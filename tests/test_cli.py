@@ -9,6 +9,7 @@ from stages.lib import errors
 COMMANDS = (
     "predict",
     "score",
+    "feedback",
     "serve",
     "tune",
     "dashboard",

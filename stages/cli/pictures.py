@@ -124,7 +124,7 @@ def feedback(
     --export writes feedback.npz, digits as the network sees them, in the form of
     data/splits/train.npz (`stages.lib.dataset.load` reads both), and provenance.json: for
     each digit the picture's SHA-256, the label, the answer, the model's version, the time.
-    The pipeline trains on MNIST alone; join the arrays to those of train.npz in a copy.
+    `dvc repro` trains on MNIST alone.
     """
     from stages.feedback import feedback as told  # 0.3 s: OpenCV
 
