@@ -4,7 +4,6 @@ digits feedback
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from stages.lib.preprocess import find
 MAKER = "digits feedback"  # stands in pictures made here, which may be replaced
 WIDTH = 1260  # pixels of the contact sheet
 SIDE = 132  # pixels of a picture on it
+CARDS = 400  # pictures on it at most, the latest
 SEVERAL = "several digits"
 ARRAYS, PROVENANCE = "feedback.npz", "provenance.json"
 
@@ -70,12 +70,13 @@ def _version(row: Correction) -> str:
     return f"read by {row.name} {row.version}"
 
 
-def _draw(folder: Path, rows: Iterable[Correction], path: Path) -> None:
-    """Every picture with its label and what it was read as."""
+def _draw(folder: Path, rows: list[Correction], path: Path) -> None:
+    """The latest pictures with their labels and what they were read as."""
     preview.check_ours(path, MAKER)
-    cards = [_card(folder, row) for row in rows]
+    cards = [_card(folder, row) for row in rows[-CARDS:]]
     wrong = sum(row.wrong for row in rows)
-    heading = f"{len(cards)} pictures that people labelled, {wrong} of them misread"
+    shown = "" if len(cards) == len(rows) else f"; the latest {len(cards)}"
+    heading = f"{len(rows):,} pictures that people labelled, {wrong:,} of them misread{shown}"
     preview.write(preview.sheet(cards, WIDTH, heading), path, MAKER)
 
 

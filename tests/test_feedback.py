@@ -185,14 +185,20 @@ def test_the_folder_is_one_that_score_reads(project, reader, capsys):
     assert numbers["several"]["n"] == 1
 
 
-def test_a_sheet_shows_every_picture(project, capsys):
-    """A PNG as wide as is usual; drawn again in its place, never over something else."""
+def test_a_sheet_shows_the_pictures(project, capsys, monkeypatch):
+    """At most so many; drawn again in its place, never over something else."""
     for _ in range(2):
         assert run("feedback", "--sheet", "sheet.png") == 0
     with Image.open("sheet.png") as sheet:
         colours = sheet.convert("RGB").getcolors(1 << 24)
         assert sheet.width > 4 * 132
     assert (234, 88, 12) in {colour for _, colour in colours}  # the misread ones
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stages.feedback.CARDS", 2)
+        assert run("feedback", "--sheet", "sheet.png") == 0
+    with Image.open("sheet.png") as sheet:
+        assert sheet.width < 4 * 132
 
     Path("sheet.png").write_bytes(picture("1"))
     assert run("feedback", "--sheet", "sheet.png") == 2

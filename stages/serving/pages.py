@@ -28,7 +28,7 @@ WEB = Path(__file__).parents[1] / "web"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FRESH = {"Cache-Control": "no-cache"}  # asked for again, so that nobody sees an old script
 NO_MODEL = "no model is loaded yet"
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^\w[^\x00-\x1f\x7f]{0,99}$")]
 Digits = Annotated[str, StringConstraints(pattern=r"^[0-9/]{0,200}$")]
 
 

@@ -72,6 +72,7 @@ document.addEventListener("dragleave", (event) => {
 });
 
 document.addEventListener("drop", (event) => {
+  if (!event.dataTransfer.files.length) return;
   event.preventDefault();
   get("sheet").classList.remove("over");
   take(event.dataTransfer.files);

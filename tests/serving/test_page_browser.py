@@ -123,7 +123,7 @@ def test_a_phone_shows_sheet_and_answer_at_once(chromium, service):
         page.get_by_role("button", name="No").click()
         page.evaluate("scrollTo(0, 0)")
         swipe(page, [(195, y) for y in range(640, 440, -10)])
-        page.wait_for_function("scrollY > 0")  # so it could have scrolled while drawing
+        page.wait_for_function("() => scrollY > 0")  # so it could have scrolled while drawing
         page.goto(f"{service}/model")
         assert page.evaluate("document.documentElement.scrollWidth") == 390
 
@@ -133,7 +133,7 @@ def test_a_number_is_read_digit_by_digit(chromium, service):
     with opened(chromium, service, **DESKTOP) as page:
         mouse(page, "2026")
         expect_text(page, "2026")
-        page.wait_for_function("document.querySelectorAll('#marks rect').length === 4")
+        page.wait_for_function("() => document.querySelectorAll('#marks rect').length === 4")
         digits = page.locator("#several button")
         assert digits.count() == 4
         for place, digit in enumerate("2026"):
