@@ -22,9 +22,7 @@ def kills(folder):
     for workers, times in (("1", KILLS * 3 // 4), ("2", KILLS // 4)):
         answers, dropped, statuses = endure.killed(folder, "model", times, "--workers", workers)
         told = f"{answers:,} answers, {len(dropped)} dropped, statuses {sorted(set(statuses))}"
-        print(
-            f"{times} SIGTERMs, {workers} worker(s): {told}", *dropped[:5], sep="\n  ", flush=True
-        )
+        print(f"{times} SIGTERMs, {workers} worker(s): {told}", *dropped[:5], sep="\n", flush=True)
 
 
 def swaps(folder):
@@ -32,7 +30,7 @@ def swaps(folder):
     models = [folder / "model", sealed.seal(folder / "other", seed=1)]
     seen, dropped = endure.swapped(folder, models, SWAPS)
     told = f"{sum(seen.values()):,} answers of {len(seen)} models, {len(dropped)} dropped"
-    print(f"{SWAPS} swaps: {told}", *dropped[:5], sep="\n  ", flush=True)
+    print(f"{SWAPS} swaps: {told}", *dropped[:5], sep="\n", flush=True)
 
 
 def bodies(folder):
