@@ -61,6 +61,12 @@ def _query(name: str, schema: Extra, description: str) -> Extra:
     return {"name": name, "in": "query", "schema": schema, "description": description}
 
 
+def _named(*names: str) -> list[Extra]:
+    """The parameters of a path."""
+    schema: Extra = {"type": "string"}
+    return [{"name": n, "in": "path", "required": True, "schema": schema} for n in names]
+
+
 _POSTED = (413, 415, 503)
 _OBJECT: Extra = {"type": "object"}
 _OPTIONS = {
@@ -103,7 +109,7 @@ INVOCATIONS: Extra = {
     },
     "responses": _responses(_OBJECT, *_POSTED),
 }
-INFER: Extra = {
+_INFER: Extra = {
     "requestBody": {
         "required": True,
         "content": _json(
@@ -141,7 +147,10 @@ INFER: Extra = {
     },
     "responses": _responses(_OBJECT, 404, *_POSTED),
 }
-MODEL: Extra = {"responses": _responses(_OBJECT, 404)}
+INFER = {"parameters": _named("name"), **_INFER}
+INFER_VERSION = {"parameters": _named("name", "version"), **_INFER}
+MODEL = {"parameters": _named("name"), "responses": _responses(_OBJECT, 404)}
+MODEL_VERSION = {**MODEL, "parameters": _named("name", "version")}
 ANY_OBJECT: Extra = {"responses": _responses(_OBJECT)}
 READY: Extra = {"responses": _responses(_OBJECT, 503)}
 HEALTH: Extra = {"responses": {"200": {"description": "yes"}, "503": {"description": "no"}}}

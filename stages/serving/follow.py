@@ -13,6 +13,8 @@ from typing import Any
 
 from stages.lib import files, integrity
 from stages.lib.errors import UserError, guarded
+from stages.lib.tracking import fetch, resolve
+from stages.lib.tracking.resolve import UnreachableError
 from stages.serving import logs
 from stages.serving.about import about
 
@@ -28,17 +30,22 @@ def follow(reference: str, state: Path) -> None:
     if Path(reference).is_dir():
         files.write_json(state, _local(Path(reference)))
         return
-    number = _publish(reference, state)
+    number, said = _publish(reference, state), ""
     while not reference.isdecimal():
         if select.select([sys.stdin], [], [], SECONDS)[0]:
             return
+        newest = number
         try:
             newest = _number(reference)
             if newest != number:
-                number = newest  # also when refused: once is enough
-                _publish(reference, state)
+                number = _publish(reference, state)
+            said = ""
         except UserError as error:
-            logs.line(event="model refused", level="error", reference=reference, reason=str(error))
+            if not isinstance(error, UnreachableError):
+                number = newest  # a wrong version is fetched once
+            if said != str(error):
+                said = str(error)
+                logs.line(event="model refused", level="error", reference=reference, reason=said)
 
 
 def _local(folder: Path) -> dict[str, Any]:
@@ -53,15 +60,11 @@ def _local(folder: Path) -> dict[str, Any]:
 
 
 def _number(reference: str) -> int:
-    from stages.lib.tracking import resolve
-
     return resolve.version(reference).number
 
 
 def _publish(reference: str, state: Path) -> int:
     """Fetch and check what `reference` means now, and write it down. Returns its number."""
-    from stages.lib.tracking import fetch, resolve
-
     folder, number = fetch.fetch(reference)
     manifest = integrity.check(folder)
     told = {

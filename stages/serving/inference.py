@@ -55,7 +55,7 @@ def router(work: Work) -> APIRouter:
         return replies.json({"ready": work.holder.ready}, 200 if work.holder.ready else 503)
 
     @routes.get("/models/{name}", openapi_extra=describe.MODEL)
-    @routes.get("/models/{name}/versions/{version}", openapi_extra=describe.MODEL)
+    @routes.get("/models/{name}/versions/{version}", openapi_extra=describe.MODEL_VERSION)
     async def model(request: Request) -> Response:
         """The model's tensors."""
         served = _named(request, work)
@@ -70,14 +70,14 @@ def router(work: Work) -> APIRouter:
         return replies.answer(told, served)
 
     @routes.get("/models/{name}/ready", openapi_extra=describe.MODEL)
-    @routes.get("/models/{name}/versions/{version}/ready", openapi_extra=describe.MODEL)
+    @routes.get("/models/{name}/versions/{version}/ready", openapi_extra=describe.MODEL_VERSION)
     async def model_ready(request: Request) -> Response:
         """Whether this model answers."""
         served = _named(request, work)
         return replies.answer({"name": served.name, "ready": True}, served)
 
     @routes.post("/models/{name}/infer", openapi_extra=describe.INFER)
-    @routes.post("/models/{name}/versions/{version}/infer", openapi_extra=describe.INFER)
+    @routes.post("/models/{name}/versions/{version}/infer", openapi_extra=describe.INFER_VERSION)
     async def infer(request: Request) -> Response:
         """Logits or probabilities of pictures."""
         _named(request, work)

@@ -6,54 +6,19 @@ Needs a registered champion (`make repro`). Bars: at least 5 times the requests 
 p99 at most a third, and health answers below 50 ms at p99 under ten times the clients.
 """
 
-import contextlib
 import os
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import orjson
 
-from stages.lib.tracking.ui import free_port
 from tests.serving.load import get, hammer, post
+from tests.serving.scoring_server import scoring_server
 from tests.serving.service import served
 
 ROOT = Path(__file__).parents[2]
 CLIENTS, ROUNDS, SECONDS = 16, 3, 5
-
-
-@contextlib.contextmanager
-def scoring_server():
-    """The address of MLflow's own server for the champion."""
-    port = free_port(5700)
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{ROOT / 'mlflow.db'}"}
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/digits@champion"]
-    with subprocess.Popen(
-        [*command, "--env-manager", "local", "--port", str(port)],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
-        try:
-            _await(f"http://127.0.0.1:{port}/ping")
-            yield "127.0.0.1", port
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-
-
-def _await(url):
-    for _ in range(600):
-        with contextlib.suppress(OSError), urllib.request.urlopen(url) as answer:
-            assert answer.status == 200
-            return
-        time.sleep(0.1)
-    raise TimeoutError(url)
 
 
 def measure(pool, address, groups, seconds=SECONDS):
@@ -69,7 +34,7 @@ def main():
     print(f"load average {os.getloadavg()[0]:.1f} before, {os.cpu_count()} processors")
     with (
         ProcessPoolExecutor(2) as pool,
-        scoring_server() as theirs,
+        scoring_server(ROOT) as theirs,
         served(ROOT) as (_, ours),
     ):
         print(f"{'server':22} clients  requests/s  p50 ms  p99 ms")

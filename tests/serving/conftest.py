@@ -51,7 +51,7 @@ def ask(running):
 
 
 def request(address, method, path, body=None, **headers):
-    """One request; underscores in names of headers stand for dashes."""
+    """One request; JSON objects are decoded; _ in names of headers is -."""
     connection = http.client.HTTPConnection(*address, timeout=60)
     with contextlib.closing(connection):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -59,7 +59,7 @@ def request(address, method, path, body=None, **headers):
         answer = connection.getresponse()
         content = answer.read()
         kind = answer.headers.get("content-type", "")
-        if kind == "application/json" and content.strip():
+        if kind == "application/json" and content.startswith(b"{"):
             content = json.loads(content)
         return answer.status, answer.headers, content
 

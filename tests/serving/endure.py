@@ -42,8 +42,9 @@ def swapped(folder, models, times):
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(1) as pool:
         link = Path(scratch) / "model"
         shutil.copytree(models[0], link)
-        with served(folder, "--model", str(link)) as (process, address):
-            (state,) = _open_state(process)
+        environment = {"TMPDIR": scratch}
+        with served(folder, "--model", str(link), environment=environment) as (_, address):
+            (state,) = Path(scratch).glob("*-digits/model.json")
             seconds = 0.8 * times + 2
             load = pool.submit(hammer, address, [(CLIENTS, REQUEST, 0)], seconds)
             time.sleep(0.5)
@@ -60,16 +61,6 @@ def swapped(folder, models, times):
             (seen,) = load.result()
     dropped = [*seen.dropped, *(f"status {s}" for s, _ in seen.seconds if s != 200)]
     return seen.models, dropped
-
-
-def _open_state(process):
-    """The file that names the model, of a running service."""
-    folders = Path(tempfile.gettempdir()).glob("*-digits/model.json")
-    return [f for f in folders if f.stat().st_mtime > _started(process.pid)]
-
-
-def _started(pid):
-    return Path(f"/proc/{pid}").stat().st_mtime - 1
 
 
 def memory(pid):
