@@ -6,14 +6,13 @@ import io
 import json
 import re
 import shutil
-import subprocess
-import sys
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from stages.feedback import feedback
 from tests import drawing
 from tests.drawing import CHROMIUM, DESKTOP, PHONE, finger, mouse, swipe
 from tests.strokes import page as written
@@ -228,8 +227,8 @@ def test_what_is_no_digit_is_said_to_be_none(chromium, service):
         assert page.get_by_role("button", name="Yes, it is").is_visible()
 
 
-def test_a_correction_becomes_feedback(chromium, service, project):
-    """Stored once with the last label, the answer and the model; the commands then read it."""
+def test_a_correction_becomes_feedback(chromium, service, project, monkeypatch):
+    """Stored once with the last label, the answer and the model; `digits feedback` counts it."""
     shutil.rmtree(project / "data", ignore_errors=True)
     with opened(chromium, service, **DESKTOP) as page:
         mouse(page, "7")
@@ -252,12 +251,8 @@ def test_a_correction_becomes_feedback(chromium, service, project):
     told = [(row["label"], row["answer"]) for row in labels(project)]
     assert told == [("1", "7"), ("20", "26")]
     assert {row["model_sha256"] for row in labels(project)} == {manifest["content_sha256"]}
-    command = [sys.executable, "-m", "stages.cli"]
-    counted = subprocess.run([*command, "feedback"], cwd=project, capture_output=True, text=True)
-    assert re.search(r"^all +2 +2$", counted.stdout, re.MULTILINE), counted
-    scored = [*command, "score", "data/feedback", "--json"]
-    found = subprocess.run(scored, cwd=project, capture_output=True, text=True)
-    assert json.loads(found.stdout)["all"]["n"] == 2, found
+    monkeypatch.chdir(project)
+    assert re.search(r"^all +2 +2$", feedback(), re.MULTILINE)
 
 
 def test_a_service_that_goes_and_comes_back_with_another_model(chromium, project, variants):
