@@ -106,8 +106,10 @@ def _promotion(facts: Facts) -> Iterable[str]:
             yield _table(caption, gate["head"], gate["rows"])
 
 
-def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of texts; the first cell of a row names it."""
+def _table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "told"
+) -> str:
+    """A table of texts; the first cell of a row names it, the last one of `told` explains it."""
     titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
     lines = [
         f'<tr><th scope="row">{escape(first)}</th>'
@@ -117,7 +119,7 @@ def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     ]
     body = "\n".join(lines)
     return (
-        f'<div class="table"><table class="rows"><caption>{escape(caption)}</caption>'
+        f'<div class="table"><table class="rows {kind}"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{titles}</tr></thead><tbody>\n{body}</tbody></table></div>"
     )
 
@@ -131,7 +133,8 @@ def _classes(found: Facts | None) -> str:
         low, high = share["interval"]
         recall = f"{share['right'] / share['n']:.2%}"
         rows.append([digit, f"{share['n']:,}", recall, f"{low:.2%} to {high:.2%}"])
-    return _table("Recall of each class", ["class", "pictures", "recall", "95 % interval"], rows)
+    head = ["class", "pictures", "recall", "95 % interval"]
+    return _table("Recall of each class", head, rows, kind="")
 
 
 def _confusion(found: Facts | None) -> str:
