@@ -36,6 +36,24 @@ class Asked:
 def router(work: Work) -> APIRouter:
     """The routes of the protocol."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+    _add_server(routes, work)
+    _add_model(routes, work)
+
+    @routes.post("/models/{name}/infer", openapi_extra=describe.INFER)
+    @routes.post("/models/{name}/versions/{version}/infer", openapi_extra=describe.INFER_VERSION)
+    async def infer(request: Request) -> Response:
+        """Logits or probabilities of pictures."""
+        _named(request, work)
+        body, length = await request.body(), request.headers.get(LENGTH)
+        told = (body, length)
+        asked = _asked(told) if len(body) <= tensors.SMALL else await work.off_loop(_asked, told)
+        return _response(asked, await work.read(asked.pictures))
+
+    return routes
+
+
+def _add_server(routes: APIRouter, work: Work) -> None:
+    """The routes of the server itself."""
 
     @routes.get("", openapi_extra=describe.ANY_OBJECT)
     async def server() -> Response:
@@ -53,6 +71,10 @@ def router(work: Work) -> APIRouter:
     async def ready() -> Response:
         """Whether there is a model that answers."""
         return replies.json({"ready": work.holder.ready}, 200 if work.holder.ready else 503)
+
+
+def _add_model(routes: APIRouter, work: Work) -> None:
+    """The routes that describe the model."""
 
     @routes.get("/models/{name}", openapi_extra=describe.MODEL)
     @routes.get("/models/{name}/versions/{version}", openapi_extra=describe.MODEL_VERSION)
@@ -75,18 +97,6 @@ def router(work: Work) -> APIRouter:
         """Whether this model answers."""
         served = _named(request, work)
         return replies.answer({"name": served.name, "ready": True}, served)
-
-    @routes.post("/models/{name}/infer", openapi_extra=describe.INFER)
-    @routes.post("/models/{name}/versions/{version}/infer", openapi_extra=describe.INFER_VERSION)
-    async def infer(request: Request) -> Response:
-        """Logits or probabilities of pictures."""
-        _named(request, work)
-        body, length = await request.body(), request.headers.get(LENGTH)
-        told = (body, length)
-        asked = _asked(told) if len(body) <= tensors.SMALL else await work.off_loop(_asked, told)
-        return _response(asked, await work.read(asked.pictures))
-
-    return routes
 
 
 def _named(request: Request, work: Work) -> Served:

@@ -28,40 +28,31 @@ class Metrics:
 
     def __init__(self) -> None:
         own = self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "digits_requests", "Requests answered", ["route", "status"], registry=own
+        counter = functools.partial(Counter, registry=own)
+        histogram = functools.partial(Histogram, registry=own)
+        gauge = functools.partial(Gauge, registry=own)
+        self.requests = counter("digits_requests", "Requests answered", ["route", "status"])
+        self.seconds = histogram(
+            "digits_request_seconds", "From head to answer", ["route"], buckets=SECONDS
         )
-        self.seconds = Histogram(
-            "digits_request_seconds",
-            "From head to answer",
-            ["route"],
-            registry=own,
-            buckets=SECONDS,
-        )
-        self.predictions = Counter("digits_predictions", "Digits read", ["digit"], registry=own)
-        self.confidence = Histogram(
+        self.predictions = counter("digits_predictions", "Digits read", ["digit"])
+        self.confidence = histogram(
             "digits_confidence",
             "Largest probability of each digit",
             ["version"],
-            registry=own,
             buckets=[i / BINS for i in range(1, BINS + 1)],
         )
-        self.rejects = Counter(
-            "digits_rejects", "Answers without a digit, or doubtful", ["reason"], registry=own
+        self.rejects = counter("digits_rejects", "No digit, or a doubtful one", ["reason"])
+        self.sheds = counter("digits_sheds", "Requests refused under load")
+        self.swaps = counter("digits_swaps", "Models taken up or refused", ["result"])
+        self.batch = histogram(
+            "digits_batch_pictures", "Pictures per run of the network", buckets=SIZES
         )
-        self.sheds = Counter("digits_sheds", "Requests refused under load", registry=own)
-        self.swaps = Counter("digits_swaps", "Models taken up or refused", ["result"], registry=own)
-        self.batch = Histogram(
-            "digits_batch_pictures", "Pictures per run of the network", registry=own, buckets=SIZES
-        )
-        self.waiting = Gauge(
-            "digits_waiting", "Requests in work", registry=own, multiprocess_mode="livesum"
-        )
-        self.model = Gauge(
+        self.waiting = gauge("digits_waiting", "Requests in work", multiprocess_mode="livesum")
+        self.model = gauge(
             "digits_model",
             "1: the model that answers",
             ["name", "version", "sha256"],
-            registry=own,
             multiprocess_mode="livemax",
         )
         self.labelled = functools.cache(_labelled)  # `labels` takes longer than counting
