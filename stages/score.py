@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-from stages.lib import classifier, files, labelled, locate, preview, tally
+from stages.lib import classifier, labelled, locate, preview, tally
 from stages.lib.answers import Answer, answers
 from stages.lib.classifier import Classifier
-from stages.lib.errors import UserError
 from stages.lib.labelled import Labelled
 from stages.lib.preprocess import Scan
 from stages.lib.progress import Progress
@@ -48,7 +47,7 @@ def score(
     loaded = classifier.load(locate.model_folder(model))
     pictures = labelled.read(folder, labels, loaded.classes)
     if mistakes is not None:
-        _check_ours(mistakes)
+        preview.check_ours(mistakes, MAKER)
     marks: list[Marked] = []
     cards: list[Image.Image] = []
     resized: list[Resized] = []
@@ -116,28 +115,12 @@ def _plain(resized: list[Resized], model: Classifier) -> Numbers:
     return result
 
 
-def _check_ours(path: Path) -> None:
-    """UserError when something is at `path` that this command did not make."""
-    if not path.exists():
-        return
-    try:
-        with Image.open(path) as image:
-            ours = image.info.get("Software") == MAKER
-    except OSError:
-        ours = False
-    if not ours:
-        raise UserError(f"{path} is there and was not made by {MAKER}; name another file")
-
-
 def _draw(cards: list[Image.Image], numbers: Numbers, path: Path) -> None:
     """Write the sheet of mistakes."""
     wrong = len(numbers["mistakes"])
     shown = "" if wrong == len(cards) else f", the first {len(cards)} that can be drawn"
     heading = f"{wrong} of {numbers['all']['n']} pictures read wrongly{shown}"
-    about = PngImagePlugin.PngInfo()
-    about.add_text("Software", MAKER)
-    with files.replacing(path) as partial:
-        preview.sheet(cards, WIDTH, heading).save(partial, "PNG", pnginfo=about)
+    preview.write(preview.sheet(cards, WIDTH, heading), path, MAKER)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from stages.lib import errors
 COMMANDS = (
     "predict",
     "score",
+    "feedback",
+    "serve",
     "tune",
     "dashboard",
     "recipe",

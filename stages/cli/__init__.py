@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from stages.cli import pictures, training, versions
+from stages.cli import pictures, serving, training, versions
 from stages.lib.errors import guarded
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text: rich takes as long as reading a digit
 )
-for part in (pictures, training, versions):
+for part in (pictures, training, versions, serving):
     app.add_typer(part.app)
 
 

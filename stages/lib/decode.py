@@ -45,15 +45,15 @@ class Scan:
     notes: tuple[str, ...] = ()
 
 
-def decode(data: bytes, name: str) -> Scan:
+def decode(data: bytes, name: str, largest: int = MAX_PIXELS) -> Scan:
     """The picture in `data`; `name` begins the message when there is none.
 
-    Raises UserError, one line: no bytes, no picture, damaged, more than MAX_PIXELS.
+    Raises UserError, one line: no bytes, no picture, damaged, more than `largest` pixels.
     """
     image = _opened(data, name)
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > largest:
         found = f"{image.width} x {image.height} pixels"
-        raise UserError(f"{name}: {found}, at most {MAX_PIXELS:,} are taken; shrink or crop it")
+        raise UserError(f"{name}: {found}, at most {largest:,} are taken; shrink or crop it")
     try:
         notes = _notes(image)
         factor = _factor(image.width * image.height)

@@ -64,14 +64,14 @@ def _listed_in(table: Path, classes: list[str]) -> list[Labelled]:
             raise UserError(f"{where}: no file {str(file)!r}; files are relative to the table")
         if file.resolve() in found:
             raise UserError(f"{where}: {row['file']} is listed twice; remove one of the lines")
-        if not _known(row["label"], classes):
+        if not known(row["label"], classes):
             raise UserError(f"{where}: the label is {row['label']!r}; expected {_words(classes)}")
         label, writer = row["label"], row.get("writer", "")
         found[file.resolve()] = Labelled(str(file), label, label in classes, writer)
     return list(found.values())
 
 
-def _known(label: str, classes: list[str]) -> bool:
+def known(label: str, classes: list[str]) -> bool:
     """Whether a label is a class, or rows of classes separated by `/`."""
     return label in classes or all(row and set(row) <= set(classes) for row in label.split("/"))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from stages.lib import files
 from stages.lib.answers import Answer
@@ -69,6 +69,14 @@ def card(answer: Answer, lines: Sequence[Line], zoom: int) -> Image.Image:
     return _below(_beside(frame, digit), lines)
 
 
+def thumbnail(scan: Scan, lines: Sequence[Line], side: int) -> Image.Image:
+    """The picture alone, in the middle of `side` x `side` pixels, `lines` below."""
+    frame = Image.new("RGB", (side, side), PAPER)
+    image = _original(scan, np.zeros((0, 4), np.int64), side, side)
+    frame.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return _below(frame, lines)
+
+
 def sheet(cards: Sequence[Image.Image], width: int, heading: str) -> Image.Image:
     """Cards from left to right under a heading, as many in a row as fit `width` pixels."""
     x, y, height = 2 * GAP, 5 * GAP, 0
@@ -84,6 +92,27 @@ def sheet(cards: Sequence[Image.Image], width: int, heading: str) -> Image.Image
     for place, one in zip(places, cards, strict=True):
         whole.paste(one, place)
     return whole
+
+
+def check_ours(path: Path, maker: str) -> None:
+    """UserError when something is at `path` that the command `maker` did not make."""
+    if not path.exists():
+        return
+    try:
+        with Image.open(path) as image:
+            ours = image.info.get("Software") == maker
+    except OSError:
+        ours = False
+    if not ours:
+        raise UserError(f"{path} is there and was not made by {maker}; name another file")
+
+
+def write(image: Image.Image, path: Path, maker: str) -> None:
+    """Write a PNG that says which command made it."""
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Software", maker)
+    with files.replacing(path) as partial:
+        image.save(partial, "PNG", pnginfo=about)
 
 
 def _original(scan: Scan, boxes: NDArray[np.int64], width: int, height: int) -> Image.Image:

@@ -1,0 +1,195 @@
+"""What is known of a model: where it comes from, why it serves, and how good it is.
+
+What is not recorded anywhere is left out. The numbers are those of the model's own run, or
+those in metrics/ where dvc.lock says that they are about this very model.
+"""
+
+import base64
+import csv
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.lib import files, gate, scores, tracked
+from stages.lib.errors import UserError
+from stages.lib.tracking import address, aliases, find, logged_model, origin, registry, resolve
+from stages.lib.tracking.entry import CHAMPION, written
+from stages.lib.tracking.store import Target
+from stages.lib.tracking.subject import MODEL
+from stages.lib.tracking.version import Version
+
+Facts = dict[str, Any]
+EVIDENCE = "evaluation"  # where a run keeps what `evaluate` wrote
+PREDICTIONS = "predictions.csv"
+EXAMPLES = "examples.png"
+LARGEST = 2**20  # bytes of either
+
+
+def about(folder: Path, reference: str | None) -> Facts:
+    """What the model's page shows of the model in `folder`; JSON alone. May take seconds.
+
+    `reference` is what the registry was asked for, None for a folder. Raises UserError when
+    there is no model; whatever else cannot be had is left out and told on stderr.
+    """
+    manifest = files.read_json(folder / files.MANIFEST)
+    content, run_id = str(manifest["content_sha256"]), str(manifest["run_id"])
+    found: Facts = {key: manifest[key] for key in ("content_sha256", "classes", "kind")}
+    found |= {"reference": reference, "run": {"id": run_id}}
+    parts = [partial(_local, folder)]
+    if _registry():
+        parts += [partial(_origin, folder), partial(_promotion, content), partial(_run, run_id)]
+    for part in parts:
+        found |= _told(part)
+    return found
+
+
+def _registry() -> bool:
+    """Whether there is a store to ask; asking the embedded one would make it."""
+    try:
+        embedded = address.sqlite_file(address.embedded())
+    except UserError:  # outside of a project
+        return False
+    return address.configured() is not None or embedded.exists()
+
+
+def _told(part: Callable[[], Facts]) -> Facts:
+    """What `part` finds; a store that fails is no reason not to serve."""
+    try:
+        return part()
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        print(f"note: the model's page lacks facts ({reason})", file=sys.stderr)
+        return {}
+
+
+def _origin(folder: Path) -> Facts:
+    """Version, run, commit, data and parameters."""
+    found = asdict(origin.trace(str(folder)))
+    return {key: found[key] for key in ("version", "run", "commit", "data", "params") if found[key]}
+
+
+def _promotion(content: str) -> Facts:
+    """Every entry of the record that made the version champion or ended that; the gate's word."""
+    where = resolve.source()
+    with resolve.asking(where):
+        version = registry.find_in(where, resolve.model_name(), content)
+        if version is None:
+            return {}
+        record = aliases.standing(where, version.name).record
+    entries = [e for e in record.changes(CHAMPION) if version.number in e.moves[CHAMPION]]
+    rows = [
+        {
+            "when": written(e.when),
+            "who": e.who,
+            "what": f"{'made' if e.moves[CHAMPION][1] == version.number else 'replaced as'} "
+            f"champion by {e.action}",
+            "why": e.why,
+        }
+        for e in entries
+    ]
+    return {"promotion": rows, **_gate(version)}
+
+
+def _gate(version: Version) -> Facts:
+    decision = gate.recalled(version.tags)
+    if decision is None:
+        return {}
+    head, rows = decision.table
+    facts = {"verdict": decision.verdict, "why": decision.why, "mode": decision.mode}
+    return {"gate": {**facts, "n": decision.n, "head": head, "rows": rows}}
+
+
+def _run(run_id: str) -> Facts:
+    """Numbers, predictions and examples of the run."""
+    run = find.run(run_id)
+    if run is None:
+        return {}
+    found = run.store.client.get_run(run.run_id)
+    facts = _numbers(found.data.metrics)
+    with tempfile.TemporaryDirectory() as scratch:
+        place = f"{found.info.artifact_uri}/{EVIDENCE}"
+        for name, read in ((PREDICTIONS, _predictions), (EXAMPLES, _picture)):
+            facts |= _told(partial(_fetched, run, f"{place}/{name}", Path(scratch), read))
+    return facts
+
+
+def _fetched(run: Target, uri: str, scratch: Path, read: Callable[[Path], Facts]) -> Facts:
+    """What `read` makes of a file of a run."""
+    with resolve.asking(run.store):
+        return read(logged_model.fetch(run.store, uri, scratch))
+
+
+def _local(folder: Path) -> Facts:
+    """The same from metrics/ of this checkout."""
+    vouched = _vouched(tracked.folder_oid(folder))
+    trained, tested = (
+        files.read_json(vouched[path]) if (path := f"metrics/{name}.json") in vouched else {}
+        for name in ("train", "evaluate")
+    )
+    facts = _numbers({**trained, **{f"test_{key}": value for key, value in tested.items()}})
+    if f"metrics/{PREDICTIONS}" in vouched:
+        facts |= _predictions(vouched[f"metrics/{PREDICTIONS}"])
+    if "metrics/pictures" in vouched:
+        facts |= _picture(vouched["metrics/pictures"] / EXAMPLES)
+    return facts
+
+
+def _vouched(oid: str) -> dict[str, Path]:
+    """Outputs of the stages that made or read the model, where they are what dvc.lock says."""
+    root = files.home()
+    lock = root / "dvc.lock"
+    stages = yaml.safe_load(lock.read_bytes())["stages"] if lock.exists() else {}
+    model = {"path": MODEL, "md5": oid}
+    about_it = [
+        out
+        for entry in stages.values()
+        if any(model.items() <= used.items() for used in entry.get("deps", []) + entry["outs"])
+        for out in entry["outs"]
+    ]
+    return {o["path"]: root / o["path"] for o in about_it if _same(root / o["path"], o["md5"])}
+
+
+def _same(path: Path, oid: str) -> bool:
+    if path.is_dir():
+        return tracked.is_folder(path, oid)
+    return path.is_file() and tracked.md5(path) == oid
+
+
+def _numbers(flat: dict[str, Any]) -> Facts:
+    """Accuracy, interval and calibration on either split, from names as a run has them."""
+    found: Facts = {}
+    for split in ("test", "validation"):
+        n, accuracy = flat.get(f"{split}_n"), flat.get(f"{split}_accuracy")
+        if n and accuracy is not None:
+            right = round(accuracy * n)
+            facts = {"n": int(n), "accuracy": accuracy, "interval": scores.interval(right, int(n))}
+            found[split] = facts | {"ece": flat.get(f"{split}_ece")}
+    return found | ({"parameters": int(flat["parameters"])} if "parameters" in flat else {})
+
+
+def _predictions(path: Path) -> Facts:
+    """The confusion matrix, rows are what was written, and the recall of each class."""
+    with path.open(newline="", encoding="utf-8") as file:
+        pairs = Counter((row["actual"], row["predicted"]) for row in csv.DictReader(file))
+    classes = sorted({name for pair in pairs for name in pair})
+    matrix = [[pairs[actual, predicted] for predicted in classes] for actual in classes]
+    return {"confusion": {"classes": classes, "counts": matrix, "recall": _recall(matrix)}}
+
+
+def _recall(matrix: list[list[int]]) -> list[Facts]:
+    """Per class how many pictures, how many rightly read, and the share's 95 % interval."""
+    rows = [(sum(row), row[i]) for i, row in enumerate(matrix)]
+    return [{"n": n, "right": k, "interval": scores.interval(k, n)} for n, k in rows if n]
+
+
+def _picture(path: Path) -> Facts:
+    if path.stat().st_size > LARGEST:
+        return {}
+    return {"examples": base64.b64encode(path.read_bytes()).decode()}

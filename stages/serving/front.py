@@ -1,0 +1,181 @@
+"""What every request passes through, before and after its route.
+
+Request id, rules of `guard`, the body within its limits, a place in the queue; afterwards
+headers, numbers and the line in the log. Plain ASGI.
+"""
+
+import asyncio
+import re
+import secrets
+import time
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stages.serving import logs, replies
+from stages.serving.guard import HEADERS, READING, Guard
+from stages.serving.limits import Limits
+from stages.serving.metrics import Metrics
+from stages.serving.replies import RefusedError
+from stages.serving.served import Holder
+
+ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+CLOSE = {"connection": "close"}  # what was not read of the body would be taken for a request
+LATER = {"retry-after": "1"}
+BUSY = "too many requests at once; try again in a second"
+
+
+class GoneError(Exception):
+    """The client left before its request was whole."""
+
+
+class Front:
+    """The application `app`, guarded and observed.
+
+    Routes in `hot`, by method and path, are called without FastAPI's search and resolution
+    of arguments, which take as long as all the rest.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        hot: dict[tuple[str, str], APIRoute],
+        *,
+        holder: Holder,
+        guard: Guard,
+        limits: Limits,
+        metrics: Metrics,
+    ) -> None:
+        self.app, self.hot = app, hot
+        self.holder, self.guard, self.limits = holder, guard, limits
+        self.metrics = metrics
+        self.buffered = self.waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the start and end of the application."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        scope["request_id"] = _id(scope)
+        answer = Answering(send, scope["request_id"], self.holder)
+        try:
+            await self._checked(scope, receive, answer)
+        except RefusedError as refused:
+            await replies.error(scope["request_id"], refused)(scope, receive, answer)
+        except GoneError:
+            answer.status = 499
+        except Exception:  # the last resort: the client gets a sentence, the log the trace
+            logs.failed(scope["request_id"])
+            if not answer.status:
+                failed = RefusedError(500, "an error of this service; its log tells more")
+                await replies.error(scope["request_id"], failed)(scope, receive, answer)
+        finally:
+            self._observe(scope, answer, time.perf_counter() - start)
+
+    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.guard.check(scope["method"], scope["path"], scope["headers"])
+        if scope["method"] in READING:
+            await self._routed(scope, receive, send)
+            return
+        await self._admit()
+        body = bytearray()
+        try:
+            await self._read(scope, receive, body)
+            await self._admit()
+            self._count(+1)
+            try:
+                await self._routed(scope, _replayed(bytes(body), receive), send)
+            finally:
+                self._count(-1)
+        finally:
+            self.buffered -= len(body)
+
+    async def _routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self.hot.get((scope["method"], scope["path"]))
+        if route is None:
+            await self.app(scope, receive, send)
+            return
+        scope["route"] = route
+        response = await route.endpoint(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _admit(self) -> None:
+        """Raise RefusedError while as much is in work as can be finished in time."""
+        if self.waiting >= self.limits.waiting or self.buffered >= self.limits.buffered:
+            self.metrics.sheds.inc()
+            await asyncio.sleep(self.limits.shed_seconds)
+            raise RefusedError(503, BUSY, LATER)
+
+    def _count(self, change: int) -> None:
+        self.waiting += change
+        self.metrics.waiting.set(self.waiting)
+
+    async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
+        """Read the body; RefusedError as soon as it is too large, GoneError when it ends early."""
+        too_large = RefusedError(413, f"more than {self.limits.body:,} bytes", CLOSE)
+        for name, value in scope["headers"]:
+            if name == b"content-length" and int(value) > self.limits.body:
+                raise too_large
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise GoneError
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            body += chunk
+            self.buffered += len(chunk)
+            if len(body) > self.limits.body:
+                raise too_large
+            if more and self.buffered > self.limits.buffered:
+                self.metrics.sheds.inc()
+                raise RefusedError(503, BUSY, LATER | CLOSE)
+
+    def _observe(self, scope: Scope, answer: "Answering", seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        self.metrics.labelled(self.metrics.requests, route, answer.status).inc()
+        self.metrics.labelled(self.metrics.seconds, route).observe(seconds)
+        logs.line(
+            request_id=scope["request_id"],
+            method=scope["method"],
+            route=route,
+            status=answer.status,
+            ms=round(seconds * 1000, 2),
+            model=self.holder.label,
+        )
+
+
+class Answering:
+    """`send` of a request, with the headers that every answer has; keeps the status."""
+
+    def __init__(self, send: Send, request_id: str, holder: Holder) -> None:
+        self.send, self.request_id, self.holder = send, request_id.encode(), holder
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        """Send one message of ASGI."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = [(b"x-request-id", self.request_id), *HEADERS]
+            message["headers"] = [*message["headers"], *own]
+        await self.send(message)
+
+
+def _id(scope: Scope) -> str:
+    """The client's own id where it is a plain one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and ID.fullmatch(value):
+            return str(value.decode())
+    return secrets.token_hex(8)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """`receive` of a request whose body was read."""
+    messages: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replaying() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replaying

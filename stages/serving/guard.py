@@ -1,0 +1,88 @@
+"""Who may ask: this computer's own pages and programs, or whoever has the token."""
+
+import base64
+import binascii
+import hmac
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from stages.serving.replies import RefusedError
+
+LOOPBACK = re.compile(rb"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+READING = {"GET", "HEAD", "OPTIONS"}
+OPEN = {"/ping", "/health", "/v2/health/live", "/v2/health/ready"}  # for what restarts services
+HEADERS = [
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+Headers = list[tuple[bytes, bytes]]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this computer reaches an address to listen on."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The rules of one service. `token`: None only where `loopback`."""
+
+    loopback: bool = True
+    token: str | None = None
+
+    def check(self, method: str, path: str, headers: Headers) -> None:
+        """Raise RefusedError for a request that is not to be answered.
+
+        A foreign page whose name was made to lead here says its own name as the host; one
+        that posts here says its own origin.
+        """
+        host = self._host(headers)
+        if method not in READING:
+            for origin in _values(headers, b"origin"):
+                if origin.lower() not in {b"http://" + host, b"https://" + host}:
+                    raise RefusedError(403, "other sites may not post here")
+        if any(b"multipart" in v.lower() for v in _values(headers, b"content-type")):
+            raise RefusedError(415, "no forms; send the picture's bytes as the body")
+        if self.token is not None and path not in OPEN:
+            self._authorise(_values(headers, b"authorization"))
+
+    def _host(self, headers: Headers) -> bytes:
+        hosts = _values(headers, b"host")
+        if len(hosts) != 1:
+            raise RefusedError(400, "expected one Host header")
+        if self.loopback and not LOOPBACK.fullmatch(hosts[0]):
+            raise RefusedError(403, "this is localhost; the Host header names another")
+        return hosts[0].lower()
+
+    def _authorise(self, given: list[bytes]) -> None:
+        """By `Bearer TOKEN`, or as the password that a browser asks for."""
+        assert self.token is not None
+        tokens = [_token(value) for value in given]
+        if len(tokens) != 1 or not hmac.compare_digest(tokens[0], self.token.encode()):
+            asked = {"www-authenticate": 'Basic realm="digits: any name, the token as password"'}
+            raise RefusedError(401, "expected Authorization: Bearer with the token", asked)
+
+
+def _values(headers: Headers, name: bytes) -> list[bytes]:
+    return [value for key, value in headers if key == name]
+
+
+def _token(value: bytes) -> bytes:
+    scheme, _, rest = value.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return rest.strip()
+    try:
+        return base64.b64decode(rest, validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""

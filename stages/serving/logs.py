@@ -1,0 +1,41 @@
+"""One line of JSON per request and per event, on standard error."""
+
+import contextlib
+import logging
+import os
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+STANDARD_ERROR = 2
+
+
+def line(**told: Any) -> None:
+    """Write one event with the time in UTC; when nobody takes it, it is lost."""
+    record = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **told}
+    with contextlib.suppress(OSError):
+        os.write(STANDARD_ERROR, orjson.dumps(record, default=str) + b"\n")
+
+
+class Handler(logging.Handler):
+    """What libraries log, in the same form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; the traceback, if any, as one text."""
+        trace = {}
+        if record.exc_info:
+            trace["trace"] = "".join(traceback.format_exception(*record.exc_info))
+        level = record.levelname.lower()
+        line(event=record.getMessage(), level=level, logger=record.name, **trace)
+
+
+def start() -> None:
+    """Send what libraries log here, from warnings upward."""
+    logging.basicConfig(level=logging.WARNING, handlers=[Handler()], force=True)
+
+
+def failed(request_id: str) -> None:
+    """Write the exception that is being handled."""
+    line(event="failed", level="error", request_id=request_id, trace=traceback.format_exc())

@@ -1,0 +1,81 @@
+"""The model that is served: loaded, warmed, and replaced as a whole."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from stages.lib import classifier
+from stages.lib.classifier import Classifier
+
+LOCAL = "local"  # the version of a folder that no registry knows
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that answers, and what is known of it.
+
+    `version` is its number in the registry, or `LOCAL`; `content` the SHA-256 of its files;
+    `about` what `stages.serving.about` found.
+    """
+
+    classifier: Classifier
+    folder: Path
+    name: str
+    version: str
+    content: str
+    about: dict[str, Any]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What answers say of the model that gave them."""
+        return {"name": self.name, "version": self.version, "sha256": self.content}
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The same as headers of an answer."""
+        return {"x-model": f"{self.name}/{self.version}", "x-model-sha256": self.content}
+
+
+def load(folder: Path, name: str, version: str, about: dict[str, Any]) -> Served:
+    """The model in `folder`, after one run of its network on one thread.
+
+    Raises UserError when a file is missing or altered, or the network does not answer.
+    """
+    loaded = classifier.load(folder)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # requests run side by side; threads of one only wait
+    options.log_severity_level = 3  # errors only
+    session = onnxruntime.InferenceSession(
+        str(folder / classifier.ONNX), options, providers=["CPUExecutionProvider"]
+    )
+    model = replace(loaded, session=session)
+    model.probabilities(np.zeros((1, 28, 28), np.uint8))
+    return Served(model, folder, name, version, str(loaded.manifest["content_sha256"]), about)
+
+
+class Holder:
+    """What is served now; calling it gives that. None until there is a verified model."""
+
+    def __init__(self, served: Served | None = None) -> None:
+        self.served = served
+        self.leaving = False
+
+    def __call__(self) -> Served:
+        """The model to answer with. Raises LookupError when there is none yet."""
+        if self.served is None:
+            raise LookupError("no model is loaded yet")
+        return self.served
+
+    @property
+    def ready(self) -> bool:
+        """Whether new requests are welcome: there is a model, and nobody ends the service."""
+        return self.served is not None and not self.leaving
+
+    @property
+    def label(self) -> str:
+        """The model in the log."""
+        return self.served.headers["x-model"] if self.served else ""

@@ -1,0 +1,152 @@
+"""A hand that draws on the page of `digits serve`, and the picture of that page in the README.
+
+    python -m tests.drawing
+
+draws a number, with whatever model is in models/digits, in a real browser.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.strokes import STROKES, smooth
+
+ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "metrics/readme/draw.png"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
+
+
+@contextmanager
+def served(folder, model, port=0):
+    """The address of `digits serve` in `folder`, once it answers; port 0: any free one."""
+    command = [sys.executable, "-m", "stages.cli", "serve", "--model", model, "--port", port]
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    with subprocess.Popen(
+        [str(word) for word in command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            address = process.stdout.readline().split()[0]
+            _wait(address)
+            yield address
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def _wait(address):
+    for _ in range(300):
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            urllib.request.urlopen(f"{address}/v2/health/ready", timeout=5).close()
+            return
+        time.sleep(0.1)
+    raise AssertionError("digits serve does not get ready")
+
+
+@contextmanager
+def browser():
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+def curves(text, frame):
+    """The strokes of digits as points (n, 2) on the screen, in the middle of a sheet."""
+    width, height = frame["width"], frame["height"]
+    size = min(0.8 * height, 1.1 * width / len(text))
+    step = min(0.75 * size, 0.9 * width / len(text))
+    left = frame["x"] + (width - step * len(text)) / 2
+    top = frame["y"] + (height - size) / 2
+    for place, digit in enumerate(text):
+        corner = np.array([left + step * (place + 0.5) - 0.4 * size, top])
+        for points in STROKES[digit]:
+            yield corner + _path(points) * (0.8 * size, size)
+
+
+def _path(points):
+    """A stroke as a pen draws it: it turns on the spot where a point is doubled."""
+    corners = [i for i in range(1, len(points)) if points[i] == points[i - 1]]
+    parts = np.split(np.array(points), corners)
+    return np.concatenate([smooth(part, steps=4) for part in parts if len(part) > 1])
+
+
+def mouse(page, text):
+    """Draw with the mouse."""
+    for curve in curves(text, page.locator("#paper").bounding_box()):
+        page.mouse.move(*curve[0])
+        page.mouse.down()
+        for point in curve[1:]:
+            page.mouse.move(*point)
+        page.mouse.up()
+
+
+def finger(page, text):
+    """Draw with a finger, as the browser gets it from the screen."""
+    for curve in curves(text, page.locator("#paper").bounding_box()):
+        swipe(page, curve)
+
+
+def swipe(page, curve):
+    """Put a finger down, move it, lift it."""
+    session = page.context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", curve[:1]),
+        *(("touchMove", [point]) for point in curve[1:]),
+        ("touchEnd", []),
+    ):
+        places = [{"x": float(x), "y": float(y)} for x, y in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+    session.detach()
+
+
+def draw(model, path):
+    """Write the picture of the page to `path`, with the answers of the model in a folder."""
+    with served(ROOT, model) as address, browser() as started:
+        page = started.new_page(viewport={"width": 1120, "height": 680})
+        page.goto(address)
+        mouse(page, "2026")
+        page.get_by_text("all digits right").wait_for()
+        page.wait_for_timeout(1000)  # for the answer to the last point
+        page.screenshot(path=path)
+    colours = Image.open(path).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    colours.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    draw(ROOT / "models/digits", PICTURE)
+    print(PICTURE)

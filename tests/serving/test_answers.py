@@ -1,0 +1,247 @@
+"""What the service answers, over real connections to a real process."""
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stages.lib import classifier
+from tests import sealed
+from tests.conftest import call
+from tests.serving.conftest import request
+from tests.serving.service import served
+from tests.strokes import page
+
+JSON = {"Content_Type": "application/json"}
+
+
+def drawn(text, seed=0):
+    """A page with `text`, as PNG."""
+    return cv2.imencode(".png", page(text, np.random.default_rng(seed)))[1].tobytes()
+
+
+def tensor(n=2):
+    """Pictures for the network."""
+    return np.random.default_rng(n).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+
+
+def expected(project, pictures):
+    """The logits of the model itself."""
+    return classifier.load(project / "model").logits(pictures)
+
+
+def test_a_picture_gets_what_digits_predict_prints(project, ask):
+    """Raw bytes and base64 in JSON: the fields of `predict --json`, model and request id."""
+    picture = drawn("3407")
+    (project / "page.png").write_bytes(picture)
+    options = ["--model", "./model", "--top", "3", "--json"]
+    printed = call(project, sys.executable, "-m", "stages.cli", "predict", "page.png", *options)
+    (record,) = json.loads(printed.stdout)
+    del record["file"]
+
+    raw = ask("POST", "/predict?top=3&pictures=true", picture, X_Request_Id="mine-1")
+    body = {"picture": base64.b64encode(picture).decode(), "top": 3, "pictures": True}
+    told = ask("POST", "/predict", json.dumps(body), **JSON)
+
+    for status, headers, answer in (raw, told):
+        assert status == 200
+        assert {key: answer[key] for key in record} == record
+        assert headers["x-model"] == "model/local"
+        assert headers["x-model-sha256"] == answer["model"]["sha256"]
+        assert headers["x-request-id"] == answer["request_id"]
+        seen = [_pixels(one) for one in answer["pictures"]]
+        assert [one.shape for one in seen] == [(28, 28)] * len(record["boxes"])
+    assert raw[2]["request_id"] == "mine-1"
+
+
+def _pixels(encoded):
+    data = np.frombuffer(base64.b64decode(encoded), np.uint8)
+    return cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+
+
+def test_one_digit_is_one_when_asked_for_one(ask):
+    """`several=false` finds one digit where there are four; true and none find four."""
+    counts = [
+        len(ask("POST", f"/predict{query}", drawn("3407"))[2]["boxes"])
+        for query in ("", "?several=true", "?several=false")
+    ]
+
+    assert counts == [4, 4, 1]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind", "status", "words"),
+    [
+        ("/predict", b"", "image/png", 400, "an empty file"),
+        ("/predict", b"GIF89a", "image/png", 400, "a damaged GIF picture"),
+        ("/predict", b"hello", "text/plain", 400, "no picture; PNG, JPEG"),
+        ("/predict?top=11", drawn("1"), "image/png", 400, "top is to be a number from 1 to 10"),
+        ("/predict?top=x", drawn("1"), "image/png", 400, "top is to be a number from 1 to 10"),
+        ("/predict?several=1", drawn("1"), "image/png", 400, "several is to be true or false"),
+        ("/predict?top=1&top=2", drawn("1"), "image/png", 400, "given twice"),
+        ("/predict?colour=1", drawn("1"), "image/png", 400, "a parameter is not known"),
+        ("/predict", b"{}", "application/json", 400, 'expected a JSON object with "picture"'),
+        ("/predict", b'{"picture": 5}', "application/json", 400, 'with "picture" in base64'),
+        ("/predict", b"[" * 99999, "application/json", 400, "the body is no JSON"),
+        ("/predict", b"x", "multipart/form-data; boundary=x", 415, "no forms"),
+        ("/invocations", b'{"inputs": NaN}', "application/json", 400, "the body is no JSON"),
+        ("/invocations", b'{"inputs": []}', "application/json", 400, "expected 1 to 1,000"),
+        ("/invocations", b'{"inputs": 9000000000}', "application/json", 400, "28 x 28 numbers"),
+        ("/invocations", b"{}", "text/csv", 415, "application/json"),
+        ("/v2/models/model/infer", b"5", "application/json", 400, "expected one input"),
+        ("/v2/models/other/infer", b"{}", "application/json", 404, "this serves model"),
+        ("/nowhere", b"", "text/plain", 404, "Not Found"),
+        ("/docs", b"", "text/plain", 405, "Method Not Allowed"),
+    ],
+)
+def test_what_cannot_be_answered_gets_one_sentence(ask, path, body, kind, status, words):
+    """A 4xx with the sentence and the request's id."""
+    found, headers, answer = ask("POST", path, body, Content_Type=kind)
+
+    assert found == status
+    assert words in answer["error"]
+    assert "\n" not in answer["error"]
+    assert answer["request_id"] == headers["x-request-id"]
+
+
+@pytest.mark.parametrize("form", ["inputs", "instances"])
+def test_invocations_answer_logits(ask, project, form):
+    """Integers, and floats cut off like MLflow does."""
+    for pictures in (tensor(), tensor() + 0.5):
+        body = json.dumps({form: pictures.tolist()})
+        status, _, answer = ask("POST", "/invocations", body, **JSON)
+
+        assert status == 200
+        assert list(answer) == ["predictions"]
+        logits = np.float32(answer["predictions"]["logits"])
+        np.testing.assert_allclose(logits, expected(project, tensor()), rtol=1e-4, atol=1e-5)
+
+
+def test_many_pictures_in_one_request(ask, project):
+    """More than a batch, and more bytes of JSON than are parsed at once."""
+    pictures = tensor(300)
+    status, _, answer = ask(
+        "POST", "/invocations", json.dumps({"inputs": pictures.tolist()}), **JSON
+    )
+
+    assert status == 200
+    logits = np.float32(answer["predictions"]["logits"])
+    np.testing.assert_allclose(logits, expected(project, pictures), rtol=1e-4, atol=1e-5)
+
+
+def test_open_inference_describes_the_model(ask):
+    """Server, health, and the tensors of the model by name and by version."""
+    assert ask("GET", "/v2")[2]["extensions"] == ["binary_tensor_data"]
+    assert ask("GET", "/v2/health/live")[2] == {"live": True}
+    assert ask("GET", "/v2/health/ready")[2] == {"ready": True}
+    assert ask("GET", "/v2/models/model/ready")[0] == 200
+    assert ask("GET", "/v2/models/model/versions/7")[0] == 404
+    told = ask("GET", "/v2/models/model/versions/local")[2]
+
+    assert told["inputs"] == [{"name": "pictures", "datatype": "UINT8", "shape": [-1, 28, 28]}]
+    assert [o["name"] for o in told["outputs"]] == ["logits", "probabilities"]
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_open_inference_in_json(ask, project, flat):
+    """Flat or nested data; both outputs, and the request's own id."""
+    pictures = tensor()
+    data = (pictures.ravel() if flat else pictures).tolist()
+    given = {"name": "pictures", "shape": [2, 28, 28], "datatype": "UINT8", "data": data}
+    outputs = [{"name": "logits"}, {"name": "probabilities"}]
+    body = json.dumps({"id": "7", "inputs": [given], "outputs": outputs})
+    status, _, answer = ask("POST", "/v2/models/model/infer", body, **JSON)
+
+    assert (status, answer["id"], answer["model_version"]) == (200, "7", "local")
+    logits, likely = (np.float32(o["data"]).reshape(o["shape"]) for o in answer["outputs"])
+    np.testing.assert_allclose(logits, expected(project, pictures), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(likely.sum(1), 1, rtol=1e-5)
+
+
+def test_open_inference_in_bytes(ask, project):
+    """The binary extension, as Triton's clients use it by default."""
+    pictures = tensor()
+    sized = {"binary_data_size": pictures.nbytes}
+    given = {"name": "pictures", "shape": [2, 28, 28], "datatype": "UINT8", "parameters": sized}
+    asked = {"name": "logits", "parameters": {"binary_data": True}}
+    head = json.dumps({"inputs": [given], "outputs": [asked]}).encode()
+    status, headers, content = ask(
+        "POST",
+        "/v2/models/model/versions/local/infer",
+        head + pictures.tobytes(),
+        Inference_Header_Content_Length=str(len(head)),
+    )
+
+    assert status == 200
+    length = int(headers["inference-header-content-length"])
+    (output,) = json.loads(content[:length])["outputs"]
+    logits = np.frombuffer(content[length:], "<f4").reshape(output["shape"])
+    np.testing.assert_allclose(logits, expected(project, pictures), rtol=1e-4, atol=1e-5)
+
+
+def test_numbers_and_log_tell_what_happened(ask, log):
+    """Requests by route and status, digits, an empty page; a line of JSON for each request."""
+    empty = cv2.imencode(".png", np.full((90, 90), 255, np.uint8))[1].tobytes()
+    assert ask("POST", "/predict", drawn("12"), X_Request_Id="told")[0] == 200
+    assert ask("POST", "/predict", empty)[2]["status"] == "no digit"
+    told = ask("GET", "/metrics")[2].decode()
+
+    assert re.search(r'digits_requests_total{route="/predict",status="200"} [1-9]', told)
+    assert re.search(r'digits_rejects_total{reason="no digit"} [1-9]', told)
+    assert re.search(r'digits_confidence_count{version="local"} [1-9]', told)
+    assert re.search(r"digits_predictions_total{digit=", told)
+    assert re.search(r'digits_model{name="model",sha256="\w{64}",version="local"} 1.0', told)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (line,) = (one for one in lines if one.get("request_id") == "told")
+    assert line["time"].endswith("+00:00")
+    assert (line["route"], line["status"], line["model"]) == ("/predict", 200, "model/local")
+
+
+def test_the_documentation_needs_nothing_from_elsewhere(ask):
+    """A page without scripts and addresses, and the description that it is made from."""
+    status, headers, content = ask("GET", "/docs")
+
+    assert status == 200
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert not re.search(r"https?://|<script|style=", content.decode())
+    described = ask("GET", "/openapi.json")[2]["paths"]
+    for path in ("/predict", "/invocations", "/v2/models/{name}/infer", "/metrics"):
+        assert path in described
+        assert path in content.decode()
+
+
+def test_neither_torch_nor_mlflow_is_loaded(running):
+    """Not by the modules that answer, and not by the process that does."""
+    heavy = "{'torch', 'mlflow', 'sklearn', 'scipy', 'pandas', 'matplotlib'}"
+    code = f"import sys, stages.serve; sys.exit({heavy} & set(sys.modules) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+    maps = Path(f"/proc/{running[0].pid}/maps").read_text()
+    assert "onnxruntime" in maps
+    assert not re.search(r"/(torch|pandas|sklearn)/", maps)
+
+
+def test_several_workers_are_one_service(project):
+    """Two processes answer; their numbers are added up."""
+    with served(project, "--model", "model", "--workers", "2") as (_, address):
+        body = json.dumps({"inputs": tensor(1).tolist()})
+        for _ in range(20):
+            assert request(address, "POST", "/invocations", body, **JSON)[0] == 200
+        told = request(address, "GET", "/metrics")[2].decode()
+
+    assert 'digits_requests_total{route="/invocations",status="200"} 20.0' in told
+    assert re.search(r'digits_model{[^}]*version="local"} 1.0', told)
+
+
+def test_it_is_the_network_that_answers(ask, project, tmp_path):
+    """Another model gives other numbers: the tests above can fail."""
+    other = classifier.load(sealed.seal(tmp_path / "other", seed=3)).logits(tensor())
+
+    assert not np.allclose(other, expected(project, tensor()), rtol=1e-2)

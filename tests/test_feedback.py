@@ -1,0 +1,261 @@
+"""What people say of answers: stored, counted, drawn, exported."""
+
+import csv
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.cli import app
+from stages.lib import dataset, errors
+from stages.lib import feedback as kept
+from stages.lib.errors import UserError
+from tests.strokes import empty, page
+
+FACTS = {
+    "answer": "7",
+    "status": "ok",
+    "probability": "0.987000",
+    "name": "digits",
+    "version": "3",
+    "model_sha256": "ab" * 32,
+}
+
+
+def run(*arguments):
+    """The exit status of `digits` with `arguments`."""
+    try:
+        return errors.guarded("digits", lambda: app([str(a) for a in arguments]))
+    except SystemExit as end:
+        return end.code
+
+
+def picture(text, seed=0, kind="PNG"):
+    """The bytes of a picture with `text` on it; nothing for an empty one."""
+    rng = np.random.default_rng(seed)
+    file = io.BytesIO()
+    Image.fromarray(page(text, rng) if text else empty(rng)).save(file, kind)
+    return file.getvalue()
+
+
+def table(folder):
+    """The rows of the table on the disk."""
+    with (folder / "labels.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with feedback of two versions: a misread 1, a 7, a number and an empty page."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()
+    folder = tmp_path / kept.FOLDER
+    kept.store(folder, picture("1"), "1", **FACTS)
+    kept.store(folder, picture("7"), "7", **{**FACTS, "version": "4"})
+    kept.store(folder, picture("26/11"), "26/11", **{**FACTS, "answer": "26/11"})
+    kept.store(folder, picture(""), "4", **{**FACTS, "answer": "", "status": "no digit"})
+    return tmp_path
+
+
+def test_the_bytes_and_all_that_is_known_are_stored(tmp_path):
+    """The file is what was sent; the row says label, answer, model and time."""
+    sent = picture("1", kind="JPEG")
+    kept.store(tmp_path / "f", sent, "1", **FACTS)
+
+    (row,) = table(tmp_path / "f")
+    assert (tmp_path / "f" / row["file"]).read_bytes() == sent
+    assert row["file"] == f"pictures/{hashlib.sha256(sent).hexdigest()}.jpeg"
+    assert row["label"] == "1"
+    assert {key: row[key] for key in FACTS} == FACTS
+    assert row["time"].endswith("+00:00")
+
+
+def test_of_a_picture_that_is_sent_twice_the_last_label_counts(tmp_path):
+    """One file, one row; other rows stay as they were."""
+    kept.store(tmp_path, picture("7"), "7", **FACTS)
+    for label in ("7", "1", "2"):
+        kept.store(tmp_path, picture("1"), label, **FACTS)
+
+    assert [row["label"] for row in table(tmp_path)] == ["7", "2"]
+    assert len(list((tmp_path / "pictures").iterdir())) == 2
+
+
+@pytest.mark.parametrize("sent", [b"", b"hello", picture("1")[:200]])
+def test_what_is_no_picture_is_not_stored(tmp_path, sent):
+    """Nothing is written."""
+    with pytest.raises(UserError, match="the picture: "):
+        kept.store(tmp_path / "f", sent, "1", **FACTS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_does_not_grow_without_end(tmp_path, monkeypatch):
+    """By number, by bytes, by the size of one picture; a known picture can still be corrected."""
+    kept.store(tmp_path, picture("1"), "1", **FACTS)
+    for bound in ("MOST", "TOTAL"):
+        with monkeypatch.context() as patch:
+            patch.setattr(kept, bound, 1 if bound == "MOST" else len(picture("1")) + 10)
+            with pytest.raises(kept.FullError, match="1 pictures are stored, no more"):
+                kept.store(tmp_path, picture("7"), "7", **FACTS)
+            kept.store(tmp_path, picture("1"), "2", **FACTS)
+    monkeypatch.setattr(kept, "LARGEST", 100)
+    with pytest.raises(UserError, match="at most 100 are stored"):
+        kept.store(tmp_path, picture("7"), "7", **FACTS)
+    assert [row["label"] for row in table(tmp_path)] == ["2"]
+
+
+@pytest.mark.parametrize("text", ["file,label\nx.png,7\n", "\0", '"', "é\n"])
+def test_a_damaged_table_is_never_overwritten(tmp_path, text):
+    """Storing and reading say so; the bytes stay for a person to mend."""
+    kept.store(tmp_path, picture("1"), "1", **FACTS)
+    whole = (tmp_path / "labels.csv").read_text()
+    (tmp_path / "labels.csv").write_text(whole + text)
+    with pytest.raises(kept.DamagedError, match=r"labels\.csv is not what was stored there"):
+        kept.store(tmp_path, picture("7"), "7", **FACTS)
+    assert (tmp_path / "labels.csv").read_text() == whole + text
+
+
+def write_many(folder, first, count):
+    """Store `count` pictures, each its own, and one that all processes share."""
+    for seed in range(first, first + count):
+        kept.store(folder, picture("1", seed), "1", **FACTS)
+        kept.store(folder, picture("7"), str(first % 10), **FACTS)
+
+
+def test_many_processes_lose_nothing(tmp_path):
+    """Four writers at once: every picture has its row, the shared one has one."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        pool.starmap(write_many, [(tmp_path, first, 10) for first in (0, 10, 20, 30)])
+
+    rows = table(tmp_path)
+    assert len(rows) == len({row["file"] for row in rows}) == 41
+    assert {row["file"] for row in rows} == {
+        f"pictures/{path.name}" for path in (tmp_path / "pictures").iterdir()
+    }
+
+
+def test_a_killed_writer_leaves_a_whole_table(tmp_path):
+    """Killed at any moment: the table can be read and all its pictures are there."""
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=write_many, args=(tmp_path, 0, 10_000))
+    process.start()
+    while len(kept.read(tmp_path)) < 20:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+    rows = kept.read(tmp_path)
+    assert len(rows) >= 20
+    for row in rows:
+        kept.content(tmp_path, row)
+    kept.store(tmp_path, picture("2"), "2", **FACTS)
+    assert len(kept.read(tmp_path)) == len(rows) + 1
+
+
+def test_counts_are_told(project, capsys):
+    """Per class and per version, and how many were misread."""
+    assert run("feedback") == 0
+    told = capsys.readouterr().out
+
+    rows = {tuple(line.rsplit(maxsplit=2)) for line in told.splitlines() if line.strip()}
+    assert {
+        ("all", "4", "2"),
+        ("class 1", "1", "1"),
+        ("class 7", "1", "0"),
+        ("several digits", "1", "0"),
+        ("read by digits 3", "3", "2"),
+        ("read by digits 4", "1", "0"),
+    } <= rows
+
+
+def test_the_folder_is_one_that_score_reads(project, reader, capsys):
+    """`digits score data/feedback` as it is."""
+    assert run("score", "data/feedback", "--model", reader, "--json") == 0
+    numbers = json.loads(capsys.readouterr().out)
+
+    assert numbers["all"]["n"] == 4
+    assert numbers["several"]["n"] == 1
+
+
+def test_a_sheet_shows_the_pictures(project, capsys, monkeypatch):
+    """At most so many; drawn again in its place, never over something else."""
+    for _ in range(2):
+        assert run("feedback", "--sheet", "sheet.png") == 0
+    with Image.open("sheet.png") as sheet:
+        colours = sheet.convert("RGB").getcolors(1 << 24)
+        assert sheet.width > 4 * 132
+    assert (234, 88, 12) in {colour for _, colour in colours}  # the misread ones
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stages.feedback.CARDS", 2)
+        assert run("feedback", "--sheet", "sheet.png") == 0
+    with Image.open("sheet.png") as sheet:
+        assert sheet.width < 4 * 132
+
+    Path("sheet.png").write_bytes(picture("1"))
+    assert run("feedback", "--sheet", "sheet.png") == 2
+    assert "was not made by digits feedback" in capsys.readouterr().err
+    assert Path("sheet.png").read_bytes() == picture("1")
+
+
+def test_the_export_is_a_split_with_its_origin(project, capsys):
+    """Arrays that `dataset.load` reads; each array has its picture, label, version and time."""
+    assert run("feedback", "--export", "extra") == 0
+    assert "6 digits of 3 pictures to extra; 1 pictures left out" in capsys.readouterr().out
+    found = dataset.load(Path("extra/feedback.npz"))
+    told = json.loads(Path("extra/provenance.json").read_text())
+
+    assert sorted(found.labels.tolist()) == [1, 1, 1, 2, 6, 7]
+    assert told["sha256"] == hashlib.sha256(Path("extra/feedback.npz").read_bytes()).hexdigest()
+    for source in told["pictures"]:
+        part = found.labels[source["first"] : source["first"] + source["count"]]
+        assert "".join(map(str, part)) == source["label"].replace("/", "")
+        stored = Path("data/feedback") / source["file"]
+        assert hashlib.sha256(stored.read_bytes()).hexdigest() in source["file"]
+        assert source["version"] in {"3", "4"}
+        assert source["time"]
+    (absent,) = told["left_out"]
+    assert (absent["label"], absent["why"]) == ("4", "0 digits found, 1 labelled")
+
+
+def test_equal_feedback_is_exported_as_equal_bytes(project):
+    """Twice into two folders; in another order of rows, too."""
+    assert run("feedback", "--export", "a") == 0
+    head, *rows = Path("data/feedback/labels.csv").read_text().splitlines(keepends=True)
+    Path("data/feedback/labels.csv").write_text(head + "".join(reversed(rows)))
+    assert run("feedback", "--export", "b") == 0
+
+    for name in ("feedback.npz", "provenance.json"):
+        assert Path("a", name).read_bytes() == Path("b", name).read_bytes()
+
+
+def test_an_altered_picture_is_not_exported(project, capsys):
+    """One line says which; nothing is written, and what is there is not replaced."""
+    Path("full").mkdir()
+    Path("full/thing").touch()
+    assert run("feedback", "--export", "full") == 2
+    assert "full is there and not empty" in capsys.readouterr().err
+    stored = next(Path("data/feedback/pictures").iterdir())
+    stored.write_bytes(picture("3"))
+    assert run("feedback", "--export", "extra") == 2
+    assert "is not what was stored there; remove it" in capsys.readouterr().err
+    assert not Path("extra").exists()
+
+
+def test_without_feedback_one_line_says_where_it_comes_from(tmp_path, monkeypatch, capsys):
+    """Status 2."""
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").touch()
+
+    assert run("feedback") == 2
+    told = capsys.readouterr().err
+    assert "no feedback yet; `digits serve` has a page that collects it" in told
+    assert told.count("\n") == 1
