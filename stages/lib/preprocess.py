@@ -17,8 +17,10 @@ from stages.lib.normalise import BOX, SIDE, normal
 from stages.lib.strokes import Ints, Strokes, pieces
 
 DETAIL = 100  # pixels: a digit's strokes are told from shadows at this size
-SOLID = 0.45  # of a digit's longer side: the thickest pens' strokes are narrower
+WIDE = 0.45  # of a digit's longer side: narrower strokes than this are no shadow
 CUT = 0.3  # the same, where it touches the picture's edge, as shadows do
+WIDEST = 0.55  # the same, of the thickest pens
+SOLID = 0.8  # of the hull around it: a shadow is without the hollows of a digit
 
 __all__ = ["MAX_PIXELS", "Found", "Scan", "decode", "find"]
 
@@ -85,7 +87,10 @@ def _drawn(share: NDArray[np.float32], box: Ints, ink: Ink) -> bool:
     small = cv2.resize(share, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     solid = cv2.copyMakeBorder((small > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     widest = 2 * cv2.distanceTransform(solid, cv2.DIST_L2, 5).max() / max(small.shape)
-    return bool(0 < widest < (CUT if outside else SOLID))
+    if widest < (CUT if outside else WIDE):
+        return bool(widest > 0)
+    hull = cv2.contourArea(cv2.convexHull(cv2.findNonZero(solid)))
+    return bool(widest < WIDEST and solid.sum() < SOLID * hull)
 
 
 def _ready(pixels: NDArray[np.uint8]) -> Found | None:
