@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SIDE, BOX = 28, 20  # pixels of the result and of the digit within
-FINE = 8  # working pixels per pixel of the result
+FINE = 4  # working pixels per pixel of the result
 RIM = 4 * FINE  # working pixels: room for strokes that are made wider
 FAINTEST = 0.3  # of the ink's amount: less is ink only where it is a line
 HALF = 0.5  # of the darkest nearby: what is lighter is the edge of a stroke
@@ -61,7 +61,7 @@ def _solid(ink: Floats, sure: Mask) -> Bytes:
     fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     known = cv2.resize(sure.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     fine, known = (cv2.copyMakeBorder(a, *[RIM] * 4, cv2.BORDER_CONSTANT) for a in (fine, known))
-    fine = cv2.GaussianBlur(fine, (0, 0), max(1.5, scale / 2))
+    fine = cv2.GaussianBlur(fine, (0, 0), max(0.19 * FINE, scale / 2))
     reach = NEARBY * FINE | 1
     around = cv2.dilate(fine, np.ones((reach, reach), np.uint8))
     strokes = (fine > np.maximum(HALF * around, FAINTEST)) | (_lines(fine) > LINE)
