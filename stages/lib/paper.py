@@ -19,7 +19,7 @@ SHEET = 0.2  # of the picture: a sheet of paper on a table is larger
 CORNERED = 0.88  # of the rectangle around it: what fills less has no four corners
 SHADED = 0.6  # of the paper's light: in shadow there is more, and tables are darker
 EVEN = 0.3  # of the deviations: light that explains less of them is none
-SCALES = (0.04, 0.06, 0.09, 0.13, 0.19, 0.27, 0.4)  # widths of structures that are compared
+SCALES = (0.06, 0.13, 0.19, 0.4)  # widths of structures that are compared
 NARROW = 0.4  # widths per height: only a one is narrower
 UNMIXED = 0.9  # of the picture's edge less the rest: an edge that is more mixed is no paper's
 INSETS = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)  # of the shorter side: how far in a frame may reach
@@ -188,7 +188,7 @@ def _filled(thumb: Bytes, size: int) -> Bytes:
     dark, white = np.percentile(thumb[inked], 20), np.percentile(closed, 90)
     solid = (~inked & (thumb < dark + SOLID * (white - dark))).astype(np.uint8)
     solid = cv2.dilate(cv2.morphologyEx(solid, cv2.MORPH_OPEN, _square(3)), _square(3))
-    if _width(solid) > WIDEST * max(thumb.shape):
+    if solid.any() and _width(solid) > WIDEST * max(thumb.shape):
         return closed  # a shadow
     return np.maximum(closed, solid * np.uint8(white))
 
