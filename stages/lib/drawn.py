@@ -47,7 +47,7 @@ def _softness(small: Floats, solid: Bytes) -> float:
 
 def _straight(solid: Bytes) -> bool:
     sides = cv2.minAreaRect(cv2.findNonZero(solid))[1]
-    return min(sides) < FOLD * max(sides)
+    return bool(min(sides) < FOLD * max(sides))
 
 
 def _faint(sure: Mask, box: Ints, ink: Ink) -> bool:

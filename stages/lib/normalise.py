@@ -60,7 +60,9 @@ def _solid(ink: Floats, sure: Mask) -> Bytes:
     size = tuple(max(1, round(side * scale)) for side in ink.shape[::-1])
     fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     known = cv2.resize(sure.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    fine, known = (cv2.copyMakeBorder(a, *[RIM] * 4, cv2.BORDER_CONSTANT) for a in (fine, known))
+    fine, known = (
+        cv2.copyMakeBorder(a, RIM, RIM, RIM, RIM, cv2.BORDER_CONSTANT) for a in (fine, known)
+    )
     fine = cv2.GaussianBlur(fine, (0, 0), max(0.19 * FINE, scale / 2))
     reach = NEARBY * FINE | 1
     around = cv2.dilate(fine, np.ones((reach, reach), np.uint8))
