@@ -11,6 +11,7 @@ from stages.lib.paper import THUMB, dark_ink, light, sheet, thumbnail, without_i
 
 Bytes = NDArray[np.uint8]
 
+SAMPLE = 80  # pixels: enough of a picture's colours
 CONTRAST = 14  # of 255: what differs less from the paper is none
 PLAIN = 24  # of 255: where colours differ less, there is none to go by
 
@@ -56,7 +57,7 @@ def _bytes(values: NDArray[np.floating]) -> Bytes:
 
 def _projected(pixels: Bytes) -> Bytes:
     """The mixture of red, green and blue in which ink and paper differ most."""
-    step = max(1, max(pixels.shape[:2]) // THUMB)
+    step = max(1, max(pixels.shape[:2]) // SAMPLE)
     sample = np.ascontiguousarray(pixels[::step, ::step])
     red, green, blue = cv2.split(sample)
     if np.array_equal(red, green) and np.array_equal(green, blue):

@@ -19,8 +19,9 @@ SHEET = 0.2  # of the picture: a sheet of paper on a table is larger
 CORNERED = 0.88  # of the rectangle around it: what fills less has no four corners
 SHADED = 0.6  # of the paper's light: in shadow there is more, and tables are darker
 EVEN = 0.3  # of the deviations: light that explains less of them is none
-SCALES = (0.04, 0.06, 0.09, 0.13, 0.19, 0.27, 0.4)  # widths of structures that are compared
+SCALES = (0.06, 0.13, 0.19, 0.4)  # widths of structures that are compared
 NARROW = 0.4  # widths per height: only a one is narrower
+UNMIXED = 0.9  # of the picture's edge less the rest: an edge that is more mixed is no paper's
 INSETS = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)  # of the shorter side: how far in a frame may reach
 WIDEST = 0.35  # a stroke is thinner, what is wider is shadow or paper
 REACH = 4.0  # stroke widths: what is wider than this is no stroke of the pen
@@ -115,27 +116,44 @@ def dark_ink(flat: Bytes) -> bool:
     """Whether the ink is darker than the paper, in evenly lit light.
 
     Ink is what is thin: dark and light structures are compared at several widths by the
-    energies of black-hat and top-hat. And paper is what lies at the picture's edge. A narrow
-    picture is a one cut out, which may fill it.
+    energies of black-hat and top-hat. Paper is what is smooth once the ink is filled in, and
+    what lies at the picture's edge, if that is the same all around. The edge of a shadow
+    counts on neither side: closing and opening leave it. A narrow picture is a one cut out,
+    which may fill it.
     """
     smooth = _smooth(flat)
     height, width = flat.shape
     if width < NARROW * height:
         third = width // 3
         return bool(smooth[:, third : width - third].mean() < smooth[:, [0, -1]].mean())
-    energies = []
-    for scale in SCALES:
-        kernel = _square(max(3, int(scale * max(flat.shape)) | 1))
-        hats = [
-            cv2.morphologyEx(smooth, way, kernel) for way in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)
-        ]
-        energies.append([cv2.norm(hat, cv2.NORM_L2SQR) + 1e-3 for hat in hats])
-    energy = np.array(energies)
-    thin = (energy / energy[-1]).mean(0)  # the sooner a width takes in all, the thinner it is
-    strong = energy.mean(0) * thin
+    sizes = [max(3, int(scale * max(height, width)) | 1) for scale in SCALES]
+    closed, opened = (
+        [cv2.morphologyEx(smooth, way, _square(size)) for size in sizes]
+        for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN)
+    )
+    dark, light = _energies(closed, smooth), _energies(opened, smooth)
+    # the sooner a width takes in all, the thinner the structures are
+    thin = np.log((dark / dark[-1]).mean() / (light / light[-1]).mean())
+    strong = np.log(dark.mean() / light.mean())
+    rough = np.log(_variation(opened) / _variation(closed))
     level = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)[0]
     edge = 2 * _edge(smooth > level) - 1
-    return bool(np.log(thin[0] / thin[1]) + 0.5 * np.log(strong[0] / strong[1]) + 1.5 * edge > 0)
+    if abs(edge) < UNMIXED:
+        edge = 0.0
+    return bool(thin + 0.5 * strong + 2 * rough + 1.5 * edge > 0)
+
+
+def _energies(without: list[Bytes], smooth: Bytes) -> Floats:
+    """What is gone from each of `without`: the sum of squares."""
+    return np.array([cv2.norm(w, smooth, cv2.NORM_L2SQR) + 1e-3 for w in without], np.float32)
+
+
+def _variation(papers: list[Bytes]) -> float:
+    """How much brightness changes from pixel to pixel, in all together."""
+    return 1 + sum(
+        cv2.norm(p[1:], p[:-1], cv2.NORM_L1) + cv2.norm(p[:, 1:], p[:, :-1], cv2.NORM_L1)
+        for p in papers
+    )
 
 
 def _edge(bright: Mask) -> float:
@@ -170,7 +188,16 @@ def _filled(thumb: Bytes, size: int) -> Bytes:
     dark, white = np.percentile(thumb[inked], 20), np.percentile(closed, 90)
     solid = (~inked & (thumb < dark + SOLID * (white - dark))).astype(np.uint8)
     solid = cv2.dilate(cv2.morphologyEx(solid, cv2.MORPH_OPEN, _square(3)), _square(3))
+    if solid.any() and _width(solid) > WIDEST * max(thumb.shape):
+        return closed  # a shadow
     return np.maximum(closed, solid * np.uint8(white))
+
+
+def _width(mask: Bytes) -> float:
+    """The width in pixels of the widest part of `mask`, which may go on beyond the picture."""
+    pad = max(mask.shape) // 2
+    around = cv2.copyMakeBorder(mask, pad, pad, pad, pad, cv2.BORDER_REFLECT)
+    return 2 * float(cv2.distanceTransform(around, cv2.DIST_L2, 3).max())
 
 
 def _pen(amount: Bytes) -> float:

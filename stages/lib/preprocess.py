@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 
 from stages.lib import segment
 from stages.lib.decode import MAX_PIXELS, Scan, decode
+from stages.lib.drawn import drawn
 from stages.lib.ink import Ink, extract
 from stages.lib.normalise import BOX, SIDE, normal
 from stages.lib.strokes import Ints, Strokes, pieces
-
-DETAIL = 100  # pixels: a digit's strokes are told from shadows at this size
-SOLID = 0.45  # of a digit's longer side: the thickest pens' strokes are narrower
-CUT = 0.3  # the same, where it touches the picture's edge, as shadows do
 
 __all__ = ["MAX_PIXELS", "Found", "Scan", "decode", "find"]
 
@@ -51,11 +48,11 @@ def find(scan: Scan, several: bool | None = None) -> Found:
     digits = segment.one(strokes) if several is False else segment.many(strokes)
     boxes = np.array([segment.hull(strokes.boxes[members]) for members in digits], np.int64)
     boxes = boxes.reshape(-1, 4)
-    shares = [_share(ink, strokes, *digit) for digit in zip(digits, boxes, strict=True)]
-    drawn = [i for i, share in enumerate(shares) if _drawn(share, boxes[i], ink)]
-    pictures = np.array([normal(shares[i]) for i in drawn], np.uint8).reshape(-1, SIDE, SIDE)
+    looks = [_look(ink, strokes, *digit) for digit in zip(digits, boxes, strict=True)]
+    real = [i for i, look in enumerate(looks) if drawn(*look, boxes[i], ink)]
+    pictures = np.array([normal(*looks[i]) for i in real], np.uint8).reshape(-1, SIDE, SIDE)
     visible = pictures.any((1, 2))
-    boxes, pictures = boxes[drawn][visible], pictures[visible]
+    boxes, pictures = boxes[real][visible], pictures[visible]
     row = segment.rows(boxes)
     order = np.lexsort([boxes[:, 0], row])
     scale = scan.size[0] / scan.pixels.shape[1]
@@ -66,26 +63,17 @@ def find(scan: Scan, several: bool | None = None) -> Found:
     )
 
 
-def _share(ink: Ink, strokes: Strokes, members: Ints, box: Ints) -> NDArray[np.float32]:
-    """The share of ink, 0..1, of some pieces within `box`."""
+def _look(
+    ink: Ink, strokes: Strokes, members: Ints, box: Ints
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The share of ink, 0..1, within `box`, without other pieces; and where `members` are."""
     left, top, right, bottom = box
     inside = np.s_[top:bottom, left:right]
-    amount = np.where(
-        np.isin(strokes.labels[inside], strokes.ids[members]), strokes.amount[inside], 0
-    )
+    labels = strokes.labels[inside]
+    sure = np.isin(labels, strokes.ids[members])
+    amount = np.where(sure | (labels == 0), strokes.amount[inside], 0)
     paper, level, _ = ink.levels
-    return ((amount.astype(np.float32) - paper) / (level - paper)).clip(0, 1)
-
-
-def _drawn(share: NDArray[np.float32], box: Ints, ink: Ink) -> bool:
-    """Whether there are strokes within `box`, and no shadow: what is wide for its size."""
-    height, width = ink.amount.shape
-    outside = box[0] == 0 or box[1] == 0 or box[2] == width or box[3] == height
-    scale = min(1, DETAIL / max(share.shape))
-    small = cv2.resize(share, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    solid = cv2.copyMakeBorder((small > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    widest = 2 * cv2.distanceTransform(solid, cv2.DIST_L2, 5).max() / max(small.shape)
-    return bool(0 < widest < (CUT if outside else SOLID))
+    return ((amount.astype(np.float32) - paper) / (level - paper)).clip(0, 1), sure
 
 
 def _ready(pixels: NDArray[np.uint8]) -> Found | None:

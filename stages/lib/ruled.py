@@ -41,7 +41,7 @@ def _printed(lines: Bytes, rest: Bytes) -> bool:
     found, left = (amount > levels(amount).half for amount in (lines, rest))
     thick = pen(found)
     count = found.sum() / (LONG * max(lines.shape) * max(thick, 1))
-    return bool(left.any() and (thick < THINNER * pen(left) or count > MANY))
+    return bool(count > MANY or (left.any() and thick < THINNER * pen(left)))
 
 
 def _lines(amount: Bytes) -> Bytes:

@@ -22,9 +22,11 @@ Mask = NDArray[np.bool_]
 FAINT = 0.3  # of the ink's typical amount: enough where it joins clear ink
 RULED = 0.7  # of the picture's side: what is longer may be a printed line
 MOST = 100  # pieces; more are noise, and the largest are kept
+CLEAR = 5.0  # of the noise: ink differs more from the paper
 BODY = 0.45  # of the typical height: smaller pieces of ink are no digits of their own
 FREE = 0.05  # of the typical height: a margin that shows that the picture is no tight crop
 AROUND = 0.35  # of the picture's edge: a piece that covers more is a frame or a shadow
+LEAVES = 6  # times: a digit's strokes leave the picture less often, ruled lines more
 HELD = 0.25  # of a frame's size: what it is drawn around is larger
 RIM = 0.12  # of a frame's sides: all its ink is nearer to its edge
 THIN = 0.2  # of the typical height: what lies along the picture's edge and is thinner is no digit
@@ -83,6 +85,8 @@ def _connected(ink: Ink) -> Strokes:
     strong[labels[ink.amount > clear]] = True
     strong[0] = False
     ids = np.nonzero(strong)[0]
+    if len(ids) > MOST and level - paper < CLEAR * noise:
+        ids = ids[:0]  # the paper's texture
     ids = ids[np.argsort(-stats[ids, 4], kind="stable")[:MOST]]
     chosen = stats[ids].astype(np.int64)
     boxes = np.column_stack([chosen[:, :2], chosen[:, :2] + chosen[:, 2:4]])
@@ -102,6 +106,9 @@ def _without_frames(strokes: Strokes) -> Strokes:
     around = (share > AROUND) & (sizes[share == 0].max(initial=0) > 0.15 * min(labels.shape))
     inside = (boxes[:, None, :2] < boxes[None, :, :2]) & (boxes[:, None, 2:] > boxes[None, :, 2:])
     holds = (inside.all(2) & (sizes[None] > HELD * sizes[:, None])).any(1)
+    for i in np.nonzero(share)[0]:
+        on = edge == strokes.ids[i]
+        around[i] |= np.count_nonzero(on[1:] > on[:-1]) > LEAVES
     for i in np.nonzero(holds & ~around)[0]:
         left, top, right, bottom = boxes[i]
         rim = int(RIM * min(right - left, bottom - top))

@@ -1,0 +1,93 @@
+"""What may happen to a picture of a digit between a pen and a file, drawn at random.
+
+Sensible pictures only: a person sees the digit at once.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from tests import pages
+
+KINDS = ("PNG", "JPEG", "RGBA", "grey", "palette")
+GREY = np.array([0.299, 0.587, 0.114])  # of red, green and blue, for the eye
+
+
+def photograph(image, rng, most=400):
+    """A file with the MNIST picture `image` on a page, as bytes.
+
+    The digit is 40 to `most` pixels tall, turned by up to 10 degrees, with a thinner or a
+    thicker pen, of any colour on any other, anywhere on the page, in uneven light.
+    """
+    height = int(np.exp(rng.uniform(np.log(40), np.log(most))))
+    paper, ink = colours(rng)
+    pixels = pages.single(
+        image,
+        rng,
+        height,
+        margin=(0.0, rng.choice([0.1, 0.5, 1.5, 2.5])),
+        angle=rng.uniform(-10, 10),
+        pen=float(np.exp(rng.uniform(np.log(0.6), np.log(1.25)))),
+        paper=paper,
+        ink=ink,
+        blur=sometimes(rng, 0.02 * height),
+        **light(rng),
+    )
+    return packed(pixels, rng)
+
+
+def light(rng):
+    """Lamps, shadows, a camera and paper, for `pages.page`."""
+    bounds = {"ramp": 0.5, "shadow": 0.3, "vignette": 0.3, "noise": 6.0, "texture": 3.0}
+    return {name: sometimes(rng, bound) for name, bound in bounds.items()}
+
+
+def sometimes(rng, bound):
+    """Half of the time 0, else up to `bound`."""
+    return rng.uniform(0, bound) if rng.random() < 0.5 else 0.0
+
+
+def colours(rng):
+    """RGB of paper and of ink that differs clearly from it, lighter or darker."""
+    while True:
+        paper, ink = rng.uniform(0, 255, (2, 3))
+        paper = paper.mean() + 0.3 * (paper - paper.mean())
+        contrast = GREY @ (paper - ink)
+        # what light does to paper scales with its brightness, so dark paper hides ink sooner
+        if abs(contrast) > 50 and (contrast < 0 or GREY @ paper > 110):
+            return tuple(paper), tuple(ink)
+
+
+def packed(pixels, rng):
+    """The bytes of a file of one of KINDS."""
+    image, kind = Image.fromarray(pixels), rng.choice(KINDS)
+    file = io.BytesIO()
+    if kind == "JPEG":
+        image.save(file, "JPEG", quality=int(rng.uniform(35, 95)))
+        return file.getvalue()
+    if kind == "palette":
+        image = image.quantize(64)
+    modes = {"PNG": "RGB", "RGBA": "RGBA", "grey": "L", "palette": "P"}
+    image.convert(modes[kind]).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def written(rows, rng):
+    """A file with digits in rows, as bytes: `rows` holds a list of MNIST pictures for each.
+
+    Gaps, heights and the baseline are uneven, the rows slope and the digits lean.
+    """
+    height = int(rng.uniform(40, 90))
+    mask = pages.lines(
+        rows,
+        rng,
+        height,
+        gap=(0.15, rng.uniform(0.3, 1.2)),
+        slant=rng.uniform(-4, 4),
+        shear=rng.uniform(-0.2, 0.2),
+        angle=5,
+        pen=rng.uniform(0.7, 1.1),
+    )
+    paper, ink = colours(rng)
+    return packed(pages.page(mask, rng, paper=paper, ink=ink, **light(rng)), rng)

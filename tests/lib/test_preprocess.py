@@ -1,0 +1,202 @@
+"""Any picture of digits becomes what the network was trained on.
+
+MNIST's digits here are the 6,000 last of the official training pictures, on which no fixture
+trains: the official test pictures are read by `evaluate` alone.
+"""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from stages.lib import classifier, reject
+from stages.lib.preprocess import Scan, decode, find
+from tests import pages
+from tests.conditions import photograph, written
+from tests.strokes import empty, page
+
+SWEEP = 250  # pictures
+
+
+@pytest.fixture(scope="module")
+def model(reader):
+    """A model that reads well."""
+    return classifier.load(reader)
+
+
+@pytest.fixture(scope="module")
+def held_out(official):
+    """Pictures and labels that no model here was trained on."""
+    return official.images[54000:], official.labels[54000:]
+
+
+def scan(pixels):
+    """`pixels` as if decoded."""
+    return Scan(np.ascontiguousarray(pixels), pixels.shape[1::-1])
+
+
+def test_a_digit_stays_the_same_digit_whatever_happens_to_its_picture(model, held_out):
+    """Of the digits that are read rightly as MNIST has them, 97 % are so from any picture."""
+    right = []
+    for number in range(SWEEP):
+        rng = np.random.default_rng([1, number])
+        i = rng.integers(len(held_out[0]))
+        if model.logits(held_out[0][[i]]).argmax() != held_out[1][i]:
+            continue
+        seen = find(decode(photograph(held_out[0][i], rng), "page")).pictures
+        right.append(len(seen) == 1 and model.logits(seen).argmax() == held_out[1][i])
+
+    assert len(right) > 0.95 * SWEEP
+    assert np.mean(right) >= 0.97
+
+
+def test_rows_of_digits_are_read_as_text(model, held_out):
+    """95 % of the digits on pages in uneven rows: by the distance between the texts."""
+    wrong = total = 0
+    for number in range(30):
+        rng = np.random.default_rng([2, number])
+        rows = [rng.integers(6000, size=rng.integers(2, 8)) for _ in range(rng.integers(1, 4))]
+        found = find(decode(written([held_out[0][row] for row in rows], rng), "page"))
+        digits = model.logits(found.pictures).argmax(1)
+        said = [list(digits[found.rows == row]) for row in range(len(rows))]
+        wrong += sum(distance(a, list(held_out[1][row])) for a, row in zip(said, rows, strict=True))
+        total += sum(map(len, rows))
+
+    assert total > 200
+    assert wrong <= 0.05 * total
+
+
+def distance(a, b):
+    """How many digits must be added, removed or changed to make `b` of `a` (Levenshtein)."""
+    costs = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        before, costs[0] = costs[0], i
+        for j, y in enumerate(b, start=1):
+            changed = before + (x != y)
+            before, costs[j] = costs[j], min(costs[j] + 1, costs[j - 1] + 1, changed)
+    return costs[-1]
+
+
+def test_pictures_of_mnist_pass_unharmed(held_out):
+    """Nearly all are the same bytes, so any network's accuracy is the same through this path."""
+    images = held_out[0][:2000]
+    grey = (np.repeat(image[..., None], 3, 2) for image in images)
+    found = [find(scan(pixels)).pictures for pixels in grey]
+
+    assert {len(pictures) for pictures in found} == {1}
+    same = [
+        np.array_equal(pictures[0], image) for pictures, image in zip(found, images, strict=True)
+    ]
+    assert np.mean(same) > 0.97
+
+
+def test_dark_mnist_pictures_pass_unharmed_too(held_out):
+    """Dark on light and light on dark are the same digit."""
+    for image in held_out[0][:50]:
+        pixels = np.repeat(image[..., None], 3, 2)
+        assert np.array_equal(find(scan(255 - pixels)).pictures, find(scan(pixels)).pictures)
+
+
+@pytest.mark.parametrize("side", [40, 100, 400, 2000])
+def test_a_digit_is_the_same_at_any_size(model, side):
+    """From 40 to 2,000 pixels; the box is in pixels of the picture that came."""
+    pixels = page("8", np.random.default_rng(2), shape=(600, 500), pen=20)
+    scaled = cv2.resize(pixels, (side * 5 // 6, side), interpolation=cv2.INTER_AREA)
+    found = find(scan(scaled))
+
+    assert model.logits(found.pictures).argmax(1).tolist() == [8]
+    whole = find(scan(pixels)).boxes[0] * side / 600
+    assert np.abs(found.boxes[0] - whole).max() <= 2 + 0.02 * side
+
+
+def test_boxes_are_in_pixels_of_a_picture_that_was_reduced(tmp_path):
+    """Large pictures are worked on at a smaller size; nobody sees that."""
+    pixels = np.full((3000, 4000, 3), 240, np.uint8)
+    cv2.ellipse(pixels, (1000, 2000), (300, 500), 0, 0, 360, (30, 30, 30), 80)
+    Image.fromarray(pixels).save(tmp_path / "0.jpg")
+    found = find(decode((tmp_path / "0.jpg").read_bytes(), "0.jpg"))
+
+    assert np.abs(found.boxes - [[660, 1460, 1340, 2540]]).max() < 20
+
+
+def test_one_digit_may_be_demanded():
+    """What is written as several is taken for one."""
+    pixels = page("12", np.random.default_rng(0))
+
+    assert [len(find(scan(pixels), several).pictures) for several in (None, True, False)] == [
+        2,
+        2,
+        1,
+    ]
+
+
+def lit(seed, **conditions):
+    """An empty page of 300 x 240 pixels, lit as `pages.page` says."""
+    rng = np.random.default_rng(seed)
+    return pages.page(np.zeros((300, 240), np.float32), rng, **conditions)
+
+
+BARE = {
+    "even": {},
+    "ramp": {"ramp": 0.5},
+    "vignette": {"vignette": 0.4},
+    "noise": {"noise": 5},
+    "texture": {"texture": 4},
+    "dark": {"paper": (30, 34, 30), "noise": 3},
+    "shadow": {"shadow": 0.3},
+    "shadow, noise": {"shadow": 0.4, "noise": 3, "quality": 70},
+    "ruled": {"ruled": (24, 1, (150, 170, 210), False)},
+    "squared": {"ruled": (20, 1, (150, 170, 210), True)},
+}
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_a_bare_page_has_no_digit(model, name):
+    """Whatever the light and the paper: none of five is taken for a digit with certainty."""
+    found = [find(scan(lit(seed, **BARE[name]))).pictures for seed in range(5)]
+    likely = [model.probabilities(pictures) for pictures in found if len(pictures)]
+
+    assert all(reject.doubtful(probabilities).all() for probabilities in likely)
+
+
+def test_most_bare_pages_have_nothing_at_all():
+    """Nor anything doubtful, on nine of ten."""
+    found = [
+        len(find(scan(lit(seed, **conditions))).rows)
+        for seed in range(10)
+        for conditions in BARE.values()
+    ]
+    assert np.mean(np.array(found) == 0) >= 0.9
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (28, 28), (500, 300)])
+def test_one_colour_is_no_digit(value, shape):
+    """Not even of one pixel."""
+    assert len(find(scan(np.full((*shape, 3), value, np.uint8))).pictures) == 0
+
+
+def test_nothing_breaks_it():
+    """Noise of any size and shape gives an answer of the promised kind, and no error."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        height, width = rng.integers(1, 60, 2)
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        found = find(scan(pixels if rng.random() < 0.5 else (pixels > 200) * np.uint8(255)))
+        assert len(found.boxes) == len(found.rows) == len(found.pictures)
+        assert found.pictures.shape[1:] == (28, 28)
+        assert (found.boxes >= 0).all()
+        assert (found.boxes <= [width, height, width, height]).all()
+
+
+def test_scribbles_are_mostly_doubtful(model):
+    """More than half of random polylines are marked, and of digits few."""
+    rng = np.random.default_rng(0)
+    seen = []
+    for _ in range(60):
+        sheet = Image.fromarray(empty(rng, (200, 200)))
+        points = rng.uniform(30, 170, (rng.integers(6, 14), 2))
+        ImageDraw.Draw(sheet).line([tuple(p) for p in points], fill=(20, 20, 20), width=6)
+        seen.append(find(scan(np.asarray(sheet)), False).pictures)
+
+    assert reject.doubtful(model.probabilities(np.concatenate(seen))).mean() > 0.5
