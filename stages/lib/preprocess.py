@@ -81,7 +81,7 @@ def _drawn(share: NDArray[np.float32], box: Ints, ink: Ink) -> bool:
     """Whether there are strokes within `box`, and no shadow: what is wide for its size."""
     height, width = ink.amount.shape
     outside = box[0] == 0 or box[1] == 0 or box[2] == width or box[3] == height
-    scale = min(1, DETAIL / max(share.shape))
+    scale = min(1, max(DETAIL / max(share.shape), 1 / min(share.shape)))  # a pixel is left
     small = cv2.resize(share, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     solid = cv2.copyMakeBorder((small > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     widest = 2 * cv2.distanceTransform(solid, cv2.DIST_L2, 5).max() / max(small.shape)
