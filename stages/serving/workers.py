@@ -1,5 +1,6 @@
 """The processes that answer: this one, or several that share its socket."""
 
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -24,6 +25,7 @@ from stages.serving.limits import Limits
 from stages.serving.served import Holder
 
 TICK = 0.1  # seconds
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's mallopt
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -67,6 +69,7 @@ def answer(
     plan: Plan, bound: socket.socket, ready: Callable[[], None], *, alone: bool = True
 ) -> None:
     """Answer in this process. `alone`: no other one takes connections from the socket."""
+    _steady_memory()
     numbers = metrics.Metrics()
     holder = Holder()
     swap.take(swap.from_state(plan.state), holder, numbers)
@@ -79,6 +82,21 @@ def _more_files() -> None:
     """A connection is an open file, and a thousand are few."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _steady_memory() -> None:
+    """Give the memory of large pictures back to the system at once.
+
+    By itself glibc keeps, for each thread, as much as the largest picture took.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        for option, value in (
+            (M_ARENA_MAX, 2),
+            (M_MMAP_THRESHOLD, 2**18),
+            (M_TRIM_THRESHOLD, 2**20),
+        ):
+            libc.mallopt(option, value)
 
 
 def _supervise(plan: Plan, bound: socket.socket, processes: int, ready: Callable[[], None]) -> None:

@@ -75,6 +75,17 @@ def test_one_digit_is_one_when_asked_for_one(ask):
     assert counts == [4, 4, 1]
 
 
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_long_hairline_is_no_error(ask, width):
+    """Found by damaged pictures: less than a pixel was left of it where shadows are looked for."""
+    pixels = np.full((1000, 1000), 255, np.uint8)
+    pixels[20:920, 100 : 100 + width] = 0
+    status, _, answer = ask("POST", "/predict", cv2.imencode(".png", pixels)[1].tobytes())
+
+    assert status == 200
+    assert len(answer["boxes"]) == 1
+
+
 @pytest.mark.parametrize(
     ("path", "body", "kind", "status", "words"),
     [
