@@ -28,7 +28,7 @@ def drawn(share: Floats, sure: Mask, box: Ints, ink: Ink) -> bool:
     """Whether a pen drew the piece within `box` that has the `share` of ink where it is `sure`."""
     height, width = ink.amount.shape
     margins = np.array([box[0], box[1], width - box[2], height - box[3]])
-    scale = min(1, DETAIL / max(share.shape))
+    scale = min(1, max(DETAIL / max(share.shape), 1 / min(share.shape)))  # a pixel is left
     small = cv2.resize(share * sure, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     solid = cv2.copyMakeBorder((small > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     if not solid.any() or _softness(small, solid) > SOFT * DETAIL:

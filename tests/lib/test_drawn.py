@@ -68,3 +68,8 @@ def test_a_faint_straight_line_from_edge_to_edge_is_a_fold():
 def test_nothing_is_not():
     """Ink too faint for any pixel."""
     assert not judged(np.full((20, 20), 0.1))
+
+
+def test_a_hairline_stays_when_it_is_looked_at_in_fewer_pixels():
+    """Less than a pixel of its width would be left."""
+    assert judged(np.ones((1, 150)), (20, 100, 170, 101))
