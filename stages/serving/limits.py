@@ -16,7 +16,7 @@ class Limits:
     request_seconds: float = 60.0  # from there to the end of the answer
     idle_seconds: float = 60.0  # that a connection without a request stays open
     connections: int = 1000
-    waiting: int = 64  # requests that are worked on or wait for it; more get 503
-    shed_seconds: float = 0.25  # that a 503 takes: a client that comes back at once is slowed
+    waiting: int = 32  # requests that are worked on or wait for it; more get 503
+    shed_seconds: float = 0.5  # that a 503 takes: a client that comes back at once is slowed
     linger_seconds: float = 1.0  # at the end: for what is on its way on open connections
     finish_seconds: float = 30.0  # at the end: for what is being answered
