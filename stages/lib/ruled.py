@@ -39,17 +39,21 @@ def without_lines(amount: Bytes) -> Bytes | None:
 def _printed(lines: Bytes, rest: Bytes) -> bool:
     """Whether `lines` are thinner than the pen that wrote the `rest`, or more than strokes are."""
     found, left = (amount > levels(amount).half for amount in (lines, rest))
+    if not found.any():
+        return False
     thick = pen(found)
-    count = found.sum() / (LONG * max(lines.shape) * max(thick, 1))
+    count = found.sum() / (LONG * max(lines.shape) * thick)
     return bool(count > MANY or (left.any() and thick < THINNER * pen(left)))
 
 
 def _lines(amount: Bytes) -> Bytes:
     """How much of each pixel belongs to a fine line from left to right."""
-    upright = np.ones((2 * int(FINE * max(amount.shape)) + 3, 1), np.uint8)
-    fine = cv2.morphologyEx(amount, cv2.MORPH_TOPHAT, upright)
+    thickest = 2 * int(FINE * max(amount.shape)) + 3
+    fine = cv2.morphologyEx(amount, cv2.MORPH_TOPHAT, np.ones((thickest, 1), np.uint8))
     along = np.ones((1, max(3, int(LONG * amount.shape[1]))), np.uint8)
     near = cv2.dilate(fine, np.ones((2 * _spread(amount) + 1, 1), np.uint8))
+    # where lines cross, neither is fine
+    near = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((1, thickest), np.uint8))
     return cv2.min(fine, cv2.morphologyEx(near, cv2.MORPH_OPEN, along))
 
 

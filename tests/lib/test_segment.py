@@ -1,0 +1,69 @@
+"""Pieces of ink become digits in reading order."""
+
+import cv2
+import numpy as np
+import pytest
+
+from stages.lib import segment
+from stages.lib.ink import Ink
+from stages.lib.levels import levels
+from stages.lib.strokes import pieces
+from tests.strokes import mask, written
+
+
+def strokes(*parts, shape=(200, 400)):
+    """The pieces of digits written at places: (digit, left, top, width, height)."""
+    rng = np.random.default_rng(0)
+    ink = np.zeros(shape, np.float32)
+    for digit, *box in parts:
+        ink = np.maximum(ink, mask(written(digit, rng), box, shape, 5, rng))
+    amount = (200 * ink).astype(np.uint8)
+    return pieces(Ink(amount, levels(amount)))
+
+
+def test_digits_beside_each_other_are_several():
+    """And one if one is demanded."""
+    found = strokes(("1", 20, 50, 60, 90), ("7", 120, 50, 60, 90), ("3", 220, 50, 60, 90))
+
+    assert len(segment.many(found)) == 3
+    assert len(segment.one(found)) == 1
+
+
+def test_the_parts_of_a_broken_digit_stay_together():
+    """A five whose bar is written apart, a four in two strokes that do not meet."""
+    amount = np.zeros((200, 400), np.uint8)
+    cv2.line(amount, (60, 50), (100, 48), 200, 5)
+    cv2.ellipse(amount, (75, 110), (28, 30), 0, -120, 150, 200, 5)
+    cv2.polylines(amount, [np.array([[230, 50], [205, 110], [250, 110]])], False, 200, 5)
+    cv2.line(amount, (262, 70), (262, 150), 200, 5)
+    found = pieces(Ink(amount, levels(amount)))
+
+    assert sorted(map(len, segment.many(found))) == [2, 2]
+
+
+def test_specks_belong_to_no_digit():
+    """A point of a pen far from a digit."""
+    amount = np.zeros((200, 400), np.uint8)
+    cv2.ellipse(amount, (100, 100), (25, 45), 0, 0, 360, 200, 6)
+    cv2.circle(amount, (300, 100), 4, 200, -1)
+    found = pieces(Ink(amount, levels(amount)))
+    (digit,) = segment.many(found)
+
+    assert found.boxes[digit][:, 2].max() < 150
+
+
+@pytest.mark.parametrize("slope", [-0.08, 0, 0.08])
+def test_rows_may_slope(slope):
+    """Three rows of four boxes each, going up or down to the right."""
+    y, x = np.mgrid[0:3, 0:4].reshape(2, -1) * [[60], [50]]
+    top = (y + slope * x + 40).astype(int)
+    boxes = np.stack([x, top, x + 30, top + 40], 1)
+
+    assert segment.rows(boxes).tolist() == [0] * 4 + [1] * 4 + [2] * 4
+
+
+def test_no_ink_no_digits():
+    """An empty page."""
+    found = strokes()
+    assert segment.many(found) == segment.one(found) == []
+    assert segment.rows(np.zeros((0, 4), np.int64)).tolist() == []

@@ -1,0 +1,69 @@
+"""Ink becomes connected pieces; frames, lines and what the edge cuts off become none."""
+
+import cv2
+import numpy as np
+
+from stages.lib.ink import Ink
+from stages.lib.levels import levels
+from stages.lib.strokes import pieces
+
+
+def found(amount):
+    """The boxes of the pieces, from left to right."""
+    boxes = pieces(Ink(amount, levels(amount))).boxes
+    return boxes[boxes[:, 0].argsort()].tolist()
+
+
+def blank():
+    """No ink, 200 x 300."""
+    return np.zeros((200, 300), np.uint8)
+
+
+def ring(amount, centre, strength=200):
+    """A 0 of 50 pixels' height."""
+    return cv2.ellipse(amount, centre, (15, 25), 0, 0, 360, strength, 5)
+
+
+def test_each_connected_piece_has_a_box():
+    """Two digits and no noise."""
+    amount = ring(ring(blank(), (80, 100)), (200, 100))
+    assert found(amount) == [[62, 72, 99, 129], [182, 72, 219, 129]]
+
+
+def test_faint_ink_belongs_to_the_clear_ink_it_touches():
+    """And alone it is nothing."""
+    amount = ring(blank(), (80, 100))
+    amount[98:103, 97:150] = 80
+    amount[150:160, 200:210] = 80
+    assert found(amount) == [[62, 72, 150, 129]]
+
+
+def test_frames_are_left_out():
+    """A box drawn around a digit, and the rim of a cell at the picture's edge."""
+    amount = cv2.rectangle(ring(blank(), (150, 100)), (100, 50), (200, 150), 200, 2)
+    assert found(amount) == [[132, 72, 169, 129]]
+    amount = ring(blank(), (150, 100))
+    amount[:3] = amount[-3:] = 200
+    amount[:, :3] = amount[:, -3:] = 200
+    assert found(amount) == [[132, 72, 169, 129]]
+
+
+def test_a_neighbour_that_the_edge_cuts_off_is_left_out():
+    """Half of a digit on the right; but a digit alone may touch the edge."""
+    assert found(ring(ring(blank(), (150, 100)), (298, 100))) == [[132, 72, 169, 129]]
+    assert len(found(ring(blank(), (285, 100)))) == 1
+
+
+def test_ruled_lines_are_left_out():
+    """Also those that a digit stands on."""
+    amount = ring(blank(), (150, 100))
+    for y in range(15, 200, 37):
+        amount[y : y + 2] = np.maximum(amount[y : y + 2], 150)
+    (box,) = found(amount)
+    assert np.abs(np.array(box) - [132, 72, 169, 129]).max() <= 4
+
+
+def test_texture_is_no_ink():
+    """A hundred specks that hardly differ from the noise of the paper."""
+    rng = np.random.default_rng(0)
+    assert found(np.clip(rng.normal(20, 9, (200, 300)), 0, 255).astype(np.uint8)) == []
