@@ -6,8 +6,11 @@ Writes into the file STATE which verified model REFERENCE means, again whenever 
 Ends when its standard input does, and at once where nothing can change.
 """
 
+import io
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +51,18 @@ def follow(reference: str, state: Path) -> None:
                 logs.line(event="model refused", level="error", reference=reference, reason=said)
 
 
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Send the notes for people that functions print into the service's log."""
+    with redirect_stderr(io.StringIO()) as told:
+        try:
+            yield
+        finally:
+            for note in told.getvalue().splitlines():
+                logs.line(event=note, level="warning")
+
+
+@_logged()
 def _local(folder: Path) -> dict[str, Any]:
     manifest = integrity.check(folder)
     return {
@@ -59,10 +74,12 @@ def _local(folder: Path) -> dict[str, Any]:
     }
 
 
+@_logged()
 def _number(reference: str) -> int:
     return resolve.version(reference).number
 
 
+@_logged()
 def _publish(reference: str, state: Path) -> int:
     """Fetch and check what `reference` means now, and write it down. Returns its number."""
     folder, number = fetch.fetch(reference)
