@@ -47,9 +47,10 @@ def test_first_nothing_is_pushed_then_all_is(checkout, capsys):
     told = capsys.readouterr().out
     assert "version 1 champion" in told
     assert " 0 broken, " in told
-    assert "`dvc push` sends" in told
+    assert "`dvc push --all-commits` sends" in told
     assert (
-        "note: in no remote: version 1; `dvc push`" in call(checkout, "digits", "versions").stdout
+        "note: in no remote: version 1; `dvc push --all"
+        in call(checkout, "digits", "versions").stdout
     )
 
     call(checkout, "dvc", "push")
