@@ -146,7 +146,8 @@ def test_a_diverging_trial_counts_and_the_search_goes_on(workspace, rewrite_para
     """A loss that is no number ends its trial, not the search."""
     values["model"]["mlp"]["batch_norm"] = False
     values["train"]["precision"] = "float32"
-    values["tune"]["space"] = {"train.learning_rate": {"choices": [0.008, 1e30]}}
+    rate = values["train"]["learning_rate"]
+    values["tune"]["space"] = {"train.learning_rate": {"choices": [rate, 1e30]}}
     begun, job = prepared(rewrite_params(trials=6))
     work(job)
 
