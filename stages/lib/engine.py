@@ -27,6 +27,7 @@ from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 from stages.lib.network import normalise
 from stages.lib.optimise import average, learning_rate, optimiser
+from stages.lib.shards import Shards
 
 State = dict[str, Any]
 BLOCK = 2048  # pictures selected and distorted at once
@@ -74,6 +75,7 @@ class Training:
         self.optimiser = optimiser(self.network, train)
         self.average = deepcopy(self.network) if train.ema else self.network
         self.basis = basis(self.images.shape[-1], self.device)
+        self.shards = self._shards()
         self.epoch = 0
         self.best: State = {"accuracy": -1.0, "loss": math.inf, "weights": {}}
 
@@ -81,6 +83,13 @@ class Training:
     def steps(self) -> int:
         """Steps per epoch; an incomplete last batch is left out, another one each epoch."""
         return max(1, len(self.labels) // self.train.batch_size)
+
+    def _shards(self) -> Shards | None:
+        """What `train.shard` asks for; a GPU divides its work itself."""
+        if not self.train.shard or self.device.type == "cuda":
+            return None
+        count = min(self.train.batch_size, len(self.labels)) // self.train.shard
+        return Shards(self.network, count, self.train.threads) if count > 1 else None
 
     def state_dict(self) -> State:
         """All that `load_state_dict` needs to go on; survives torch.load(weights_only=True)."""
@@ -161,9 +170,12 @@ def logits(
 def _pass(training: Training) -> float:
     """One epoch of steps; the mean loss."""
     train, device, steps = training.train, training.device, training.steps
-    generator = _seeded(train.seed, training.epoch, device)
+    generator = _seeded([train.seed, training.epoch], device)
     total = torch.zeros((), device=device)
     training.network.train()
+    if training.shards:
+        parts = range(len(training.shards.copies))
+        training.shards.begin([_seeded([train.seed, training.epoch, i], device) for i in parts])
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(generator.initial_seed())  # for dropout, which takes no generator
         for step, (pictures, labels) in enumerate(_batches(training, generator)):
@@ -198,13 +210,20 @@ def _batches(training: Training, generator: torch.Generator) -> Iterator[tuple[T
 
 def _step(training: Training, pictures: Tensor, labels: Tensor) -> Tensor:
     """One step of the optimiser; the batch's loss, still on the device."""
-    kind = training.device.type
-    with torch.autocast(kind, dtype=torch.bfloat16, enabled=lower_precision(training.train, kind)):
-        outputs = training.network(pictures)
-    smoothing = training.train.label_smoothing
-    loss = functional.cross_entropy(outputs.float(), labels, label_smoothing=smoothing)
-    training.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    kind, smoothing = training.device.type, training.train.label_smoothing
+    lower = lower_precision(training.train, kind)
+
+    def mean_loss(network: nn.Module, pictures: Tensor, labels: Tensor) -> Tensor:
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=lower):
+            outputs = network(pictures)
+        return functional.cross_entropy(outputs.float(), labels, label_smoothing=smoothing)
+
+    if training.shards:
+        loss = training.shards.backward(mean_loss, pictures, labels)
+    else:
+        training.optimiser.zero_grad(set_to_none=True)
+        loss = mean_loss(training.network, pictures, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
     training.optimiser.step()
     return loss.detach()
 
@@ -245,7 +264,7 @@ def _copied(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
-def _seeded(seed: int, epoch: int, device: torch.device) -> torch.Generator:
-    """The source of all randomness of one epoch."""
-    mixed = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
+def _seeded(seeds: list[int], device: torch.device) -> torch.Generator:
+    """A source of randomness that `seeds` decide."""
+    mixed = np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]
     return torch.Generator(device).manual_seed(int(mixed))

@@ -73,7 +73,26 @@ def _convolution(fan_in: int, fan_out: int) -> list[nn.Module]:
 
 def _dropout(share: float) -> list[nn.Module]:
     """The layer that silences `share` of its inputs, or none."""
-    return [nn.Dropout(share)] if share else []
+    return [Dropout(share)] if share else []
+
+
+class Dropout(nn.Module):
+    """Silences `share` of its inputs in training, drawn from a generator of its own.
+
+    torch's layer draws from one generator for all threads, in the order in which they come.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.kept = 1 - share
+        self.generator: torch.Generator | None = None  # None: torch's global one
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Values of any shape -> the same shape, with the same mean."""
+        if not self.training:
+            return values
+        mask = torch.empty_like(values).bernoulli_(self.kept, generator=self.generator)
+        return values * mask / self.kept
 
 
 class Views(nn.Module):

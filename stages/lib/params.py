@@ -82,6 +82,7 @@ class Train(Section):
 
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
+    shard: Annotated[int, Field(ge=0, multiple_of=2)]
     learning_rate: Annotated[float, Field(gt=0)]
     weight_decay: Amount
     warmup: Probability

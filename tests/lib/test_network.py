@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from stages.lib import network, params
-from stages.lib.network import Exported, build, export_onnx, normalise, parameter_count
+from stages.lib.network import Dropout, Exported, build, export_onnx, normalise, parameter_count
 
 
 @pytest.fixture(params=["mlp", "cnn"])
@@ -66,7 +66,7 @@ def test_dropout_is_there_when_asked_for(values):
     for share, count in ((0.0, 0), (0.2, 2)):
         values["model"]["mlp"] |= {"hidden": [8, 8], "dropout": share}
         layers = build(params.check(values, "test").model, 10).modules()
-        assert sum(isinstance(layer, torch.nn.Dropout) for layer in layers) == count
+        assert sum(isinstance(layer, Dropout) for layer in layers) == count
 
 
 def test_weights_load_without_pickle(model, tmp_path):
