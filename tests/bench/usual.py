@@ -3,7 +3,7 @@
 `bench_epoch` runs it as a process of its own, because importing torch before `stages`
 leaves OpenMP as torch sets it up, which is what a plain script would have:
 
-    python -m tests.bench.usual mlp data/raw
+    python -m tests.bench.usual mlp data/raw   (a recipe of params.yaml)
 
 It reads the word `go` from its input as often as it comes, and answers each with the
 seconds that an epoch of 54,000 pictures would take, from PICTURES of them.
@@ -39,9 +39,7 @@ def epoch(net, loader, optimiser):
 
 def main(name, raw):
     """Answer each `go` with a time."""
-    from tests.bench.bench_epoch import described
-
-    net = network.build(described(params.load(), name), 10)
+    net = network.build(params.recipe(params.load(), name).model, 10)
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     loader = DataLoader(MNIST(raw, transform=steps), batch_size=BATCH, shuffle=True)
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
