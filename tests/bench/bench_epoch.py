@@ -161,9 +161,11 @@ def neighbour():
     """A process that keeps one core busy."""
     core = max(os.sched_getaffinity(0))
     with subprocess.Popen([sys.executable, "-c", SPIN % core]) as child:
-        time.sleep(0.3)
-        yield
-        child.kill()
+        try:
+            time.sleep(0.3)
+            yield
+        finally:
+            child.kill()
 
 
 def in_turns(measures):
