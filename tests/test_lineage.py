@@ -67,6 +67,19 @@ def test_every_name_of_a_model_leads_to_the_others(checkout):
         assert told(name) == found, name
 
 
+def test_a_version_that_is_in_no_folder_here_has_its_commit(checkout):
+    """The commit that brought it is told from the registry alone."""
+    before = told("1")["commit"]["committed_in"]
+    (checkout / "models/digits").rename(checkout / "models/elsewhere")
+    try:
+        found = told("1")
+    finally:
+        (checkout / "models/elsewhere").rename(checkout / "models/digits")
+
+    assert found["model"]["folders"] == []
+    assert found["commit"]["committed_in"] == before != []
+
+
 def test_people_see_it_in_lines(checkout):
     """One fact a line, the names first."""
     lines = lineage("1").splitlines()
