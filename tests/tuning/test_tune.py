@@ -90,6 +90,22 @@ def wait_for(url, condition, seconds=120):
         time.sleep(0.1)
 
 
+def kill_in_the_middle(url, process):
+    """Kill the command and its workers while a trial runs, which cannot end in between."""
+    until = time.monotonic() + 120
+    while True:
+        wait_for(url, lambda found: sum(t.state in DONE for t in found) >= 2 and running(found))
+        for one in family(process):
+            one.suspend()
+        if running(trials(url)):
+            break
+        assert time.monotonic() < until
+        for one in family(process):
+            one.resume()
+    for one in family(process):
+        one.kill()
+
+
 def running(found):
     """Whether a trial of these runs and has reported an epoch."""
     return any(t.state is TrialState.RUNNING and t.intermediate_values for t in found)
@@ -121,9 +137,7 @@ def test_killed_again_and_again_a_search_ends_with_its_trials(url, small):
             wait_for(url, running)
             time.sleep(chance.random())
             chance.choice(workers(process)).kill()
-        wait_for(url, lambda found: sum(t.state in DONE for t in found) >= 2 and running(found))
-        for one in family(process):
-            one.kill()
+        kill_in_the_middle(url, process)
     assert any(t.state is TrialState.RUNNING for t in trials(url))
 
     done = subprocess.run([*DIGITS, "tune", "--workers", "2"], capture_output=True, text=True)
@@ -206,8 +220,9 @@ def check_mlflow(here):
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_a_second_command_joins(url, small):
+def test_a_second_command_joins(url, small, rewrite_params):
     """Two commands with one storage share the trials; the first one compares."""
+    rewrite_params(pruner="none")  # so that there are others to compare
     with tuning() as first:
         wait_for(url, running)
         workers(first)[0].suspend()  # until the other one is there
