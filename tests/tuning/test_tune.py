@@ -25,6 +25,7 @@ from stages.tuning.space import Space
 from stages.tuning.study import confirmation
 
 DIGITS = [sys.executable, "-m", "stages.cli"]
+EPOCHS = 15
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
@@ -32,7 +33,7 @@ PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 @pytest.fixture
 def small(workspace, rewrite_params, values):
     """A search of eight trials of a second or two, on all of this computer's cores."""
-    values["train"]["epochs"] = 15
+    values["train"]["epochs"] = EPOCHS
     return rewrite_params(trials=8, pruner="halving")
 
 
@@ -90,25 +91,12 @@ def wait_for(url, condition, seconds=120):
         time.sleep(0.1)
 
 
-def kill_in_the_middle(url, process):
-    """Kill the command and its workers while a trial runs, which cannot end in between."""
-    until = time.monotonic() + 120
-    while True:
-        wait_for(url, lambda found: sum(t.state in DONE for t in found) >= 2 and running(found))
-        for one in family(process):
-            one.suspend()
-        if running(trials(url)):
-            break
-        assert time.monotonic() < until
-        for one in family(process):
-            one.resume()
-    for one in family(process):
-        one.kill()
-
-
 def running(found):
-    """Whether a trial of these runs and has reported an epoch."""
-    return any(t.state is TrialState.RUNNING and t.intermediate_values for t in found)
+    """Whether a trial of these has reported an epoch and will not end before it is interrupted."""
+    return any(
+        t.state is TrialState.RUNNING and 0 < len(t.intermediate_values) <= EPOCHS / 2
+        for t in found
+    )
 
 
 def check_exact(url, goal):
@@ -137,7 +125,9 @@ def test_killed_again_and_again_a_search_ends_with_its_trials(url, small):
             wait_for(url, running)
             time.sleep(chance.random())
             chance.choice(workers(process)).kill()
-        kill_in_the_middle(url, process)
+        wait_for(url, lambda found: sum(t.state in DONE for t in found) >= 2 and running(found))
+        for one in family(process):
+            one.kill()
     assert any(t.state is TrialState.RUNNING for t in trials(url))
 
     done = subprocess.run([*DIGITS, "tune", "--workers", "2"], capture_output=True, text=True)

@@ -12,6 +12,7 @@ from stages.lib.errors import UserError
 from stages.lib.tracking import address, fetch, find, logged_model, registry, resolve, subject
 from stages.lib.tracking.lineage import NO_COMMIT
 from stages.lib.tracking.registry import MADE_BY
+from stages.lib.tracking.removal import REMOVED
 from stages.lib.tracking.resolve import RUN_ID, UnknownError, UnreachableError
 from stages.lib.tracking.store import Target
 from stages.lib.tracking.version import DVC_OID, Version
@@ -110,6 +111,7 @@ def _told(version: Version) -> dict[str, Any]:
         "name": version.name,
         "number": version.number,
         "aliases": list(version.aliases),
+        "files_removed": version.tags.get(REMOVED, ""),
         "registered": version.created.isoformat(timespec="seconds"),
         "runs": sorted(k.removeprefix(MADE_BY) for k in version.tags if k.startswith(MADE_BY)),
     }
