@@ -29,7 +29,9 @@ def lineage(name: str, *, as_json: bool = False, diff: bool = False) -> str:
 def _who(found: Origin) -> Iterator[tuple[str, str]]:
     """The four names of one model."""
     content = found.model["content_sha256"]
-    places = found.model["folders"] or ["in no folder here; `digits pull` gets it"]
+    removed = found.version.get("files_removed")
+    nowhere = f"its files were removed: {removed}" if removed else "`digits pull` gets it"
+    places = found.model["folders"] or [f"in no folder here; {nowhere}"]
     yield "model", f"{content[:12] or UNKNOWN}  {', '.join(places)}"
     version = found.version
     number = f"{version['name']} {version['number']}" if version else "not registered"

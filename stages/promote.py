@@ -11,7 +11,6 @@ from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, fetch, ledger, resolve
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import CHALLENGER, CHAMPION
-from stages.lib.tracking.removal import REMOVED
 from stages.lib.tracking.store import Store
 from stages.lib.tracking.version import Version
 
@@ -64,9 +63,6 @@ def _standing(where: Store, name: str) -> Standing:
 
 def _moved(now: Standing, version: Version, action: str, why: str) -> str:
     """Make `version` champion after its files were fetched from the registry and checked."""
-    removed = version.tags.get(REMOVED)
-    if removed:
-        raise UserError(f"version {version.number} has no files: {removed}; nothing was changed")
     with tempfile.TemporaryDirectory() as scratch, resolve.asking(now.store):
         fetch.download(version, Path(scratch))
     moves: dict[str, int | None] = {CHAMPION: version.number}

@@ -1,4 +1,4 @@
-"""Build a registered version again from its commit alone, and compare the bytes."""
+"""Build a registered version again from a commit alone, and compare the bytes."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from stages.lib import files, integrity, revisions, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracking import find, lineage, resolve, subject
 from stages.lib.tracking.origin import INPUT
-from stages.lib.tracking.version import Version
+from stages.lib.tracking.version import DVC_OID, Version
 
 RAW = "data/raw"  # the only output that cannot be built without a network
 LAST = "train"  # the stage that writes the model
@@ -32,23 +32,37 @@ def rebuild(reference: str) -> int:
     if version.commit in {lineage.NO_COMMIT, "unknown"}:
         found = f"version {version.number} was built outside of git"
         raise UserError(f"{found}, so there is nothing to rebuild it from; choose another")
-    commit = revisions.commit(version.commit)
-    for doubt in doubts(version):
+    commit = kept_in(version) or revisions.commit(version.commit)
+    for doubt in doubts(version, commit):
         print(f"note: {doubt}", flush=True)
     with tempfile.TemporaryDirectory(prefix="digits-rebuild-") as scratch:
         clone = Path(scratch) / "digits"
         _clone(commit, clone)
-        _run(clone, sys.executable, "-m", "dvc", "repro", LAST)
+        # quiet: its advice what to add and push is about a clone that nobody ever sees
+        _run(clone, sys.executable, "-m", "dvc", "repro", "--quiet", LAST)
         stage = first_difference(version, clone)
     told = "equal bytes" if stage is None else f"stage {stage} is the first with other bytes"
     print(f"version {version.number}, rebuilt from {commit[:10]}: {told}")
     return 0 if stage is None else 2
 
 
-def doubts(version: Version) -> Iterator[str]:
-    """What can make a difference though nothing is wrong."""
+def kept_in(version: Version) -> str | None:
+    """The first commit with the model of a version whose sources were committed after it.
+
+    Who changes a value, runs `dvc repro` and commits both has that value only there.
+    """
+    if version.tags.get("git.dirty") != "true" or DVC_OID not in version.tags:
+        return None
+    return next(reversed(revisions.introducing(version.tags[DVC_OID])), None)
+
+
+def doubts(version: Version, commit: str) -> Iterator[str]:
+    """What can make a difference though nothing is wrong, when `commit` is built."""
     if version.tags.get("git.dirty") == "true":
-        yield "it was built with uncommitted changes; its commit alone may give other bytes"
+        if commit == version.commit:
+            yield "it was built with uncommitted changes; its commit alone may give other bytes"
+        else:
+            yield f"it was built before its changes were committed; {commit[:10]} has its results"
     run = find.run(version.run_id)
     tags = run.store.client.get_run(run.run_id).data.tags if run else {}
     here = lineage.environment(None)

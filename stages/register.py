@@ -163,7 +163,9 @@ def _notes(candidate: Version, champion: Version, level: float) -> list[str]:
     tried = len(promotion.rivals(champion) - {candidate.number})
     if tried:
         luck = f"an equal one passes by luck once in {2 / level:.0f} times"
-        notes.append(f"{tried} other version(s) were held against {champion.number}; {luck}")
+        notes.append(
+            f"{tried} other version(s) were held against version {champion.number}; {luck}"
+        )
     return notes
 
 

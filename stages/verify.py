@@ -9,7 +9,8 @@ from pathlib import Path
 from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracked import AbsentError, Output, Place, SilentError, Storage
-from stages.lib.tracking import fetch, pushed, registry, resolve, subject
+from stages.lib.tracking import aliases, fetch, pushed, registry, resolve, subject
+from stages.lib.tracking.removal import REMOVED
 from stages.lib.tracking.resolve import UnreachableError
 from stages.lib.tracking.version import Version
 
@@ -39,25 +40,35 @@ def verify(watch: Callable[[list[Item]], Iterable[Item]]) -> list[Finding]:
     Every byte in the registry, the cache and the remotes is read. `watch` passes the list
     through and shows how far it is. Raises UserError when the registry does not answer.
     """
-    where = resolve.source()
+    where, name = resolve.source(), resolve.model_name()
     with resolve.asking(where):
-        versions = registry.all_in(where, resolve.model_name())
+        versions = registry.all_in(where, name)
+        removed = aliases.standing(where, name).record.removed
     model = files.home() / subject.MODEL
     with tracked.storage() as storage:
         outputs = storage.outputs(None)
         items: list[Item] = [*versions, *outputs, *([model] if model.exists() else [])]
-        return [_look(item, storage) for item in watch(items)]
+        return [_look(item, storage, removed) for item in watch(items)]
 
 
-def _look(item: Item, storage: Storage) -> Finding:
-    """The finding about one item."""
+def _look(item: Item, storage: Storage, removed: set[int]) -> Finding:
+    """The finding about one item; `removed` are the versions that the record calls pruned."""
     if isinstance(item, Version):
         name = " ".join([f"version {item.number}", *item.aliases])
+        if REMOVED in item.tags:
+            return _pruned(name, item.tags[REMOVED], recorded=item.number in removed)
         return _finding(name, lambda: _version(item, storage))
     if isinstance(item, Output):
         return _finding(item.path, lambda: _output(item, storage))
     name = item.relative_to(files.home()).as_posix()
     return _finding(f"{name} as it lies here", lambda: bool(integrity.check(item)))
+
+
+def _pruned(what: str, note: str, *, recorded: bool) -> Finding:
+    """A version without files: nothing is wrong if the record, which is checked, says so, too."""
+    if recorded:
+        return Finding(what, State.OK, f"has no files: {note}")
+    return Finding(what, State.BROKEN, f"is said to have no files ({note}); no record of that")
 
 
 def _finding(what: str, is_pushed: Callable[[], bool]) -> Finding:

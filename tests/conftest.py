@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 
 from stages import train
 from stages.download import download
@@ -26,6 +27,32 @@ from tests.variants import Variants
 ROOT = Path(__file__).parents[1]
 # Wide enough for the tiny models of `variants`, each of which can still break one.
 RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
+# They begin first, so that no worker is left with one of them when the others are through.
+LONGEST = ("test_pipeline.py", "test_tune.py", "test_remotes.py", "test_page_browser.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first; the rest keeps its order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """A function: a name, and what fills a folder -> that folder, filled by one worker for all."""
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name, fill):
+        folder, done = root / f"shared-{name}", root / f"shared-{name}.done"
+        with FileLock(root / f"shared-{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # half of it, where that failed before
+                fill(folder)
+                done.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +72,13 @@ def official(raw):
 
 
 @pytest.fixture(scope="session")
-def reader(tmp_path_factory, official):
+def reader(once, official):
     """The folder of a model that reads well, 98 % and more: a smaller network, few epochs."""
+    return once("reader", lambda folder: _train(folder / "digits", official)) / "digits"
+
+
+def _train(folder, official):
+    """Train that model into `folder`."""
     plain = yaml.safe_load((ROOT / "params.yaml").read_text())
     plain["model"] |= {"kind": "mlp", "views": 1}
     plain["model"]["mlp"] |= {"hidden": [256, 128]}
@@ -59,9 +91,7 @@ def reader(tmp_path_factory, official):
     state = train.start(values.model, values.augment, values.train, parts)
     for _ in engine.fit(state):
         pass
-    folder = tmp_path_factory.mktemp("reader") / "digits"
     train.publish(state, values.model, SimpleNamespace(id="0" * 32), folder)
-    return folder
 
 
 @pytest.fixture
@@ -75,13 +105,16 @@ def values():
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
+def empty_store(once):
     """A tracking store without runs; creating one takes seconds, copying it nothing."""
-    folder = tmp_path_factory.mktemp("store")
-    (folder / "dvc.yaml").touch()
-    with contextlib.chdir(folder):
-        store.embedded()
-    return folder / "mlflow.db"
+
+    def fill(folder):
+        folder.mkdir()
+        (folder / "dvc.yaml").touch()
+        with contextlib.chdir(folder):
+            store.embedded()
+
+    return once("store", fill) / "mlflow.db"
 
 
 @pytest.fixture
@@ -109,7 +142,11 @@ def pictures():
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory, raw):
     """A fresh clone of this checkout as it stands, committed, small, with MNIST in place."""
-    folder = tmp_path_factory.mktemp("fresh") / "clone"
+    return _clone(tmp_path_factory.mktemp("fresh") / "clone", raw)
+
+
+def _clone(folder, raw):
+    """Make that clone."""
     subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -127,17 +164,24 @@ def clone(tmp_path_factory, raw):
 
 
 @pytest.fixture(scope="session")
-def built(clone):
-    """The clone after `dvc repro`, its results committed; for reading and copying."""
-    call(clone, "dvc", "repro")
-    commit(clone, "built")
-    return clone
+def built(once, raw):
+    """Such a clone after `dvc repro`, its results committed; for reading and copying."""
+
+    def fill(folder):
+        call(_clone(folder, raw), "dvc", "repro")
+        commit(folder, "built")
+
+    return once("built", fill)
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory, empty_store):
+def filled(once, empty_store):
     """A checkout without git that has two versions: 1, and 2, which is champion."""
-    folder = tmp_path_factory.mktemp("filled") / "project"
+    return once("filled", lambda folder: _fill(folder, empty_store))
+
+
+def _fill(folder, empty_store):
+    """Make that checkout of a new folder."""
     (folder / ".dvc").mkdir(parents=True)
     (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     (folder / "dvc.yaml").write_text("stages: {}\n")
@@ -148,7 +192,6 @@ def filled(tmp_path_factory, empty_store):
         for seed in (1, 2):
             version = sealed.publish(folder / f"model-{seed}", seed)
         version.store.client.set_registered_model_alias("digits", "champion", "2")
-    return folder
 
 
 @pytest.fixture

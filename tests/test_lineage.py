@@ -7,7 +7,8 @@ import pytest
 
 from stages.cli import app
 from stages.lib import files, stage
-from stages.lib.tracking import find
+from stages.lib.tracking import find, resolve
+from stages.lib.tracking.removal import REMOVED
 from stages.lineage import lineage
 from tests import remotes, sealed
 from tests.conftest import call, commit
@@ -65,6 +66,25 @@ def test_every_name_of_a_model_leads_to_the_others(checkout):
         "HEAD",
     ):
         assert told(name) == found, name
+
+
+def test_a_version_that_is_in_no_folder_here_has_its_commit(checkout):
+    """The commit that brought it is told from the registry alone, and whether a pull brings it."""
+    client, removed = resolve.version("1").store.client, ("digits", "1", REMOVED)
+    before = told("1")["commit"]["committed_in"]
+    (checkout / "models/digits").rename(checkout / "models/elsewhere")
+    try:
+        found, shown = told("1"), lineage("1")
+        client.set_model_version_tag(*removed, "on Friday by anna")
+        pruned = lineage("1")
+        client.delete_model_version_tag(*removed)
+    finally:
+        (checkout / "models/elsewhere").rename(checkout / "models/digits")
+
+    assert found["model"]["folders"] == []
+    assert "in no folder here; `digits pull` gets it" in shown
+    assert "in no folder here; its files were removed: on Friday by anna" in pruned
+    assert found["commit"]["committed_in"] == before != []
 
 
 def test_people_see_it_in_lines(checkout):

@@ -11,6 +11,7 @@ from stages.cli import app
 from stages.lib import files, integrity, stage
 from stages.lib.errors import UserError
 from stages.lib.tracking import fetch
+from stages.prune import prune
 from stages.pull import pull
 from tests import sealed
 from tests.test_disk import mounted
@@ -55,6 +56,18 @@ def test_a_folder_that_may_be_filled_is_filled(versions, place):
     assert content(folder) == content(versions / "model-2")
     assert not list(folder.parent.glob(".*.partial"))
     assert not list(folder.parent.glob(".*.old"))
+
+
+def test_a_pruned_version_is_refused_in_one_line(versions, capsys):
+    """Nobody is told that it was tampered with, and nothing is made."""
+    prune(0, yes=True)
+
+    assert run("pull", "1") == 2
+    told = capsys.readouterr().err
+    assert told.startswith("digits: version 1 has no files: ")
+    assert told.endswith(", digits prune --keep 0; `digits versions` lists those that have\n")
+    assert told.count("\n") == 1
+    assert not (versions / "models/pulled").exists()
 
 
 def another_model(path):

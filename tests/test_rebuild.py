@@ -52,13 +52,27 @@ def test_the_first_stage_that_differs_is_named(version, checkout):
     assert rebuild.first_difference(split, checkout) == "split"
 
 
+def test_changes_that_were_committed_with_their_results_are_rebuilt(version, checkout):
+    """Trained before the commit: the first commit that has the model has its sources."""
+    dirty = replace(version, tags={**version.tags, "git.dirty": "true"})
+    built = call(checkout, "git", "rev-parse", "HEAD").stdout.strip()
+
+    assert built != version.commit
+    assert rebuild.kept_in(version) is None
+    assert rebuild.kept_in(dirty) == built
+    assert f"{built[:10]} has its results" in next(rebuild.doubts(dirty, built))
+    nowhere = replace(dirty, tags={**dirty.tags, "dvc.md5": f"{'0' * 32}.dir"})
+    assert rebuild.kept_in(nowhere) is None
+
+
 def test_what_can_make_a_difference_is_said(version):
     """Uncommitted changes, another processor, other packages."""
     run = find.run(version.run_id)
-    assert list(rebuild.doubts(version)) == []
+    assert list(rebuild.doubts(version, version.commit)) == []
 
     run.store.client.set_tag(run.run_id, "env.cpu", "Abacus")
-    told = list(rebuild.doubts(replace(version, tags={**version.tags, "git.dirty": "true"})))
+    dirty = replace(version, tags={**version.tags, "git.dirty": "true"})
+    told = list(rebuild.doubts(dirty, version.commit))
 
     assert "uncommitted changes" in told[0]
     assert told[1].startswith("cpu was Abacus, here it is ")

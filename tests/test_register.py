@@ -181,7 +181,7 @@ def test_a_reader_is_told_what_weakens_the_comparison(enter, capsys):
     told = capsys.readouterr().out
     for number in (1, 3):
         assert f"note: nobody knows which pictures version {number} was trained on" in told
-    assert "note: 1 other version(s) were held against 1; an equal one passes" in told
+    assert "note: 1 other version(s) were held against version 1; an equal one passes" in told
     assert "by luck once in 40 times" in told
     client = store.embedded().client
     for number in ("1", "3"):

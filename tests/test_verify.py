@@ -8,7 +8,9 @@ import pytest
 
 from stages import verify as checking
 from stages.lib import tracked
-from stages.lib.tracking import pushed, registry
+from stages.lib.tracking import pushed, registry, store
+from stages.lib.tracking.removal import REMOVED
+from stages.prune import prune
 from stages.verify import State, verify
 from tests import remotes
 from tests.conftest import call
@@ -87,6 +89,25 @@ def test_every_kind_of_damage_is_named(checkout, tmp_path):
     assert found["data/splits/train.npz"] == (State.NOT_PUSHED, "is in no remote")
     assert found["data/raw"] == (State.OK, "")
     assert checking.show(verify(list)) == 2
+
+
+def test_a_pruned_version_is_no_damage(checkout):
+    """The record says who removed its files; a mark that the record knows nothing of is broken."""
+    (folder := checkout / "second").mkdir()
+    shutil.copy(checkout / "models/digits/model.onnx", folder)
+    registry.register("digits", folder, run_id="0" * 32, content_hash="1" * 64, metrics={})
+    prune(0, yes=True)
+
+    found = states()["version 2"]
+
+    assert found[0] is State.OK
+    assert found[1].startswith("has no files: ")
+    assert found[1].endswith(", digits prune --keep 0")
+    store.embedded().client.set_model_version_tag("digits", "1", REMOVED, "on Friday by anna")
+    assert states()["version 1 champion"] == (
+        State.BROKEN,
+        "is said to have no files (on Friday by anna); no record of that",
+    )
 
 
 def test_a_loader_in_the_registry_is_named(checkout):

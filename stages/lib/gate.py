@@ -135,13 +135,15 @@ def better(found: Contest, level: float) -> Verdict:
     difference = (found.gained - found.lost) / found.n
     low, high = found.interval
     passed = found.gained > found.lost and found.p < level
+    # of a worse model p is small, too, and would look as if it spoke for it
+    chance = f": p = {found.p:.2g}, to be below {level:g}" if found.gained > found.lost else ""
     return Verdict(
         rule="better",
         passed=passed,
         candidate=f"{found.candidate.right / found.n:.2%}",
         champion=f"{found.champion.right / found.n:.2%}",
-        why=f"{found.gained} pictures gained, {found.lost} lost: p = {found.p:.2g}, to be below "
-        f"{level:g}; difference {difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}",
+        why=f"{found.gained} pictures gained, {found.lost} lost{chance}; "
+        f"difference {difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}",
         numbers={
             "gained": found.gained,
             "lost": found.lost,
@@ -165,7 +167,8 @@ def classes(found: Contest, drop: float) -> Verdict:
         passed=losses[worst] <= drop + 1e-9,
         candidate=f"{pairs[worst][0]:.2%}",
         champion=f"{pairs[worst][1]:.2%}",
-        why=f"recall of {name}, the class that loses most; {drop:.2%} may be lost",
+        why=f"recall of {name} changes by {0 - losses[worst]:+.2%}, the worst of all classes; "
+        f"{drop:.2%} may be lost",
         numbers={"worst": name, "loss": round(losses[worst], 6), "most": drop},
     )
 
@@ -177,7 +180,7 @@ def calibration(found: Contest, most: float) -> Verdict:
         passed=found.candidate.ece <= most,
         candidate=f"{found.candidate.ece:.2%}",
         champion=f"{found.champion.ece:.2%}",
-        why=f"expected calibration error, at most {most:.2%}",
+        why=f"expected calibration error {found.candidate.ece:.2%}, at most {most:.2%}",
         numbers={"ece": round(found.candidate.ece, 6), "most": most},
     )
 

@@ -72,6 +72,17 @@ def test_verdicts_tell_their_numbers():
     }
 
 
+def test_reasons_are_complete_in_themselves():
+    """The record of aliases has no columns beside them: each names what was measured."""
+    worse = Side(975, [0.99, 0.95], 0.02, 1e-4)
+    contest = replace(BETTER, gained=5, lost=20, candidate=worse, interval=(-0.025, -0.005))
+    better, classes, calibration, _ = (v.why for v in gate.judge(contest, RULES))
+
+    assert better.startswith("5 pictures gained, 20 lost; difference -1.50%, 95 % interval")
+    assert classes.startswith("recall of dog changes by -3.00%, the worst of all classes; 1.00%")
+    assert calibration == "expected calibration error 2.00%, at most 1.00%"
+
+
 def test_the_record_has_nothing_that_a_clock_decides():
     """Measured again on another machine, the same models give the same record."""
     slower = replace(BETTER, candidate=replace(SIDE, seconds=1.5e-4))

@@ -193,7 +193,7 @@ def test_scribbles_are_mostly_doubtful(model):
     """More than half of random polylines are marked, and of digits few."""
     rng = np.random.default_rng(0)
     seen = []
-    for _ in range(60):
+    for _ in range(300):
         sheet = Image.fromarray(empty(rng, (200, 200)))
         points = rng.uniform(30, 170, (rng.integers(6, 14), 2))
         ImageDraw.Draw(sheet).line([tuple(p) for p in points], fill=(20, 20, 20), width=6)

@@ -44,7 +44,8 @@ def rewrite_params_unchecked(workspace, values):
 
     def write(**changes):
         values["tune"] |= changes
-        (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+        text = yaml.safe_dump(values, default_flow_style=None)  # lists in a line, to be rewritten
+        (workspace / "params.yaml").write_text(text)
 
     return write
 

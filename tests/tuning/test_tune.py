@@ -25,6 +25,7 @@ from stages.tuning.space import Space
 from stages.tuning.study import confirmation
 
 DIGITS = [sys.executable, "-m", "stages.cli"]
+EPOCHS = 15
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
@@ -32,7 +33,7 @@ PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 @pytest.fixture
 def small(workspace, rewrite_params, values):
     """A search of eight trials of a second or two, on all of this computer's cores."""
-    values["train"]["epochs"] = 15
+    values["train"]["epochs"] = EPOCHS
     return rewrite_params(trials=8, pruner="halving")
 
 
@@ -91,8 +92,11 @@ def wait_for(url, condition, seconds=120):
 
 
 def running(found):
-    """Whether a trial of these runs and has reported an epoch."""
-    return any(t.state is TrialState.RUNNING and t.intermediate_values for t in found)
+    """Whether a trial of these has reported an epoch and will not end before it is interrupted."""
+    return any(
+        t.state is TrialState.RUNNING and 0 < len(t.intermediate_values) <= EPOCHS / 2
+        for t in found
+    )
 
 
 def check_exact(url, goal):
@@ -206,8 +210,9 @@ def check_mlflow(here):
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_a_second_command_joins(url, small):
+def test_a_second_command_joins(url, small, rewrite_params):
     """Two commands with one storage share the trials; the first one compares."""
+    rewrite_params(pruner="none")  # so that there are others to compare
     with tuning() as first:
         wait_for(url, running)
         workers(first)[0].suspend()  # until the other one is there

@@ -11,7 +11,16 @@ import yaml
 
 from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, find, known, logged_model, registry, resolve, store
+from stages.lib.tracking import (
+    address,
+    find,
+    known,
+    logged_model,
+    registry,
+    removal,
+    resolve,
+    store,
+)
 from stages.lib.tracking.registry import MADE_BY
 from stages.lib.tracking.resolve import UnreachableError
 from stages.lib.tracking.version import Version
@@ -96,8 +105,9 @@ def download(version: Version, folder: Path) -> None:
     """Fetch the files of `version` into the empty `folder` and check them.
 
     The manifest comes first, so that nothing large is fetched in vain. Raises UserError for
-    anything missing, extra or different from what was registered.
+    anything missing, extra or different from what was registered, RemovedError after a prune.
     """
+    removal.check(version)
     place = _place(version)
     sizes = _listed(version, place)
     if (sizes[files.MANIFEST] or 0) > integrity.LONGEST:

@@ -48,6 +48,11 @@ class Ledger:
         ends = [n for e in self.entries for n in e.moves.get(CHAMPION, ())]
         return {number for number in ends if number is not None}
 
+    @property
+    def removed(self) -> set[int]:
+        """Every version whose files were removed at some time, by intact entries."""
+        return {number for e in self.entries if not e.edited for number in e.removes}
+
     def before(self, champion: int) -> int | None:
         """Where a rollback from `champion` leads: to the champion before it; None for nowhere.
 

@@ -12,9 +12,10 @@ from stages.lib.errors import UserError
 from stages.lib.tracking import address, fetch, find, logged_model, registry, resolve, subject
 from stages.lib.tracking.lineage import NO_COMMIT
 from stages.lib.tracking.registry import MADE_BY
+from stages.lib.tracking.removal import REMOVED
 from stages.lib.tracking.resolve import RUN_ID, UnknownError, UnreachableError
 from stages.lib.tracking.store import Target
-from stages.lib.tracking.version import Version
+from stages.lib.tracking.version import DVC_OID, Version
 
 DIFF = "source.diff"  # of a run: what its commit lacks
 INPUT = "input."  # and a path: the tag with its SHA-256
@@ -52,7 +53,7 @@ def trace(name: str) -> Origin:
         model={"content_sha256": content, "folders": [_short(f) for f in folders]},
         version=_told(version) if version else {},
         run=_run(run) if run else {"id": run_id},
-        commit=_commit(tags, run) | {"committed_in": _committed(folders)},
+        commit=_commit(tags, run) | {"committed_in": _committed(version, folders)},
         data=_part(tags, INPUT),
         params=run.store.client.get_run(run.run_id).data.params if run else {},
         tuning=_part(tags, TUNING),
@@ -110,6 +111,7 @@ def _told(version: Version) -> dict[str, Any]:
         "name": version.name,
         "number": version.number,
         "aliases": list(version.aliases),
+        "files_removed": version.tags.get(REMOVED, ""),
         "registered": version.created.isoformat(timespec="seconds"),
         "runs": sorted(k.removeprefix(MADE_BY) for k in version.tags if k.startswith(MADE_BY)),
     }
@@ -178,9 +180,11 @@ def _holds(folder: Path, content: str) -> bool:
     return True
 
 
-def _committed(folders: list[Path]) -> list[str]:
+def _committed(version: Version | None, folders: list[Path]) -> list[str]:
     """The commits whose dvc.lock brought the model, oldest last."""
     oids = {tracked.folder_oid(folder) for folder in folders}
+    if version is not None and DVC_OID in version.tags:
+        oids.add(version.tags[DVC_OID])  # of a model that is in no folder here
     return [commit for oid in oids for commit in revisions.introducing(oid)]
 
 
