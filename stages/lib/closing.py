@@ -4,8 +4,6 @@ OpenCV's filters take time with the side of the square, these with its logarithm
 is doubled: a third less for 17 pixels, half for 51. The results are the same.
 """
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +14,7 @@ Bytes = NDArray[np.uint8]
 def closed(picture: Bytes, size: int) -> Bytes:
     """`picture` [height, width] closed by a square of odd `size`, mirrored at its edges."""
     wide = around(picture, size - 1, cv2.BORDER_REFLECT)
-    return _extreme(cv2.min, _extreme(cv2.max, wide, size), size)
+    return _extreme(np.minimum, _extreme(np.maximum, wide, size), size)
 
 
 def closings(picture: Bytes, sizes: list[int]) -> list[Bytes]:
@@ -28,9 +26,9 @@ def closings(picture: Bytes, sizes: list[int]) -> list[Bytes]:
     for size in sizes:
         step = size - before + 1
         wide = around(picture, step // 2, cv2.BORDER_REPLICATE)
-        picture, before = _extreme(cv2.max, wide, step), size
+        picture, before = _extreme(np.maximum, wide, step), size
         wide = around(picture, size // 2, cv2.BORDER_REPLICATE)
-        found.append(_extreme(cv2.min, wide, size))
+        found.append(_extreme(np.minimum, wide, size))
     return found
 
 
@@ -40,12 +38,17 @@ def around(picture: Bytes, margin: int, border: int) -> Bytes:
     return wide
 
 
-def _extreme(pick: Callable[[Bytes, Bytes], Bytes], wide: Bytes, size: int) -> Bytes:
-    """The largest or smallest value of each square of `size` that lies within `wide`."""
-    side = 1
+def _extreme(pick: np.ufunc, wide: Bytes, size: int) -> Bytes:
+    """The largest or smallest value of each square of `size` that lies within `wide`.
+
+    All rows are one, which halves the time; squares that run over their ends are left out.
+    """
+    height, width = wide.shape
+    row, side = wide.ravel(), 1
     while side < size:
         step = min(side, size - side)
-        wide = pick(wide[step:], wide[:-step])
-        wide = pick(wide[:, step:], wide[:, :-step])
+        row = pick(row[step:], row[:-step])
+        row = pick(row[step * width :], row[: -step * width])
         side += step
-    return wide
+    inside = (height - size + 1, width - size + 1)
+    return np.ndarray(inside, np.uint8, row, strides=(width, 1))

@@ -31,9 +31,9 @@ def levels(amount: NDArray[np.uint8]) -> Levels:
     ("Picture thresholding using an iterative selection method", 1978).
     """
     counts = _counts(amount[:: max(1, len(amount) // SAMPLE)])
-    below = np.cumsum(counts)
-    total = np.cumsum(counts * np.arange(256))
-    half = float(np.searchsorted(below, below[-1] - RARE)) / 2
+    below = counts.cumsum()
+    total = (counts * np.arange(256)).cumsum()
+    half = float(below.searchsorted(below[-1] - RARE)) / 2
     for _ in range(50):
         at = int(half)
         paper = total[at] / max(below[at], 1)
@@ -42,17 +42,17 @@ def levels(amount: NDArray[np.uint8]) -> Levels:
         if abs(half - before) < 0.5:
             break
     at = int(half) + 1
-    middle = np.searchsorted(below, below[at - 1] / 2)
-    far = np.cumsum(np.bincount(np.abs(np.arange(at) - middle), counts[:at]))
-    return Levels(float(paper), float(ink), NORMAL * float(np.searchsorted(far, far[-1] / 2)))
+    middle = below.searchsorted(below[at - 1] / 2)
+    far = np.bincount(np.abs(np.arange(at) - middle), counts[:at]).cumsum()
+    return Levels(float(paper), float(ink), NORMAL * float(far.searchsorted(far[-1] / 2)))
 
 
 def quantile(values: NDArray[np.uint8], share: float) -> float:
     """What np.quantile says of these bytes, a fifth of its time: they are counted, not sorted."""
-    below = np.cumsum(_counts(values))
+    below = _counts(values).cumsum()
     place = share * (float(below[-1]) - 1)
-    low, high = np.searchsorted(below, [np.floor(place), np.ceil(place)], "right")
-    return float(low + (high - low) * (place % 1))
+    low, high = (int(below.searchsorted(rank, "right")) for rank in (int(place), -int(-place // 1)))
+    return low + (high - low) * (place % 1)
 
 
 def median(values: NDArray[np.float32]) -> float:
