@@ -46,6 +46,8 @@ def sheet(thumb: Bytes) -> Mask | None:
     only one edge of it is in the picture: that would be a shadow's.
     """
     bright = cv2.threshold(thumb, 0, 1, cv2.THRESH_OTSU)[1]
+    if all(edge.all() for edge in (bright[0], bright[-1], bright[:, 0], bright[:, -1])):
+        return None  # the usual picture: no table around
     size = max(thumb.shape) // 16 | 1
     # so that narrow margins stay
     wide = around(bright, size, cv2.BORDER_CONSTANT)
