@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass
 from importlib import import_module
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
@@ -60,9 +61,12 @@ def decode(data: bytes, name: str, largest: int = MAX_PIXELS) -> Scan:
         full = (image.width, image.height)
         image.draft("RGB", (image.width // factor, image.height // factor))
         image.load()
-        turned = ImageOps.exif_transpose(image)
-        size = full if (turned.width > turned.height) == (full[0] > full[1]) else full[::-1]
-        pixels = _rgb(turned)
+        ImageOps.exif_transpose(image, in_place=True)
+        size = full if (image.width > image.height) == (full[0] > full[1]) else full[::-1]
+        if image.mode in ("L", "RGB") and not image.has_transparency_data:
+            # here it takes 8 ms of 12 megapixels, after they became an array 65 ms
+            image = image.reduce(_factor(image.width * image.height))
+        pixels = _reduced(_rgb(image))
     except Exception as error:  # Pillow's decoders raise whatever the bytes provoke
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise UserError(f"{name}: a damaged {image.format} picture ({reason})") from error
@@ -108,7 +112,18 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
         return np.repeat(grey[..., None], 3, axis=2)
     if image.has_transparency_data:
         return _composed(np.asarray(image.convert("RGBA")))
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`pixels` as small as a JPEG file's are when they come from the decoder."""
+    height, width = pixels.shape[:2]
+    factor = _factor(width * height)
+    if factor == 1:
+        return pixels
+    size = (max(1, width // factor), max(1, height // factor))
+    smaller: NDArray[np.uint8] = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return smaller
 
 
 def _composed(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

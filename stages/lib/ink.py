@@ -34,25 +34,22 @@ def extract(pixels: Bytes) -> Ink:
     if on_table is not None:
         thumb[~on_table] = np.median(thumb[on_table])
     lit = light(thumb)
-    flat = _bytes(thumb - lit)
+    flat = cv2.subtract(thumb, lit, dtype=cv2.CV_8U)
     if not dark_ink(flat):
         grey, flat, lit = cv2.bitwise_not(grey), cv2.bitwise_not(flat), -lit
-    paper = _bytes(without_ink(flat) + lit)
+    paper = cv2.add(without_ink(flat), lit, dtype=cv2.CV_8U)
+    brightness = float(paper.mean()) / 255
     paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    depth = levels(cv2.subtract(paper, grey))
-    if depth.ink - depth.paper < CONTRAST:
-        return Ink(np.zeros_like(grey), Levels(0, 0, 0))
     # a share of the light that falls there, so that shadows do not make ink fainter
     amount = cv2.bitwise_not(cv2.divide(grey, cv2.max(paper, 1), scale=255))
     if on_table is not None:
         amount *= cv2.resize(
             on_table.astype(np.uint8), grey.shape[::-1], interpolation=cv2.INTER_NEAREST
         )
-    return Ink(amount, levels(amount))
-
-
-def _bytes(values: NDArray[np.floating]) -> Bytes:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    found = levels(amount)
+    if (found.ink - found.paper) * brightness < CONTRAST:
+        return Ink(np.zeros_like(grey), Levels(0, 0, 0))
+    return Ink(amount, found)
 
 
 def _projected(pixels: Bytes) -> Bytes:
@@ -69,7 +66,9 @@ def _projected(pixels: Bytes) -> Bytes:
     strength = cv2.transform(cv2.multiply(detail, detail), np.ones((1, 3), np.float32))
     detail *= cv2.sqrt(strength)[..., None]  # large differences are ink, small ones noise
     spread = cv2.mulTransposed(detail.reshape(-1, 3), True)
-    mixture = np.linalg.eigh(spread)[1][:, -1]
+    mixture = cv2.eigen(spread)[2][0]
     mixture *= np.sign(mixture.sum()) / np.abs(mixture).sum()
     offset = -255 * mixture.clip(max=0).sum()
-    return cv2.transform(pixels, np.append(mixture, offset)[None].astype(np.float32))
+    red, green, blue = cv2.split(pixels)  # half the time of cv2.transform
+    most = cv2.addWeighted(red, mixture[0], green, mixture[1], offset, dtype=cv2.CV_32F)
+    return cv2.addWeighted(most, 1, blue, mixture[2], 0, dtype=cv2.CV_8U)

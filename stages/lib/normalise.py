@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.levels import median
+
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -37,21 +39,21 @@ def normal(ink: Floats, sure: Mask) -> Bytes:
     fitted = _with_pen(solid)
     if not fitted.any():
         fitted = solid
-    rows, columns = np.nonzero(fitted.any(1))[0], np.nonzero(fitted.any(0))[0]
-    box = fitted[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
+    left, top, width, height = cv2.boundingRect(fitted)
+    box = fitted[top : top + height, left : left + width]
     scale = BOX * FINE / max(box.shape)
     middle = SIDE / 2 * FINE
-    total = box.sum()
-    x = float((box.sum(0) * (np.arange(box.shape[1]) + 0.5)).sum() / total)
-    y = float((box.sum(1) * (np.arange(box.shape[0]) + 0.5)).sum() / total)
+    mass = cv2.moments(box, binaryImage=True)
+    x, y = mass["m10"] / mass["m00"] + 0.5, mass["m01"] / mass["m00"] + 0.5
     half = FINE / 2  # MNIST's centre of mass is at index 14, the middle of that pixel
     matrix = np.array(
         [[scale, 0, middle + half - scale * x], [0, scale, middle + half - scale * y]]
     )
     matrix[:, 2] += scale / 2 - 0.5  # warpAffine's coordinates name the middles of pixels
-    fine = cv2.warpAffine(box, matrix, (SIDE * FINE, SIDE * FINE), flags=cv2.INTER_LINEAR)
+    size = (SIDE * FINE, SIDE * FINE)
+    fine = cv2.warpAffine(box.astype(np.float32), matrix, size, flags=cv2.INTER_LINEAR)
     small = cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return np.rint(small * 255).clip(0, 255).astype(np.uint8)
+    return cv2.convertScaleAbs(small, alpha=255)
 
 
 def _solid(ink: Floats, sure: Mask) -> Bytes:
@@ -93,12 +95,12 @@ def pen(solid: Bytes) -> float:
     """The typical width of the strokes of `solid`, 0 or 1, in pixels."""
     inner = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     ridge = inner[(inner >= cv2.dilate(inner, np.ones((3, 3), np.uint8))) & (inner > 0)]
-    return 2 * float(np.median(ridge))
+    return 2 * median(ridge)
 
 
 def _with_pen(solid: Bytes) -> Bytes:
     width = pen(solid) / FINE
-    change = (np.clip(width, *PEN) - width) / 2 * FINE
+    change = (min(max(width, PEN[0]), PEN[1]) - width) / 2 * FINE
     if change > 0:
         return (cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5) <= change).astype(np.uint8)
     if change < 0:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.levels import levels
+from stages.lib.closing import around, closed, closings
+from stages.lib.levels import levels, median, quantile
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -45,11 +46,13 @@ def sheet(thumb: Bytes) -> Mask | None:
     only one edge of it is in the picture: that would be a shadow's.
     """
     bright = cv2.threshold(thumb, 0, 1, cv2.THRESH_OTSU)[1]
+    if all(edge.all() for edge in (bright[0], bright[-1], bright[:, 0], bright[:, -1])):
+        return None  # the usual picture: no table around
     size = max(thumb.shape) // 16 | 1
     # so that narrow margins stay
-    around = cv2.copyMakeBorder(bright, size, size, size, size, cv2.BORDER_CONSTANT)
-    closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, _square(size))[size:-size, size:-size]
-    outlines = cv2.findContours(closed.copy(), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    wide = around(bright, size, cv2.BORDER_CONSTANT)
+    whole = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _square(size))[size:-size, size:-size]
+    outlines = cv2.findContours(whole.copy(), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     if not outlines:
         return None
     outline = max(outlines, key=cv2.contourArea)
@@ -87,29 +90,30 @@ def light(thumb: Bytes) -> Floats:
     A paraboloid through most pixels, whatever the ink and its polarity: least absolute
     deviations by reweighted least squares.
     """
-    height, width = thumb.shape
+    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in thumb.shape)
+    y = y[:, None]
     step = max(1, max(thumb.shape) // 24)
     values = thumb[::step, ::step].astype(np.float32).ravel()
-    points = _paraboloid(height, width, step)
+    points = _paraboloid(x[::step], y[::step])
+    ridge = 1e-3 * np.eye(6, dtype=np.float32)
     weights: Floats = np.ones_like(values)
     for _ in range(8):
-        weighted = points * weights[:, None]
-        normal = weighted.T @ points + 1e-3 * np.eye(6, dtype=np.float32)
-        fit: Floats = np.linalg.solve(normal, weighted.T @ values)
-        rest: Floats = values - points @ fit
-        weights = np.reciprocal(np.maximum(np.abs(rest), 1))
-    if np.median(np.abs(rest)) > EVEN * np.median(np.abs(values - np.median(values))):
+        weighted = points * weights
+        normal = weighted @ points.T + ridge
+        fit = cv2.solve(normal, (weighted @ values)[:, None])[1].ravel()
+        off: Floats = np.abs(values - fit @ points)
+        weights = np.reciprocal(np.maximum(off, 1))
+    if median(off) > EVEN * median(np.abs(values - np.float32(median(values)))):
         return np.zeros(thumb.shape, np.float32)
-    surface = (_paraboloid(height, width, 1) @ fit).reshape(thumb.shape)
+    mean, across, down, bent, twisted, hollow = fit
+    surface: Floats = (mean + y * (down + y * hollow)) + x * (across + x * bent + y * twisted)
     return surface - surface.mean()
 
 
-def _paraboloid(height: int, width: int, step: int) -> Floats:
-    """The six terms of a paraboloid, [points, 6], at every `step`th pixel."""
-    y = np.linspace(-1, 1, height, dtype=np.float32)[::step, None]
-    x = np.linspace(-1, 1, width, dtype=np.float32)[None, ::step]
-    one = np.ones((len(y), x.shape[1]), np.float32)
-    return np.stack([one, x * one, y * one, x * x * one, x * y, y * y * one], 2).reshape(-1, 6)
+def _paraboloid(x: Floats, y: Floats) -> Floats:
+    """The six terms of a paraboloid, [6, points], of each x with each y, [n, 1]."""
+    one = np.ones((len(y), len(x)), np.float32)
+    return np.stack([one, x * one, y * one, x * x * one, x * y, y * y * one]).reshape(6, -1)
 
 
 def dark_ink(flat: Bytes) -> bool:
@@ -127,15 +131,13 @@ def dark_ink(flat: Bytes) -> bool:
         third = width // 3
         return bool(smooth[:, third : width - third].mean() < smooth[:, [0, -1]].mean())
     sizes = [max(3, int(scale * max(height, width)) | 1) for scale in SCALES]
-    closed, opened = (
-        [cv2.morphologyEx(smooth, way, _square(size)) for size in sizes]
-        for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN)
-    )
-    dark, light = _energies(closed, smooth), _energies(opened, smooth)
+    without_dark = closings(smooth, sizes)
+    without_light = [cv2.bitwise_not(paper) for paper in closings(cv2.bitwise_not(smooth), sizes)]
+    dark, light = _energies(without_dark, smooth), _energies(without_light, smooth)
     # the sooner a width takes in all, the thinner the structures are
     thin = np.log((dark / dark[-1]).mean() / (light / light[-1]).mean())
     strong = np.log(dark.mean() / light.mean())
-    rough = np.log(_variation(opened) / _variation(closed))
+    rough = np.log(_variation(without_light) / _variation(without_dark))
     level = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)[0]
     edge = 2 * _edge(smooth > level) - 1
     if abs(edge) < UNMIXED:
@@ -159,12 +161,14 @@ def _variation(papers: list[Bytes]) -> float:
 def _edge(bright: Mask) -> float:
     """The share of bright pixels on the picture's edge, 0..1; within a frame if there is one."""
     shares = []
-    for inset in INSETS:
+    for inset in reversed(INSETS):
         depth = int(inset * min(bright.shape))
         inner = bright[depth : len(bright) - depth, depth : bright.shape[1] - depth]
-        shares.append(np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).mean())
-    even = [share for share in shares if abs(2 * share - 1) > 0.9]
-    return float(even[-1] if even else np.mean(shares[:3]))
+        edge = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])
+        shares.append(np.count_nonzero(edge) / len(edge))
+        if abs(2 * shares[-1] - 1) > 0.9:
+            return shares[-1]
+    return sum(shares[-3:]) / 3
 
 
 def without_ink(flat: Bytes) -> Bytes:
@@ -178,34 +182,36 @@ def without_ink(flat: Bytes) -> Bytes:
 
 def _filled(thumb: Bytes, size: int) -> Bytes:
     """`thumb` without what is dark and narrower than `size`, and without what is solid ink."""
-    around = cv2.copyMakeBorder(thumb, size, size, size, size, cv2.BORDER_REFLECT)
-    closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, _square(size))[size:-size, size:-size]
-    amount = cv2.subtract(closed, thumb)
+    filled = closed(thumb, size)
+    amount = cv2.subtract(filled, thumb)
     inked = amount > max(levels(amount).ink / 2, 1)
     if not inked.any():
-        return closed
+        return filled
     # along the picture's edge a stroke may seem too wide; but it is as dark as the others
-    dark, white = np.percentile(thumb[inked], 20), np.percentile(closed, 90)
+    dark, white = quantile(thumb[inked], 0.2), quantile(filled, 0.9)
     solid = (~inked & (thumb < dark + SOLID * (white - dark))).astype(np.uint8)
     solid = cv2.dilate(cv2.morphologyEx(solid, cv2.MORPH_OPEN, _square(3)), _square(3))
     if solid.any() and _width(solid) > WIDEST * max(thumb.shape):
-        return closed  # a shadow
-    return np.maximum(closed, solid * np.uint8(white))
+        return filled  # a shadow
+    return np.maximum(filled, solid * np.uint8(white))
 
 
 def _width(mask: Bytes) -> float:
     """The width in pixels of the widest part of `mask`, which may go on beyond the picture."""
     pad = max(mask.shape) // 2
-    around = cv2.copyMakeBorder(mask, pad, pad, pad, pad, cv2.BORDER_REFLECT)
-    return 2 * float(cv2.distanceTransform(around, cv2.DIST_L2, 3).max())
+    wide = around(mask, pad, cv2.BORDER_REFLECT)
+    return 2 * float(cv2.distanceTransform(wide, cv2.DIST_L2, 3).max())
 
 
 def _pen(amount: Bytes) -> float:
     """The typical width of strokes in pixels."""
     inked = (amount > max(levels(amount).ink / 2, 1)).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(inked)
+    # with the paper around it, on which distances end
+    inked = inked[max(0, top - 1) : top + height + 1, max(0, left - 1) : left + width + 1]
     inner = cv2.distanceTransform(inked, cv2.DIST_L2, 5)
     ridge = inner[(inner >= cv2.dilate(inner, _square(3))) & (inner > 0)]
-    return 2 * float(np.median(ridge)) if len(ridge) else 1.0
+    return 2 * median(ridge) if len(ridge) else 1.0
 
 
 def _smooth(thumb: Bytes) -> Bytes:

@@ -70,10 +70,11 @@ def _look(
     left, top, right, bottom = box
     inside = np.s_[top:bottom, left:right]
     labels = strokes.labels[inside]
-    sure = np.isin(labels, strokes.ids[members])
-    amount = np.where(sure | (labels == 0), strokes.amount[inside], 0)
+    sure = np.logical_or.reduce([labels == i for i in strokes.ids[members]])
+    amount = strokes.amount[inside] * (sure | (labels == 0))
     paper, level, _ = ink.levels
-    return ((amount.astype(np.float32) - paper) / (level - paper)).clip(0, 1), sure
+    shares = ((np.arange(256, dtype=np.float32) - paper) / (level - paper)).clip(0, 1)
+    return cv2.LUT(amount, shares), sure
 
 
 def _ready(pixels: NDArray[np.uint8]) -> Found | None:

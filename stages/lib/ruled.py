@@ -38,7 +38,7 @@ def without_lines(amount: Bytes) -> Bytes | None:
 
 def _printed(lines: Bytes, rest: Bytes) -> bool:
     """Whether `lines` are thinner than the pen that wrote the `rest`, or more than strokes are."""
-    found, left = (amount > levels(amount).half for amount in (lines, rest))
+    found, left = ((amount > levels(amount).half).astype(np.uint8) for amount in (lines, rest))
     if not found.any():
         return False
     thick = pen(found)
@@ -61,8 +61,8 @@ def _spread(amount: Bytes) -> int:
     return max(1, int(CROOKED * amount.shape[1]))
 
 
-def pen(mask: NDArray[np.bool_]) -> float:
-    """The width of strokes in pixels, from their area and the length of their outline."""
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
-    area = int(mask.sum())
-    return 2 * area / max(area - int(inner.sum()), 1)
+def pen(mask: Bytes) -> float:
+    """The width of the strokes of `mask`, 0 or 1, in pixels, from their area and outline."""
+    area = cv2.countNonZero(mask)
+    inner = cv2.countNonZero(cv2.erode(mask, np.ones((3, 3), np.uint8)))
+    return 2 * area / max(area - inner, 1)

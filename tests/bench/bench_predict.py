@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.strokes import page
 
-COUNTS = (1_000, 20_000)  # pictures in a folder
+COUNTS = (1_000, 20_000, 100_000)  # pictures in a folder
 MEMORY = "import resource, sys; from stages import cli\ntry: cli.main()\nfinally:\n"
 MEMORY += " print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.lib.decode import MAX_PIXELS, WORKING_PIXELS, decode
+from stages.lib.decode import MAX_PIXELS, decode
 from stages.lib.errors import UserError
 from tests.test_predict import packed, png_header
 
@@ -76,13 +76,19 @@ def test_a_camera_that_was_turned_gives_an_upright_picture(orientation):
     assert np.array_equal(found.pixels[..., 0], upright)
 
 
-def test_a_large_photograph_is_reduced_and_says_how_large_it_was():
-    """12 megapixels of JPEG: some are never decoded."""
-    image = Image.fromarray(np.full((3000, 4000, 3), 200, np.uint8))
-    found = decode(packed(image, "JPEG"), "x")
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "L"), ("PNG", "RGBA"), ("BMP", "P")]
+)
+def test_a_large_picture_is_reduced_and_says_how_large_it_was(kind, mode):
+    """12 megapixels, whatever they are made of: a fourth of each side, what was left is left."""
+    pixels = np.full((3000, 4000), 255, np.uint8)
+    pixels[:, :1000] = 0
+    found = decode(packed(Image.fromarray(pixels).convert(mode), kind), "x")
 
     assert found.size == (4000, 3000)
-    assert found.pixels.shape[0] * found.pixels.shape[1] <= WORKING_PIXELS
+    assert found.pixels.shape == (750, 1000, 3)
+    assert found.pixels[:, :248].max() < 20
+    assert found.pixels[:, 252:].min() > 235
 
 
 def test_of_an_animation_the_first_picture_is_taken():

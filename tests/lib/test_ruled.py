@@ -29,6 +29,6 @@ def test_a_digit_is_no_line():
 
 def test_the_width_of_a_pen_is_measured():
     """In pixels, from area and outline."""
-    mask = np.zeros((100, 100), bool)
-    mask[40:46, 10:90] = True
+    mask = np.zeros((100, 100), np.uint8)
+    mask[40:46, 10:90] = 1
     assert abs(pen(mask) - 6) <= 1.5

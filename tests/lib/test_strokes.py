@@ -30,6 +30,13 @@ def test_each_connected_piece_has_a_box():
     assert found(amount) == [[62, 72, 99, 129], [182, 72, 219, 129]]
 
 
+def test_a_piece_within_another_has_a_box_of_its_own():
+    """A point in a 0, and the 0's hollow is no piece."""
+    amount = ring(blank(), (80, 100))
+    amount[97:103, 77:83] = 200
+    assert found(amount) == [[62, 72, 99, 129], [77, 97, 83, 103]]
+
+
 def test_faint_ink_belongs_to_the_clear_ink_it_touches():
     """And alone it is nothing."""
     amount = ring(blank(), (80, 100))
