@@ -56,7 +56,7 @@ def quantile(values: NDArray[np.uint8], share: float) -> float:
 
 
 def median(values: NDArray[np.float32]) -> float:
-    """The median of [n] values, a sixth of np.median's time where they are few."""
+    """The median of [n] values, a third of np.median's time where they are few."""
     ordered = np.sort(values)
     return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
 
