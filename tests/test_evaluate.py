@@ -8,14 +8,23 @@ from PIL import Image
 
 from stages.lib import files
 from stages.lib.errors import UserError
+from stages.lib.tracking import store
 from tests.test_train import run_evaluate, run_train, the_run
 
 
 @pytest.fixture
-def evaluated(workspace):
-    """A workspace with a trained and evaluated model."""
-    run_train(workspace)
-    run_evaluate()
+def evaluated(workspace, once):
+    """A workspace with a trained and evaluated model, which is made once and copied."""
+
+    def fill(folder):
+        run_train(workspace)
+        run_evaluate()
+        shutil.copytree(workspace, folder)
+
+    made = once("evaluated", fill)
+    if not (workspace / "models").exists():
+        shutil.copytree(made, workspace, dirs_exist_ok=True)
+        store.embedded()  # mends the paths of the copy
     return workspace
 
 
