@@ -190,7 +190,7 @@ def test_nothing_breaks_it():
 
 
 def test_scribbles_are_often_doubtful(model):
-    """Many random polylines are marked, half of them as measured, and of digits few."""
+    """Many random polylines are marked, six in ten as measured, and of digits few."""
     rng = np.random.default_rng(0)
     seen = []
     for _ in range(300):
