@@ -12,7 +12,7 @@ from stages.lib.errors import UserError
 from stages.lib.tracking import address, find, journal, record, store
 from stages.lib.tracking.journal import Journal
 from stages.lib.tracking.runs import Run
-from stages.lib.tracking.store import Store, Target
+from stages.lib.tracking.store import Store, Target, stores
 
 PARENT = "mlflow.parentRunId"
 
@@ -41,8 +41,13 @@ def _reopened(run_id: str | None) -> Target | None:
 
 
 def close(run_ids: list[str]) -> None:
-    """Mark those that are RUNNING as KILLED: nobody will go on with them."""
+    """Mark those that are RUNNING as KILLED: nobody will go on with them.
+
+    And runs of a process that was killed before it could tell their trial about them.
+    """
     for run_id in run_ids:
         found = find.run(run_id)
         if found and found.store.client.get_run(run_id).info.status == "RUNNING":
             found.store.client.set_terminated(found.run_id, "KILLED", record.now())
+    for here in stores():
+        find.sweep(here)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stages.lib import files
-from stages.lib.tracking import find, journal, lineage, logged_model, runs, store
+from stages.lib.tracking import find, journal, lineage, logged_model, nested, runs, store
 
 PARAMS = {"model": {"kind": "mlp", "hidden": [8, 4]}, "train": {"learning_rate": 0.1}}
 NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
@@ -132,6 +132,19 @@ def test_a_killed_run_is_swept(project, client, python):
         found = client.get_run(run_id)
     assert found.info.status == "KILLED"
     assert found.info.end_time > found.info.start_time
+
+
+def test_the_end_of_a_study_leaves_no_run_of_a_dead_worker(project, client, python):
+    """A worker killed before its trial knew of its run: nobody names that run to `close`."""
+    process = python(SLEEPER)
+    run_id = process.stdout.readline().strip()
+    nested.close([])
+    assert client.get_run(run_id).info.status == "RUNNING"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    nested.close([])
+
+    assert client.get_run(run_id).info.status == "KILLED"
 
 
 def test_a_run_that_ends_during_a_sweep_is_let_be(project, client, monkeypatch):
