@@ -174,7 +174,8 @@ def _pass(training: Training) -> float:
     total = torch.zeros((), device=device)
     training.network.train()
     if training.shards:
-        parts = range(len(training.shards.copies))
+        # from 1: to SeedSequence a 0 at the end is nothing, and that is the epoch's own generator
+        parts = range(1, len(training.shards.copies) + 1)
         training.shards.begin([_seeded([train.seed, training.epoch, i], device) for i in parts])
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(generator.initial_seed())  # for dropout, which takes no generator
