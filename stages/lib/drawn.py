@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.ink import Ink
+from stages.lib.shrink import shrunk
 from stages.lib.strokes import Ints
 
 Bytes = NDArray[np.uint8]
@@ -29,7 +30,8 @@ def drawn(share: Floats, sure: Mask, box: Ints, ink: Ink) -> bool:
     height, width = ink.amount.shape
     margins = np.array([box[0], box[1], width - box[2], height - box[3]])
     scale = min(1, max(DETAIL / max(share.shape), 1 / min(share.shape)))  # a pixel is left
-    small = cv2.resize(share * sure, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    size = (round(share.shape[1] * scale), round(share.shape[0] * scale))
+    small = shrunk(share * sure, size)
     solid = cv2.copyMakeBorder((small > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     if not solid.any() or _softness(small, solid) > SOFT * DETAIL:
         return False

@@ -25,6 +25,7 @@ from stages.lib.augment import active, basis, distort
 from stages.lib.calibration import cross_entropy
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
+from stages.lib.flagged import with_flagged_ones
 from stages.lib.network import normalise
 from stages.lib.optimise import average, learning_rate, optimiser
 from stages.lib.shards import Shards
@@ -70,7 +71,8 @@ class Training:
         self.device = _device(train)
         self.train, self.augment = train, augment
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
-        self.images, self.labels = _resident(training, self.device)
+        whole = with_flagged_ones(training, augment.flagged_ones, train.seed)
+        self.images, self.labels = _resident(whole, self.device)
         self.validation = validation
         self.optimiser = optimiser(self.network, train)
         self.average = deepcopy(self.network) if train.ema else self.network

@@ -38,7 +38,7 @@ def extract(pixels: Bytes) -> Ink:
     if not dark_ink(flat):
         grey, flat, lit = cv2.bitwise_not(grey), cv2.bitwise_not(flat), -lit
     paper = cv2.add(without_ink(flat), lit, dtype=cv2.CV_8U)
-    brightness = float(paper.mean()) / 255
+    brightness = cv2.mean(paper)[0] / 255
     paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     # a share of the light that falls there, so that shadows do not make ink fainter
     amount = cv2.bitwise_not(cv2.divide(grey, cv2.max(paper, 1), scale=255))
@@ -55,7 +55,8 @@ def extract(pixels: Bytes) -> Ink:
 def _projected(pixels: Bytes) -> Bytes:
     """The mixture of red, green and blue in which ink and paper differ most."""
     step = max(1, max(pixels.shape[:2]) // SAMPLE)
-    sample = np.ascontiguousarray(pixels[::step, ::step])
+    height, width = (max(1, side // step) for side in pixels.shape[:2])
+    sample = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST)
     red, green, blue = cv2.split(sample)
     if np.array_equal(red, green) and np.array_equal(green, blue):
         return np.ascontiguousarray(pixels[..., 1])
@@ -65,10 +66,16 @@ def _projected(pixels: Bytes) -> Bytes:
         return np.ascontiguousarray(pixels[..., 1])
     strength = cv2.transform(cv2.multiply(detail, detail), np.ones((1, 3), np.float32))
     detail *= cv2.sqrt(strength)[..., None]  # large differences are ink, small ones noise
-    spread = cv2.mulTransposed(detail.reshape(-1, 3), True)
+    points = detail.reshape(-1, 3)
+    spread = points.T @ points
     mixture = cv2.eigen(spread)[2][0]
     mixture *= np.sign(mixture.sum()) / np.abs(mixture).sum()
-    offset = -255 * mixture.clip(max=0).sum()
-    red, green, blue = cv2.split(pixels)  # half the time of cv2.transform
-    most = cv2.addWeighted(red, mixture[0], green, mixture[1], offset, dtype=cv2.CV_32F)
-    return cv2.addWeighted(most, 1, blue, mixture[2], 0, dtype=cv2.CV_8U)
+    # three steps on bytes take a third of the time of cv2.transform
+    colours = [
+        cv2.bitwise_not(colour) if share < 0 else colour
+        for colour, share in zip(cv2.split(pixels), mixture, strict=True)
+    ]
+    first, second, third = np.abs(mixture).tolist()
+    both = first + second
+    most = cv2.addWeighted(colours[0], first / both, colours[1], second / both, 0)
+    return cv2.addWeighted(most, both, colours[2], third, 0)

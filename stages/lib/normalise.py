@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.levels import median
+from stages.lib.shrink import shrunk
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -24,7 +25,7 @@ HALF = 0.5  # of the darkest nearby: what is lighter is the edge of a stroke
 NEARBY = 4  # pixels of the result
 LINE = 0.05  # of the ink's amount: how much a faint line stands out from both sides
 BREADTH = 0.75  # pixels of the result: sigma of the lines that are looked for
-PEN = (2.0, 3.5)  # pixels of the result: widths of strokes outside are brought to the nearer end
+PEN = (2.6, 3.5)  # pixels of the result: widths of strokes outside are brought to the nearer end
 
 
 def normal(ink: Floats, sure: Mask) -> Bytes:
@@ -59,8 +60,9 @@ def normal(ink: Floats, sure: Mask) -> Bytes:
 def _solid(ink: Floats, sure: Mask) -> Bytes:
     """The ink in black and white, its longer side BOX * FINE pixels, with a margin."""
     scale = BOX * FINE / max(ink.shape)
-    size = tuple(max(1, round(side * scale)) for side in ink.shape[::-1])
-    fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    height, width = (max(1, round(side * scale)) for side in ink.shape)
+    size = (width, height)
+    fine = shrunk(ink, size) if scale < 1 else cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC)
     known = cv2.resize(sure.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     fine, known = (
         cv2.copyMakeBorder(a, RIM, RIM, RIM, RIM, cv2.BORDER_CONSTANT) for a in (fine, known)

@@ -4,12 +4,15 @@ All functions take a thumbnail, uint8 [height, width], at most THUMB pixels a si
 structures are shares of its longer side: nothing is known yet of digits or pens.
 """
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.closing import around, closed, closings
 from stages.lib.levels import levels, median, quantile
+from stages.lib.shrink import shrunk
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -36,7 +39,7 @@ def thumbnail(grey: Bytes) -> Bytes:
         return grey
     height, width = (max(1, side // factor) for side in grey.shape)
     whole = grey[: height * factor, : width * factor]
-    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    return shrunk(whole, (width, height))
 
 
 def sheet(thumb: Bytes) -> Mask | None:
@@ -90,8 +93,9 @@ def light(thumb: Bytes) -> Floats:
     A paraboloid through most pixels, whatever the ink and its polarity: least absolute
     deviations by reweighted least squares.
     """
-    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in thumb.shape)
-    y = y[:, None]
+    height, width = thumb.shape
+    y = (np.arange(height, dtype=np.float32) * (2 / max(height - 1, 1)) - 1)[:, None]
+    x = np.arange(width, dtype=np.float32) * (2 / max(width - 1, 1)) - 1
     step = max(1, max(thumb.shape) // 24)
     values = thumb[::step, ::step].astype(np.float32).ravel()
     points = _paraboloid(x[::step], y[::step])
@@ -135,19 +139,19 @@ def dark_ink(flat: Bytes) -> bool:
     without_light = [cv2.bitwise_not(paper) for paper in closings(cv2.bitwise_not(smooth), sizes)]
     dark, light = _energies(without_dark, smooth), _energies(without_light, smooth)
     # the sooner a width takes in all, the thinner the structures are
-    thin = np.log((dark / dark[-1]).mean() / (light / light[-1]).mean())
-    strong = np.log(dark.mean() / light.mean())
-    rough = np.log(_variation(without_light) / _variation(without_dark))
+    strong = sum(dark) / sum(light)
+    thin = strong * light[-1] / dark[-1]
+    rough = _variation(without_light) / _variation(without_dark)
     level = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)[0]
     edge = 2 * _edge(smooth > level) - 1
     if abs(edge) < UNMIXED:
         edge = 0.0
-    return bool(thin + 0.5 * strong + 2 * rough + 1.5 * edge > 0)
+    return math.log(thin) + 0.5 * math.log(strong) + 2 * math.log(rough) + 1.5 * edge > 0
 
 
-def _energies(without: list[Bytes], smooth: Bytes) -> Floats:
+def _energies(without: list[Bytes], smooth: Bytes) -> list[float]:
     """What is gone from each of `without`: the sum of squares."""
-    return np.array([cv2.norm(w, smooth, cv2.NORM_L2SQR) + 1e-3 for w in without], np.float32)
+    return [cv2.norm(w, smooth, cv2.NORM_L2SQR) + 1e-3 for w in without]
 
 
 def _variation(papers: list[Bytes]) -> float:
@@ -184,16 +188,24 @@ def _filled(thumb: Bytes, size: int) -> Bytes:
     """`thumb` without what is dark and narrower than `size`, and without what is solid ink."""
     filled = closed(thumb, size)
     amount = cv2.subtract(filled, thumb)
-    inked = amount > max(levels(amount).ink / 2, 1)
-    if not inked.any():
+    inked = _inked(amount)
+    if not cv2.countNonZero(inked):
         return filled
     # along the picture's edge a stroke may seem too wide; but it is as dark as the others
-    dark, white = quantile(thumb[inked], 0.2), quantile(filled, 0.9)
-    solid = (~inked & (thumb < dark + SOLID * (white - dark))).astype(np.uint8)
-    solid = cv2.dilate(cv2.morphologyEx(solid, cv2.MORPH_OPEN, _square(3)), _square(3))
-    if solid.any() and _width(solid) > WIDEST * max(thumb.shape):
+    dark, white = quantile(thumb, 0.2, inked), quantile(filled, 0.9)
+    darkest = (thumb < dark + SOLID * (white - dark)).view(np.uint8)
+    core = cv2.erode(cv2.subtract(darkest, inked), _square(3))
+    if not cv2.countNonZero(core):
+        return filled
+    solid = cv2.dilate(core, _square(5))  # an opening by 3 pixels, then one more on each side
+    if _width(solid) > WIDEST * max(thumb.shape):
         return filled  # a shadow
     return np.maximum(filled, solid * np.uint8(white))
+
+
+def _inked(amount: Bytes) -> Bytes:
+    """Where there is more than half of the ink's typical `amount`: 1, elsewhere 0."""
+    return cv2.threshold(amount, max(levels(amount).ink / 2, 1), 1, cv2.THRESH_BINARY)[1]
 
 
 def _width(mask: Bytes) -> float:
@@ -205,7 +217,7 @@ def _width(mask: Bytes) -> float:
 
 def _pen(amount: Bytes) -> float:
     """The typical width of strokes in pixels."""
-    inked = (amount > max(levels(amount).ink / 2, 1)).astype(np.uint8)
+    inked = _inked(amount)
     left, top, width, height = cv2.boundingRect(inked)
     # with the paper around it, on which distances end
     inked = inked[max(0, top - 1) : top + height + 1, max(0, left - 1) : left + width + 1]

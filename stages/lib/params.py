@@ -68,13 +68,18 @@ class Model(Section):
 
 
 class Augment(Section):
-    """Random changes to each training picture, other ones in each epoch; 0 turns one off."""
+    """Random changes to each training picture, other ones in each epoch, and pictures added.
+
+    0 turns one off.
+    """
 
     rotation: Amount
     scale: Probability
     shear: Amount
     shift: Amount
     elastic: Amount
+    gain: Amount
+    flagged_ones: Annotated[int, Field(ge=0)]
 
 
 class Train(Section):

@@ -52,6 +52,8 @@ def many(strokes: Strokes) -> list[Ints]:
 
 def _joined(strokes: Strokes) -> list[Ints]:
     """The pieces, those of a broken digit together."""
+    if len(strokes.ids) < 2:
+        return list(np.arange(len(strokes.ids))[:, None])
     group, hulls = np.arange(len(strokes.ids)), strokes.boxes.tolist()
     bodies = (strokes.boxes[:, 3] - strokes.boxes[:, 1]) > BODY * typical(strokes)
     height = typical(strokes) if bodies.sum() > ENOUGH else np.inf
@@ -116,8 +118,8 @@ def _attached(piece: Ints, digit: Ints, height: float) -> bool:
 def _gaps(boxes: Ints) -> NDArray[np.float64]:
     """How far the boxes are apart: [n, n] pixels, 0 where they overlap."""
     some, others = boxes[:, None], boxes[None]
-    apart = np.maximum(some[..., :2] - others[..., 2:], others[..., :2] - some[..., 2:])
-    return np.hypot(*np.moveaxis(apart.clip(min=0), -1, 0))
+    apart = np.maximum(some[..., :2] - others[..., 2:], others[..., :2] - some[..., 2:]).clip(0)
+    return np.hypot(apart[..., 0], apart[..., 1])
 
 
 def hull(boxes: Ints) -> Ints:

@@ -88,8 +88,7 @@ def _connected(ink: Ink) -> Strokes:
     inked = mask[inside].view(np.bool_)
     owners = labels[inside][inked]
     areas = np.bincount(owners)
-    strong = np.zeros(len(areas), np.bool_)
-    strong[owners[ink.amount[inside][inked] > clear]] = True
+    strong = np.bincount(owners[ink.amount[inside][inked] > clear])
     ids = np.nonzero(strong)[0]
     if len(ids) > MOST and level - paper < CLEAR * noise:
         ids = ids[:0]  # the paper's texture

@@ -1,5 +1,7 @@
 """Random changes to pictures."""
 
+import math
+
 import pytest
 import torch
 
@@ -7,7 +9,8 @@ from stages.lib import params
 from stages.lib.augment import active, basis, distort
 
 CPU = torch.device("cpu")
-STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+STILL = dict.fromkeys(params.Augment.model_fields, 0)
+MOVING = [name for name in STILL if name != "flagged_ones"]  # which is of a module of its own
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def test_noise_too_is_left_alone_by_all_zero():
     torch.testing.assert_close(changed(noise), noise.float(), atol=0.02, rtol=0)
 
 
-@pytest.mark.parametrize("name", list(STILL))
+@pytest.mark.parametrize("name", MOVING)
 def test_every_amount_changes_pictures(blobs, name):
     """No amount is without effect, and each makes `active` true."""
     assert active(params.Augment(**(STILL | {name: 0.5})))
@@ -102,6 +105,19 @@ def test_what_comes_in_is_background():
     """Outside the picture there is background, not a copy of its border."""
     full = torch.full((16, 28, 28), 255.0)
     assert changed(full, shift=3.0).amin((1, 2)).min() == 0
+
+
+def test_gain_changes_the_brightness_within_its_factors():
+    """By up to exp of the amount both ways; white is the most, and black stays black."""
+    grey = torch.full((200, 28, 28), 100.0)
+    grey[:, :14] = 0
+    found = changed(grey, gain=0.5)
+
+    ratio = found[:, 20, 14] / 100
+    assert 1 / math.e**0.5 - 0.01 < ratio.min() < 0.65
+    assert 1.55 < ratio.max() < math.e**0.5 + 0.01
+    assert found[:, :13].max() == 0
+    assert changed(2.2 * grey, gain=0.5).max() == 255
 
 
 def test_elastic_fields_have_the_stated_size():

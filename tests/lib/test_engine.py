@@ -35,7 +35,7 @@ MODES = [
         "ema": {"train.precision": "bfloat16", "train.ema": 0.9},
         "dropout": {"model.mlp.dropout": 0.2, "model.cnn.dropout": 0.2},
         "shards": {"train.shard": 8, "model.mlp.dropout": 0.2, "model.cnn.dropout": 0.2},
-        "still": {f"augment.{name}": 0.0 for name in params.Augment.model_fields},
+        "still": {f"augment.{name}": 0 for name in params.Augment.model_fields},
     }.items()
 ]
 

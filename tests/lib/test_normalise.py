@@ -59,9 +59,9 @@ def test_strokes_are_as_wide_as_in_mnist(pen):
 def test_a_faint_stroke_that_joins_clear_ones_stays():
     """A line of a quarter of the ink between two clear ones, and nothing where no line is."""
     ink = np.zeros((200, 140), np.float32)
-    ink[:70, 60:76] = ink[130:, 60:76] = 1
+    ink[:60, 60:76] = ink[140:, 60:76] = 1
     apart = normal(ink, ink > 0)
-    ink[70:130, 60:76] = 0.25
+    ink[60:140, 60:76] = 0.25
     joined = normal(ink, ink > 0.5)
 
     assert apart[12:16].max() < 60
@@ -73,7 +73,7 @@ def test_ink_that_is_not_joined_is_left_out():
     ink = seven(200, 16)
     sure = ink > 0
     marked = ink.copy()
-    marked[150:180, 0:20] = 1
+    marked[90:120, 0:20] = 1
 
     assert np.array_equal(normal(marked, sure), normal(ink, sure))
     assert not np.array_equal(normal(marked, marked > 0), normal(ink, sure))
