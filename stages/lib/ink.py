@@ -76,6 +76,6 @@ def _projected(pixels: Bytes) -> Bytes:
         for colour, share in zip(cv2.split(pixels), mixture, strict=True)
     ]
     first, second, third = np.abs(mixture).tolist()
-    both = first + second
+    both = max(first + second, 1e-9)  # ink may differ in one colour alone
     most = cv2.addWeighted(colours[0], first / both, colours[1], second / both, 0)
     return cv2.addWeighted(most, both, colours[2], third, 0)

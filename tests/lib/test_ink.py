@@ -13,6 +13,7 @@ PAIRS = {  # paper and ink, RGB
     "chalk": ((40, 55, 50), (220, 225, 215)),
     "red on green of the same grey": ((60, 150, 60), (190, 80, 80)),
     "pencil": ((215, 212, 205), (165, 165, 168)),
+    "other in blue alone": ((250, 250, 250), (250, 250, 60)),
 }
 
 
