@@ -19,7 +19,7 @@ def test_the_table_is_about_every_seed(workspace, values, monkeypatch):
     assert {row["n"] for row in kept} == {500}
     mean = sum(row["accuracy"] for row in kept) / 2
     row = text.splitlines()[2]
-    assert row.startswith(f"| narrow | 12,746 | **{mean:.2%}** |")
+    assert row.startswith(f"| narrow | 12,746 | 3 | **{mean:.2%}** |")
     assert table.read_text() == text
 
     monkeypatch.setattr(module, "_measure", lambda *_: 1 / 0)
