@@ -230,13 +230,6 @@ def to_99(values, device, parts):
     print("\ncnn to 99.0 % validation: not within 3 epochs")
 
 
-def different(values):
-    """The names of the recipes whose epochs are not those of an earlier one."""
-    found = {name: params.recipe(values, name) for name in values.recipes}
-    epochs = {n: (v.model, v.train.batch_size, v.train.shard) for n, v in found.items()}
-    return [n for n, e in epochs.items() if e not in list(epochs.values())[: list(epochs).index(n)]]
-
-
 def main():
     """Print everything."""
     raw = Path(sys.argv[1] if len(sys.argv) > 1 else "data/raw")
@@ -247,7 +240,7 @@ def main():
     print(f"torch {torch.__version__}, {values.train.threads} threads;", end=" ")
     print("usual way: batches of 64, float32, DataLoader, workers 0")
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    for device, name in itertools.product(devices, different(values)):
+    for device, name in itertools.product(devices, values.recipes):
         report(params.recipe(values, name), name, device, parts[0], raw)
     to_99(params.recipe(values, "cnn"), devices[-1], parts)
     if devices[-1] == "cuda":
