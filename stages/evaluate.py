@@ -22,8 +22,8 @@ from stages.lib import (
     engine,
     files,
     network,
-    params,
     plots,
+    schema,
     scores,
     stage,
 )
@@ -39,7 +39,7 @@ Row = dict[str, Any]
 
 
 def evaluate(
-    evaluate: params.Evaluate,
+    evaluate: schema.Evaluate,
     trained: Path = Path("models/digits"),
     test: Path = Path("data/splits/test.npz"),
     history: Path = Path("metrics/history.csv"),
@@ -105,7 +105,7 @@ def torch_logits(folder: Path, images: NDArray[np.uint8]) -> Floats:
     path = folder / classifier.WEIGHTS
     try:
         saved = torch.load(path, weights_only=True)
-        model = params.Model.model_validate(saved["network"])
+        model = schema.Model.model_validate(saved["network"])
         built = network.build(model, len(saved["classes"]))
         built.load_state_dict(saved["weights"])
     except (OSError, RuntimeError, ValueError, KeyError) as error:
@@ -128,7 +128,7 @@ def _predictions(model: Classifier, part: Pictures, probabilities: Floats) -> It
         }
 
 
-def corrupted_scores(model: Classifier, part: Pictures, evaluate: params.Evaluate) -> Iterator[Row]:
+def corrupted_scores(model: Classifier, part: Pictures, evaluate: schema.Evaluate) -> Iterator[Row]:
     """One row per corruption: the accuracy on the first test pictures, spoilt by it."""
     images, labels = part.images[: evaluate.corrupted], part.labels[: evaluate.corrupted]
     for name in corruptions.CORRUPTIONS:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.lib import comparison, dataset, files, gate, params, stage, table
+from stages.lib import comparison, dataset, files, gate, schema, stage, table
 from stages.lib.errors import UserError
 from stages.lib.gate import Decision
 from stages.lib.tracking import fetch, promotion, registry
@@ -20,7 +20,7 @@ WAY_OUT = "`digits rollback` or `digits promote` makes another version champion"
 
 
 def register(
-    register: params.Register,
+    register: schema.Register,
     trained: Path = Path("models/digits"),
     training: Path = Path("metrics/train.json"),
     evaluation: Path = Path("metrics/evaluate.json"),
@@ -62,7 +62,7 @@ def decide(
     champion: Version | None,
     now: Standing,
     *,
-    rules: params.Register,
+    rules: schema.Register,
     validation: Path,
     trained: Path | None = None,
 ) -> Decision:
@@ -86,7 +86,7 @@ def _settled(
     candidate: Version,
     champion: Version | None,
     now: Standing,
-    rules: params.Register,
+    rules: schema.Register,
     made: "partial[Decision]",
 ) -> Decision | None:
     """What is clear without measuring; None when the two models have to be compared."""
@@ -113,7 +113,7 @@ def _contested(
     candidate: Version,
     champion: Version,
     *,
-    rules: params.Register,
+    rules: schema.Register,
     made: "partial[Decision]",
     validation: Path,
     trained: Path | None,

@@ -14,7 +14,7 @@ from typing import Any
 from scipy.stats import t as student
 
 from stages.evaluate import evaluate
-from stages.lib import files, params, stage
+from stages.lib import files, params, schema, stage
 from stages.lib.scores import LEVEL
 from stages.lib.tracking import lineage
 from stages.train import train
@@ -25,7 +25,7 @@ HEAD = (
 Row = dict[str, Any]
 
 
-def report(values: params.Params, recipes: list[str], seeds: int, table: Path) -> str:
+def report(values: schema.Params, recipes: list[str], seeds: int, table: Path) -> str:
     """Train and score `seeds` models of each of `recipes`; write and return the table.
 
     Every model is scored on the test pictures once. Nothing is registered.
@@ -39,12 +39,12 @@ def report(values: params.Params, recipes: list[str], seeds: int, table: Path) -
     return text
 
 
-def _seeded(values: params.Params, seeds: int) -> list[params.Params]:
+def _seeded(values: schema.Params, seeds: int) -> list[schema.Params]:
     """`values` with each of `seeds` seeds."""
     return [params.changed(values, {"train.seed": s}, "seed") for s in range(1, seeds + 1)]
 
 
-def _measured(name: str, values: params.Params) -> Row:
+def _measured(name: str, values: schema.Params) -> Row:
     """What one model came to: trained now, or read from what an earlier report left."""
     plain = values.model_dump(mode="json", by_alias=True)
     decisive = {name: plain[name] for name in ("split", "model", "augment", "train", "evaluate")}
@@ -56,7 +56,7 @@ def _measured(name: str, values: params.Params) -> Row:
     return files.read_json(kept)
 
 
-def _measure(values: params.Params) -> Row:
+def _measure(values: schema.Params) -> Row:
     """Train and evaluate in a folder of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -108,7 +108,7 @@ def _row(name: str, found: list[Row]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _footnote(values: params.Params, seeds: int) -> str:
+def _footnote(values: schema.Params, seeds: int) -> str:
     """What the numbers are of, and where they were measured."""
     machine = lineage.environment(values.train.threads)
     return (

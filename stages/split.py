@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from stages.lib import dataset, files, params, stage
+from stages.lib import dataset, files, schema, stage
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 
@@ -20,7 +20,7 @@ CLASSES = 10
 
 
 def split(
-    split: params.Split,
+    split: schema.Split,
     raw: Path = Path("data/raw"),
     *,
     training: Path = Path("data/splits/train.npz"),

@@ -25,8 +25,9 @@ from stages.lib import (
     dataset,
     engine,
     files,
+    hardware,
     network,
-    params,
+    schema,
     scores,
     stage,
 )
@@ -42,9 +43,9 @@ Row = dict[str, Any]
 
 
 def train(
-    model: params.Model,
-    augment: params.Augment,
-    train: params.Train,
+    model: schema.Model,
+    augment: schema.Augment,
+    train: schema.Train,
     training: Path = Path("data/splits/train.npz"),
     validation: Path = Path("data/splits/validation.npz"),
     *,
@@ -81,10 +82,10 @@ def train(
 
 
 def start(
-    model: params.Model, augment: params.Augment, train: params.Train, parts: dict[str, Pictures]
+    model: schema.Model, augment: schema.Augment, train: schema.Train, parts: dict[str, Pictures]
 ) -> Training:
     """A network with fresh weights, ready to be fitted."""
-    engine.configure(train)
+    hardware.configure(train)
     fresh = network.build(model, len(CLASSES))
     state = Training(fresh, parts["training"], parts["validation"], train, augment)
     count = network.parameter_count(fresh)
@@ -118,7 +119,7 @@ def _tell(epoch: Epoch, rows: list[Row], epochs: int) -> None:
     )
 
 
-def publish(state: Training, model: params.Model, run: runs.Run, folder: Path) -> dict[str, Any]:
+def publish(state: Training, model: schema.Model, run: runs.Run, folder: Path) -> dict[str, Any]:
     """Write the best weights to `folder`, whole or not at all; return what validation says.
 
     Raises UserError when the ONNX form's logits differ from torch's.
@@ -143,7 +144,7 @@ def publish(state: Training, model: params.Model, run: runs.Run, folder: Path) -
     return {"parameters": network.parameter_count(best), "temperature": temperature, **numbers}
 
 
-def describe(model: params.Model, temperature: float) -> dict[str, Any]:
+def describe(model: schema.Model, temperature: float) -> dict[str, Any]:
     """What a model says of itself: how to build it, name its outputs and feed it."""
     return {
         "kind": model.kind,

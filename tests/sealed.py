@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stages.lib import checkpoint, classifier, files, network, params
+from stages.lib import checkpoint, classifier, files, network, params, schema
 from stages.lib.tracking import registry, runs
 from stages.train import describe
 
@@ -30,7 +30,7 @@ def made(seed, kind, views):
     """What a model says of itself, and the bytes of its files; exporting takes seconds."""
     small = params.load(ROOT / "params.yaml").model.model_dump() | {"kind": kind, "views": views}
     small["mlp"]["hidden"], small["cnn"]["channels"] = [16], [4]
-    model = params.Model.model_validate(small)
+    model = schema.Model.model_validate(small)
     torch.manual_seed(seed)
     net = network.build(model, 10).eval()
     about = describe(model, 1.5)

@@ -28,10 +28,10 @@ def test_the_seed_decides_the_division(official):
 
 def test_equal_runs_write_equal_files(raw, tmp_path, monkeypatch):
     """The same parameters and data give the same bytes."""
-    from stages.lib import files, params
+    from stages.lib import files, schema
 
     monkeypatch.chdir(tmp_path)
-    section = params.Split(validation_share=0.1, seed=1)
+    section = schema.Split(validation_share=0.1, seed=1)
     written = []
     for name in ("a", "b"):
         outputs = {k: tmp_path / name / f"{k}.npz" for k in ("training", "validation", "test")}

@@ -5,7 +5,7 @@ import json
 import torch
 import yaml
 
-from stages.lib import calibration, checkpoint, classifier, engine, files, network, params
+from stages.lib import calibration, checkpoint, classifier, engine, files, hardware, network, params
 from stages.train import describe
 
 # name: what is changed; accuracies on the workspace's 500 validation pictures beside it
@@ -27,7 +27,7 @@ class Variants:
         values["model"]["mlp"]["hidden"] = [32]
         values["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}
         self._params, self._folder = params.check(values, "params.yaml"), folder
-        engine.configure(self._params.train)
+        hardware.configure(self._params.train)
         net = network.build(self._params.model, 10)
         state = engine.Training(net, training, validation, self._params.train, self._params.augment)
         for _ in engine.fit(state):

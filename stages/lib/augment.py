@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from stages.lib import params
+from stages.lib import schema
 
 SMOOTHNESS = 4.0  # pixels: sigma of the Gaussian that Simard's field would be smoothed with
 WAVES = 6  # cosines per axis; the seventh would have 3 % of the first's amplitude
 
 
-def active(augment: params.Augment) -> bool:
+def active(augment: schema.Augment) -> bool:
     """Whether `augment` changes pictures at all."""
     return any(value > 0 for value in augment.model_dump(exclude={"flagged_ones"}).values())
 
@@ -46,7 +46,7 @@ def basis(side: int, device: torch.device) -> Tensor:
 
 
 def distort(
-    pictures: Tensor, augment: params.Augment, rows: Tensor, generator: torch.Generator
+    pictures: Tensor, augment: schema.Augment, rows: Tensor, generator: torch.Generator
 ) -> Tensor:
     """Change each of `pictures`, (n, side, side), 0 is background, at random; float32.
 
@@ -66,7 +66,7 @@ def distort(
 
 
 def _factors(
-    count: int, side: int, augment: params.Augment, rows: Tensor, generator: torch.Generator
+    count: int, side: int, augment: schema.Augment, rows: Tensor, generator: torch.Generator
 ) -> Tensor:
     """How much of each row of the basis goes into x and y, (count, 2, 3 + fields) float32."""
     device = rows.device

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.lib import params
+from stages.lib import schema
 from stages.lib.augment import active, basis, distort
 from stages.lib.calibration import cross_entropy
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 from stages.lib.flagged import with_flagged_ones
+from stages.lib.hardware import device_of, lower_precision, seeded
 from stages.lib.network import normalise
 from stages.lib.optimise import average, learning_rate, optimiser
 from stages.lib.shards import Shards
@@ -46,17 +47,6 @@ class Epoch:
     seconds: float
 
 
-def configure(train: params.Train) -> torch.device:
-    """Set threads, determinism and torch's seed as `train` says; the device to train on.
-
-    Call it before `network.build`. Raises UserError when CUDA is asked for and absent.
-    """
-    torch.set_num_threads(train.threads)
-    torch.backends.cudnn.deterministic = True
-    torch.manual_seed(train.seed)
-    return _device(train)
-
-
 class Training:
     """A network being fitted: weights, optimiser, averages, and how far it has come."""
 
@@ -65,10 +55,10 @@ class Training:
         network: nn.Module,
         training: Pictures,
         validation: Pictures,
-        train: params.Train,
-        augment: params.Augment,
+        train: schema.Train,
+        augment: schema.Augment,
     ) -> None:
-        self.device = _device(train)
+        self.device = device_of(train)
         self.train, self.augment = train, augment
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         whole = with_flagged_ones(training, augment.flagged_ones, train.seed)
@@ -139,22 +129,6 @@ def best_state(training: Training) -> dict[str, Tensor]:
     return {name: tensor.cpu() for name, tensor in weights.items()}
 
 
-def lower_precision(train: params.Train, kind: str) -> bool:
-    """Whether matrix products are in bfloat16 on a `kind` ("cpu" or "cuda") of device.
-
-    So it is when `train.precision` is auto and the device computes faster in it.
-    """
-    if train.precision != "auto":
-        return train.precision == "bfloat16"
-    if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Without AMX an Intel core multiplies bfloat16 at half the pace of float32: measured
-    # 155 against 280 GFLOP/s on two; an AMD core at over twice the pace.
-    able = torch.cpu.get_capabilities()
-    without_amx = "Intel" in str(able.get("cpu_name", "")) and not able.get("amx_bf16")
-    return bool(able.get("avx512_bf16")) and not without_amx
-
-
 @torch.inference_mode()
 def logits(
     network: nn.Module, images: NDArray[np.uint8], device: torch.device, batch_size: int = 2000
@@ -172,13 +146,13 @@ def logits(
 def _pass(training: Training) -> float:
     """One epoch of steps; the mean loss."""
     train, device, steps = training.train, training.device, training.steps
-    generator = _seeded([train.seed, training.epoch], device)
+    generator = seeded([train.seed, training.epoch], device)
     total = torch.zeros((), device=device)
     training.network.train()
     if training.shards:
         # from 1: to SeedSequence a 0 at the end is nothing, and that is the epoch's own generator
         parts = range(1, len(training.shards.copies) + 1)
-        training.shards.begin([_seeded([train.seed, training.epoch, i], device) for i in parts])
+        training.shards.begin([seeded([train.seed, training.epoch, i], device) for i in parts])
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(generator.initial_seed())  # for dropout, which takes no generator
         for step, (pictures, labels) in enumerate(_batches(training, generator)):
@@ -219,6 +193,8 @@ def _step(training: Training, pictures: Tensor, labels: Tensor) -> Tensor:
     def mean_loss(network: nn.Module, pictures: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=lower):
             outputs = network(pictures)
+        if outputs.ndim > 2:  # each member of a committee learns for itself
+            labels = labels.unsqueeze(1).expand(-1, outputs.shape[2])
         return functional.cross_entropy(outputs.float(), labels, label_smoothing=smoothing)
 
     if training.shards:
@@ -242,14 +218,6 @@ def _validate(training: Training) -> tuple[float, float]:
     return accuracy, loss
 
 
-def _device(train: params.Train) -> torch.device:
-    """Where `train.device` says to train; raises UserError when that is not there."""
-    if train.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("train.device is cuda, but torch finds none; set it to auto or cpu")
-    wanted = train.device != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if wanted else "cpu")
-
-
 def _resident(pictures: Pictures, device: torch.device) -> tuple[Tensor, Tensor]:
     """Pictures and labels as tensors on the device."""
     images, labels = torch.from_numpy(pictures.images), torch.from_numpy(pictures.labels)
@@ -265,9 +233,3 @@ def _set_rate(training: Training, rate: float) -> None:
 def _copied(network: nn.Module) -> dict[str, Tensor]:
     """A copy of the network's weights and buffers."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-
-
-def _seeded(seeds: list[int], device: torch.device) -> torch.Generator:
-    """A source of randomness that `seeds` decide."""
-    mixed = np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(mixed))

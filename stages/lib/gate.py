@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from stages.lib.params import Register
+from stages.lib.schema import Register
 
 AGAINST = "gate.champion"  # the tag that tells which version a candidate was held against
 RECORD = "gate.record"  # the tag that holds all of a decision

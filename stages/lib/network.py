@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from stages.lib import params
+from stages.lib import schema
 from stages.lib.dataset import SIDE
 from stages.lib.files import write_bytes
 
@@ -15,12 +15,14 @@ OFFSETS = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2), (0, 0), (0, 2), (2, 0), (2, 2
 STEM = 2  # pixels per side that the convolutional network's first step folds into channels
 
 
-def build(model: params.Model, classes: int) -> nn.Module:
+def build(model: schema.Model, classes: int) -> nn.Module:
     """The network of `model.kind`, (n, 1, 28, 28) float in [-1, 1] -> (n, classes) logits.
 
-    Its weights are random draws from torch's global generator; seed that first.
+    Several `model.members` make a Committee. The weights are random draws from torch's
+    global generator; seed that first.
     """
-    return _mlp(model.mlp, classes) if model.kind == "mlp" else _cnn(model.cnn, classes)
+    made = [_one(model, classes) for _ in range(model.members)]
+    return Committee(made) if len(made) > 1 else made[0]
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -33,7 +35,12 @@ def normalise(images: Tensor) -> Tensor:
     return images.unsqueeze(1).div(127.5).sub_(1)  # two passes, one new tensor
 
 
-def _mlp(mlp: params.Mlp, classes: int) -> nn.Sequential:
+def _one(model: schema.Model, classes: int) -> nn.Sequential:
+    """One network of `model.kind`."""
+    return _mlp(model.mlp, classes) if model.kind == "mlp" else _cnn(model.cnn, classes)
+
+
+def _mlp(mlp: schema.Mlp, classes: int) -> nn.Sequential:
     """[Linear, BatchNorm, ReLU, Dropout] per hidden layer, then Linear."""
     layers: list[nn.Module] = [nn.Flatten()]
     widths = (SIDE * SIDE, *mlp.hidden)
@@ -46,7 +53,7 @@ def _mlp(mlp: params.Mlp, classes: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 
 
-def _cnn(cnn: params.Cnn, classes: int) -> nn.Sequential:
+def _cnn(cnn: schema.Cnn, classes: int) -> nn.Sequential:
     """Blocks of 2 x [3x3 convolution, BatchNorm, ReLU], the second pooled, then Linear.
 
     The stem folds each 2 x 2 pixels into four channels, so that every convolution works
@@ -93,6 +100,23 @@ class Dropout(nn.Module):
             return values
         mask = torch.empty_like(values).bernoulli_(self.kept, generator=self.generator)
         return values * mask / self.kept
+
+
+class Committee(nn.Module):
+    """Networks that differ in their random start, and predict by the mean of their logits.
+
+    Ciresan et al. 2011 ("Convolutional neural network committees for handwritten character
+    classification").
+    """
+
+    def __init__(self, members: list[nn.Sequential]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, 1, 28, 28) -> (n, classes), the mean; in training each's: (n, classes, members)."""
+        logits = torch.stack([member(pictures) for member in self.members], 2)
+        return logits if self.training else logits.mean(2)
 
 
 class Views(nn.Module):

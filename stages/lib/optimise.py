@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from stages.lib import params
+from stages.lib import schema
 
 
-def optimiser(network: nn.Module, train: params.Train) -> torch.optim.Optimizer:
+def optimiser(network: nn.Module, train: schema.Train) -> torch.optim.Optimizer:
     """AdamW, fused; only matrices and kernels decay.
 
     Loshchilov and Hutter 2019 ("Decoupled weight decay regularization").
@@ -20,7 +20,7 @@ def optimiser(network: nn.Module, train: params.Train) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=train.learning_rate, fused=True)
 
 
-def learning_rate(train: params.Train, step: int, steps: int) -> float:
+def learning_rate(train: schema.Train, step: int, steps: int) -> float:
     """The rate of the `step`-th step from 0: linear to the peak, then linear to 0.
 
     `steps` is the number per epoch. Smith and Topin 2017 ("Super-convergence").

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import filelock
 import psutil
 
-from stages.lib import files, params
+from stages.lib import files, params, schema
 from stages.lib.errors import UserError, guarded
 
 SHELLS = {"sh", "dash", "bash", "zsh", "ksh", "fish"}  # DVC runs commands through $SHELL
@@ -48,7 +48,7 @@ def _locked(name: str, function: Callable[..., None]) -> None:
         function(**sections)
 
 
-def arguments(function: Callable[..., None], values: params.Params) -> dict[str, Any]:
+def arguments(function: Callable[..., None], values: schema.Params) -> dict[str, Any]:
     """The sections of `values` that the annotations of `function` ask for."""
     wanted = inspect.signature(function).parameters.values()
     kinds = {p.name: p.annotation for p in wanted if is_section(p.annotation)}
@@ -57,7 +57,7 @@ def arguments(function: Callable[..., None], values: params.Params) -> dict[str,
 
 def is_section(annotation: object) -> bool:
     """Whether a parameter's annotation is a section of params.yaml."""
-    return inspect.isclass(annotation) and issubclass(annotation, params.Section)
+    return inspect.isclass(annotation) and issubclass(annotation, schema.Section)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -9,7 +9,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import optuna
 import optuna_dashboard
 
-from stages.lib import params
+from stages.lib import schema
 from stages.lib.errors import UserError
 from stages.lib.tracking.ui import HOST, free_port
 from stages.tuning import storage
@@ -28,7 +28,7 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
-def serve_dashboard(tune: params.Tune, given: str | None, port: int) -> None:
+def serve_dashboard(tune: schema.Tune, given: str | None, port: int) -> None:
     """Serve the pages until Ctrl-C, on `port` or the next free one.
 
     Raises UserError when there is no study yet, or the storage cannot be used.

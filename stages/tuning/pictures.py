@@ -7,7 +7,7 @@ from optuna.importance import get_param_importances
 from optuna.trial import TrialState
 
 from stages.lib import study_plots
-from stages.lib.params import Range
+from stages.lib.schema import Range
 from stages.lib.study_plots import Point
 from stages.tuning.space import Space
 from stages.tuning.trials import all_trials

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import TrialState
 
-from stages.lib import files, params
+from stages.lib import files, schema
 from stages.lib.errors import UserError
 from stages.tuning import outcome, storage, study
 from stages.tuning.outcome import Candidate
@@ -35,12 +35,12 @@ class Search:
     pool: Pool
 
     @property
-    def tune(self) -> params.Tune:
+    def tune(self) -> schema.Tune:
         """The section of params.yaml."""
         return self.space.values.tune
 
 
-def checked(values: params.Params, workers: int) -> Space:
+def checked(values: schema.Params, workers: int) -> Space:
     """The search space; UserError when it or `workers` is not allowed."""
     cores = os.cpu_count() or 1
     if not 1 <= workers <= cores:

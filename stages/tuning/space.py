@@ -16,9 +16,9 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from stages.lib import params
+from stages.lib import params, schema
 from stages.lib.errors import UserError
-from stages.lib.params import Choices, Layers, Range
+from stages.lib.schema import Choices, Layers, Range
 
 Setting = dict[str, Any]
 DIGITS = 3  # significant ones of a drawn number
@@ -27,7 +27,7 @@ SECTIONS = ("model", "augment", "train")  # what training depends on
 FIXED = ("train.seed", "train.threads", "train.device")
 
 
-def plain(values: params.Params) -> dict[str, Any]:
+def plain(values: schema.Params) -> dict[str, Any]:
     """All values as YAML would give them."""
     return values.model_dump(mode="json", by_alias=True)
 
@@ -35,7 +35,7 @@ def plain(values: params.Params) -> dict[str, Any]:
 class Space:
     """The searched values of `values`, and what they are now."""
 
-    def __init__(self, values: params.Params) -> None:
+    def __init__(self, values: schema.Params) -> None:
         """Raises UserError, one line, when a value of the space is not allowed."""
         self.values = values
         self.searches = values.tune.space
@@ -47,7 +47,7 @@ class Space:
                 params.changed(values, {key: extreme}, "tune.space")
         self.current = self.setting_of(values)
 
-    def setting_of(self, values: params.Params) -> Setting:
+    def setting_of(self, values: schema.Params) -> Setting:
         """The searched keys as they are in `values`."""
         return {key: _value(plain(values), key) for key in self.searches}
 
@@ -97,7 +97,7 @@ def _value(values: dict[str, Any], key: str) -> Any:
     return found
 
 
-def _extremes(search: params.Search) -> Iterator[Any]:
+def _extremes(search: schema.Search) -> Iterator[Any]:
     """Values of which the schema must allow each."""
     if isinstance(search, Choices):
         yield from plain_choices(search)
@@ -125,7 +125,7 @@ def _text(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _setting(key: str, search: params.Search, drawn: dict[str, Any]) -> Any:
+def _setting(key: str, search: schema.Search, drawn: dict[str, Any]) -> Any:
     if isinstance(search, Layers):
         count = drawn[f"{key}.count"]
         return [_setting(f"{key}.{i}", search.size, drawn) for i in range(1, count + 1)]
@@ -138,7 +138,7 @@ def _setting(key: str, search: params.Search, drawn: dict[str, Any]) -> Any:
     return min(max(rounded, float(search.low)), float(search.high))
 
 
-def _contains(search: params.Search, value: Any) -> bool:
+def _contains(search: schema.Search, value: Any) -> bool:
     if isinstance(search, Choices):
         return value in plain_choices(search)
     if isinstance(search, Range):

@@ -7,7 +7,7 @@ from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 
-from stages.lib import params
+from stages.lib import schema
 from stages.lib.errors import UserError
 from stages.lib.tracking import lineage
 from stages.tuning.space import SECTIONS, Space, plain
@@ -70,14 +70,14 @@ def _compare(found: optuna.Study, wanted: dict[str, str]) -> None:
             raise UserError(f"{told}; {other}, or set it back")
 
 
-def load(storage: RDBStorage, name: str, values: params.Params) -> optuna.Study:
+def load(storage: RDBStorage, name: str, values: schema.Params) -> optuna.Study:
     """An existing study, for a worker."""
     final = name == confirmation(values.tune.study)
     chosen = NopPruner() if final else pruner(values.tune, values.train.epochs)
     return optuna.load_study(study_name=name, storage=storage, pruner=chosen)
 
 
-def pruner(tune: params.Tune, epochs: int) -> BasePruner:
+def pruner(tune: schema.Tune, epochs: int) -> BasePruner:
     """What ends trials early, for trainings of `epochs` epochs."""
     if tune.pruner == "none":
         return NopPruner()

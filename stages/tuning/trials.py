@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from stages.lib import params
+from stages.lib import schema
 from stages.lib.tracking import lineage
 from stages.tuning.space import Space
 from stages.tuning.storage import FAILURES, HEARTBEAT, URL, turn
@@ -158,6 +158,6 @@ def queue(study: optuna.Study, like: FrozenTrial, attributes: dict[str, Any]) ->
     study.add_trial(waiting)
 
 
-def _sampler(tune: params.Tune, position: int) -> BaseSampler:
+def _sampler(tune: schema.Tune, position: int) -> BaseSampler:
     seed = int(np.random.SeedSequence([tune.seed, position]).generate_state(1)[0])
     return TPESampler(seed=seed) if tune.sampler == "tpe" else RandomSampler(seed=seed)

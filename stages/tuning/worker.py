@@ -21,7 +21,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy import make_url
 
-from stages.lib import checkpoint, dataset, engine, files, network, params, stage
+from stages.lib import checkpoint, dataset, files, hardware, network, params, schema, stage
 from stages.lib.dataset import Pictures
 from stages.lib.engine import Training
 from stages.lib.errors import guarded
@@ -88,7 +88,7 @@ class Worker:
             run.end("FAILED", CLOCK, 0.0)
             raise
 
-    def _attempt(self, trial: optuna.Trial, values: params.Params, run: Run) -> None:
+    def _attempt(self, trial: optuna.Trial, values: schema.Params, run: Run) -> None:
         key = self._key(values)
         with self._trials.heartbeat(trial):
             attempt = Attempt(trial, self._training(values), key, run)
@@ -105,14 +105,14 @@ class Worker:
         elif self._trials.settle(trial, state, found.get("accuracy")):
             checkpoint.drop(key)
 
-    def _training(self, values: params.Params) -> Training:
+    def _training(self, values: schema.Params) -> Training:
         train = values.train.model_copy(update={"threads": self._job.threads})
-        engine.configure(train)
+        hardware.configure(train)
         training, validation = self._parts
         fresh = network.build(values.model, int(training.labels.max()) + 1)
         return Training(fresh, training, validation, train, values.augment)
 
-    def _key(self, values: params.Params) -> str:
+    def _key(self, values: schema.Params) -> str:
         """Of the trial's checkpoint: all that decides its result but the threads."""
         decisive = {name: space.plain(values)[name] for name in space.SECTIONS}
         decisive["train"].pop("threads")

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from stages.lib import params
+from stages.lib import schema
 from stages.lib.augment import active, basis, distort
 
 CPU = torch.device("cpu")
-STILL = dict.fromkeys(params.Augment.model_fields, 0)
+STILL = dict.fromkeys(schema.Augment.model_fields, 0)
 MOVING = [name for name in STILL if name != "flagged_ones"]  # which is of a module of its own
 
 
@@ -23,7 +23,7 @@ def blobs():
 
 def changed(pictures, seed=0, **amounts):
     """`pictures` distorted by `amounts` alone."""
-    augment = params.Augment(**(STILL | amounts))
+    augment = schema.Augment(**(STILL | amounts))
     generator = torch.Generator().manual_seed(seed)
     return distort(pictures, augment, basis(28, CPU), generator)
 
@@ -47,7 +47,7 @@ def spread(pictures):
 
 def test_all_zero_changes_nothing(blobs):
     """With every amount 0 the pictures stay as they are."""
-    assert not active(params.Augment(**STILL))
+    assert not active(schema.Augment(**STILL))
     torch.testing.assert_close(changed(blobs), blobs, atol=0.01, rtol=0)
 
 
@@ -60,7 +60,7 @@ def test_noise_too_is_left_alone_by_all_zero():
 @pytest.mark.parametrize("name", MOVING)
 def test_every_amount_changes_pictures(blobs, name):
     """No amount is without effect, and each makes `active` true."""
-    assert active(params.Augment(**(STILL | {name: 0.5})))
+    assert active(schema.Augment(**(STILL | {name: 0.5})))
     assert not torch.allclose(changed(blobs, **{name: 0.5}), blobs, atol=1)
 
 

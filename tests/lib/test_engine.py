@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.lib import engine, params
+from stages.lib import engine, hardware, params, schema
 from stages.lib.dataset import Pictures
 from stages.lib.engine import Training, fit
 from stages.lib.errors import UserError
@@ -35,7 +35,8 @@ MODES = [
         "ema": {"train.precision": "bfloat16", "train.ema": 0.9},
         "dropout": {"model.mlp.dropout": 0.2, "model.cnn.dropout": 0.2},
         "shards": {"train.shard": 8, "model.mlp.dropout": 0.2, "model.cnn.dropout": 0.2},
-        "still": {f"augment.{name}": 0 for name in params.Augment.model_fields},
+        "committee": {"model.members": 2, "train.shard": 8},
+        "still": {f"augment.{name}": 0 for name in schema.Augment.model_fields},
     }.items()
 ]
 
@@ -54,7 +55,7 @@ def make(values):
                 section = section[parent]
             section[last] = value
         checked = params.check(changed, "test")
-        engine.configure(checked.train)
+        hardware.configure(checked.train)
         network = build(checked.model, 10)
         return Training(network, TRAINING, VALIDATION, checked.train, checked.augment)
 
@@ -187,24 +188,6 @@ def test_divergence_is_one_sentence(make):
     training = make({"train.learning_rate": 1e30})
     with pytest.raises(UserError, match=r"diverged; lower train\.learning_rate \(1e\+30\)"):
         list(fit(training))
-
-
-def test_cuda_that_is_absent_is_refused(values, monkeypatch):
-    """Asking for a GPU where there is none is an error; auto takes the processor."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    train = params.check(values, "test").train
-    with pytest.raises(UserError, match=r"train\.device is cuda"):
-        engine.configure(train.model_copy(update={"device": "cuda"}))
-    assert engine.configure(train.model_copy(update={"device": "auto"})).type == "cpu"
-
-
-def test_threads_are_set(values):
-    """`configure` gives torch the number of threads that params.yaml says."""
-    train = params.check(values, "test").train
-    engine.configure(train.model_copy(update={"threads": 2}))
-    assert torch.get_num_threads() == 2
-    engine.configure(train)
-    assert torch.get_num_threads() == 1
 
 
 def test_logits_do_not_depend_on_the_batch_size(make):

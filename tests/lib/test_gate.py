@@ -6,7 +6,7 @@ import pytest
 
 from stages.lib import gate
 from stages.lib.gate import Contest, Decision, Side
-from stages.lib.params import Register
+from stages.lib.schema import Register
 
 RULES = Register(name="m", gate="enforce", level=0.05, class_drop=0.01, ece=0.01, latency=2.0)
 SIDE = Side(right=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4)

@@ -11,10 +11,11 @@ from stages.lib import network, params
 from stages.lib.network import Dropout, Exported, build, export_onnx, normalise, parameter_count
 
 
-@pytest.fixture(params=["mlp", "cnn"])
+@pytest.fixture(params=[("mlp", 1), ("cnn", 1), ("cnn", 2)], ids=["mlp", "cnn", "committee"])
 def model(request, values):
-    """Both kinds of model, small."""
-    return params.check(values | {"model": values["model"] | {"kind": request.param}}, "test").model
+    """Every kind of model, small."""
+    values["model"]["kind"], values["model"]["members"] = request.param
+    return params.check(values, "test").model
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_normalise_maps_bytes_to_minus_one_to_one():
 
 def test_a_network_gives_a_logit_per_class(model):
     """Any number of classes can be asked for."""
-    assert build(model, 7)(torch.zeros((3, 1, 28, 28))).shape == (3, 7)
+    assert build(model, 7).eval()(torch.zeros((3, 1, 28, 28))).shape == (3, 7)
 
 
 def test_the_global_seed_decides_the_weights(model):
@@ -67,6 +68,20 @@ def test_dropout_is_there_when_asked_for(values):
         values["model"]["mlp"] |= {"hidden": [8, 8], "dropout": share}
         layers = build(params.check(values, "test").model, 10).modules()
         assert sum(isinstance(layer, Dropout) for layer in layers) == count
+
+
+def test_a_committee_predicts_the_mean_of_its_members(values):
+    """Its members differ; in training each answers for itself."""
+    values["model"]["members"] = 3
+    made = build(params.check(values, "test").model, 10)
+    pictures = torch.randn((64, 1, 28, 28))
+    each = torch.stack([member(pictures) for member in made.members], 2)
+    assert torch.equal(made(pictures), each)
+    assert len(torch.unique(each[0, 0])) == 3
+
+    made.eval()
+    each = torch.stack([member(pictures) for member in made.members])
+    torch.testing.assert_close(made(pictures), each.mean(0))
 
 
 def test_weights_load_without_pickle(model, tmp_path):

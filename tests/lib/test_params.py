@@ -1,5 +1,6 @@
 """params.yaml: every value is there, right, and told of in one line when it is not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -128,14 +129,15 @@ def test_a_missing_file_is_told_in_one_line(tmp_path):
 
 
 def test_every_value_carries_a_comment():
-    """Each value of params.yaml says what it is, on its line or on that of its section."""
-    section = ""
+    """Each value of params.yaml says what it is, on its line, on that of its section or above it."""
+    section = above = ""
     for line in (ROOT / "params.yaml").read_text().splitlines():
         code, _, comment = line.partition("#")
-        if code.strip().endswith(":"):
-            section = comment
+        if re.search(r":( &\w+)?$", code.strip()):
+            section = comment or above
         elif code.strip():
             assert comment or section, f"{line.strip()!r} has no comment"
+        above = "" if code.strip() else comment
 
 
 def test_a_bare_off_is_the_word(values):
