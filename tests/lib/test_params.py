@@ -129,7 +129,7 @@ def test_a_missing_file_is_told_in_one_line(tmp_path):
 
 
 def test_every_value_carries_a_comment():
-    """Each value of params.yaml says what it is, on its line, on that of its section or above it."""
+    """Each value of params.yaml says what it is, on its line, its section's or above it."""
     section = above = ""
     for line in (ROOT / "params.yaml").read_text().splitlines():
         code, _, comment = line.partition("#")
