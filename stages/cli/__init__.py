@@ -5,7 +5,28 @@ from typing import NoReturn
 
 import typer
 
-from stages.cli import pictures, serving, training, versions
+from stages.cli import (
+    compare,
+    dashboard,
+    feedback,
+    history,
+    lineage,
+    predict,
+    promote,
+    prune,
+    pull,
+    recipe,
+    report,
+    results,
+    rollback,
+    score,
+    send,
+    serve,
+    tune,
+    ui,
+    verify,
+    versions,
+)
 from stages.lib.errors import guarded
 
 app = typer.Typer(
@@ -16,8 +37,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text: rich takes as long as reading a digit
 )
-for part in (pictures, training, versions, serving):
-    app.add_typer(part.app)
+for command in (
+    predict.predict,
+    score.score,
+    feedback.feedback,
+    results.results,
+    report.report,
+    recipe.recipe,
+    tune.tune,
+    dashboard.dashboard,
+    ui.ui,
+    send.send,
+    versions.versions,
+    history.history,
+    promote.promote,
+    rollback.rollback,
+    prune.prune,
+    pull.pull,
+    compare.compare,
+    lineage.lineage,
+    verify.verify,
+    serve.serve,
+):
+    app.command()(command)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -1,50 +1,41 @@
-"""One line on standard error: how many of how many, how fast, how long still.
-
-Drawn here because results may go to the same terminal by standard output: rich would send
-them to standard error, or draw into them.
-"""
+"""How far a run is, in one line on standard error; nothing where that is no terminal."""
 
 import sys
 import time
+from typing import Any
 
-EVERY = 0.2  # seconds between two drawings on a terminal
-LOG_EVERY = 60.0  # seconds between two lines where standard error is no terminal
+AFTER = 1.0  # seconds: what is done sooner says nothing, and needs no tqdm
 
 
 class Progress:
-    """Tells how far a run over `total` things is, once it takes longer than a second.
+    """How many of `total` things are done, how fast, and how long still.
 
-    On a terminal one line is redrawn; `clear` it before anything else is printed there.
+    `clear` takes the line away, before anything else is printed there and at the end; the
+    next `tell` draws it again.
     """
 
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.start = time.monotonic()
-        self.terminal = sys.stderr.isatty()
-        self.next = self.start + (1 if self.terminal else LOG_EVERY)
-        self.drawn = False
+    def __init__(self, total: int, unit: str = "files") -> None:
+        self._total, self._unit = total, unit
+        self._start = time.time()  # the clock of tqdm
+        self._bar: Any = None
 
-    def tell(self, done: int) -> None:
-        """`done` things are done."""
-        now = time.monotonic()
-        if now < self.next:
-            return
-        speed = done / (now - self.start)
-        left = f"{duration((self.total - done) / speed)} left" if done else ""
-        line = f"{done:,} of {self.total:,}  {speed:,.0f} a second  {left}"
-        end = "" if self.terminal else "\n"
-        print(f"\r\x1b[K{line}" if self.terminal else line, end=end, file=sys.stderr, flush=True)
-        self.drawn, self.next = self.terminal, now + (EVERY if self.terminal else LOG_EVERY)
+    def tell(self, done: int, note: str = "") -> None:
+        """`done` things are done; `note` is shown after that."""
+        if self._bar is None:
+            if not sys.stderr.isatty() or time.time() - self._start < AFTER:
+                return
+            self._bar = self._drawn()
+        self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update(done - self._bar.n)
 
     def clear(self) -> None:
         """Take the line from the terminal."""
-        if self.drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        self.drawn = False
+        if self._bar is not None:
+            self._bar.clear()
 
+    def _drawn(self) -> Any:
+        from tqdm import tqdm
 
-def duration(seconds: float) -> str:
-    """As a person says it: 40 s, 12 min, 3.5 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+        bar = tqdm(total=self._total, unit=f" {self._unit}", leave=False, dynamic_ncols=True)
+        bar.start_t = self._start
+        return bar

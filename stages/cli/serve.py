@@ -1,14 +1,11 @@
-"""What `digits` does as a service."""
+"""`digits serve`: serve a model: a page to draw on, and an API."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@app.command()
 def serve(
     model: Annotated[
         str, typer.Option(help="An alias, a version's number or a model's folder.")

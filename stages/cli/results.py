@@ -1,0 +1,51 @@
+"""`digits results`: show the trained model: its scores, its version, its run."""
+
+from typing import Any
+
+from stages.lib import files
+from stages.lib.table import aligned
+
+NEXT = """\
+next        . .venv/bin/activate
+            digits ui                                the runs, in a browser
+            dvc exp run -S train.learning_rate=0.01  another value
+            dvc exp run $(digits recipe cnn)          another network
+            dvc metrics diff                         what it changed"""
+
+
+def results() -> None:
+    """Show the trained model: its scores, its version, its run."""
+    root = files.workspace()
+    trained, tested, registered = (
+        files.read_json(root / f"metrics/{name}.json") for name in ("train", "evaluate", "register")
+    )
+    manifest = files.read_json(root / "models/digits" / files.MANIFEST)
+    print(
+        aligned(
+            ["", "accuracy", "95 % interval", "pictures", "loss", "ECE"],
+            [_scores("validation", trained, "validation_"), _scores("test", tested, "")],
+        )
+    )
+    print()
+    print(f"network     {manifest['kind']}, {trained['parameters']:,} parameters")
+    place = "no alias" if registered["alias"] == "none" else registered["alias"]
+    print(f"registered  {registered['name']} version {registered['version']}, {place}")
+    print(f"MLflow run  {manifest['run_id']}")
+    print()
+    print(NEXT)
+
+
+def _scores(name: str, metrics: dict[str, Any], prefix: str) -> list[str]:
+    """A row of the table of results."""
+    low, high = metrics[f"{prefix}accuracy_interval"]
+    share = metrics[f"{prefix}accuracy"]
+    interval = f"{low:.2%} to {high:.2%}"
+    loss, error = metrics[f"{prefix}loss"], metrics[f"{prefix}ece"]
+    return [
+        name,
+        f"{share:.2%}",
+        interval,
+        f"{metrics[f'{prefix}n']:,}",
+        f"{loss:.4f}",
+        f"{error:.2%}",
+    ]
