@@ -1,4 +1,4 @@
-"""Typical amounts of ink: a picture's histogram -> where it is paper and where it is ink."""
+"""What is typical of ink: its amount, from a picture's histogram, and the width of its strokes."""
 
 from typing import NamedTuple
 
@@ -65,6 +65,13 @@ def median(values: NDArray[np.float32]) -> float:
     """The median of [n] values, a third of np.median's time where they are few."""
     ordered = np.sort(values)
     return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
+
+
+def pen(mask: NDArray[np.uint8]) -> float:
+    """The typical width of the strokes of `mask`, 0 or 1, in pixels; 1 where there are none."""
+    inner = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    ridge = inner[(inner >= cv2.dilate(inner, np.ones((3, 3), np.uint8))) & (inner > 0)]
+    return 2 * median(ridge) if len(ridge) else 1.0
 
 
 def _counts(

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.levels import median
+from stages.lib.levels import pen
 from stages.lib.shrink import shrunk
 
 Bytes = NDArray[np.uint8]
@@ -91,13 +91,6 @@ def _lines(fine: Floats) -> Floats:
     )
     mean, half = (xx + yy) / 2, cv2.magnitude((xx - yy) / 2, xy)
     return np.asarray(half - mean - np.abs(half + mean) / 2)
-
-
-def pen(solid: Bytes) -> float:
-    """The typical width of the strokes of `solid`, 0 or 1, in pixels."""
-    inner = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
-    ridge = inner[(inner >= cv2.dilate(inner, np.ones((3, 3), np.uint8))) & (inner > 0)]
-    return 2 * median(ridge)
 
 
 def _with_pen(solid: Bytes) -> Bytes:

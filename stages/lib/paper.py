@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.closing import around, closed, closings
-from stages.lib.levels import levels, median, quantile
+from stages.lib.levels import levels, median, pen, quantile
 from stages.lib.shrink import shrunk
 
 Bytes = NDArray[np.uint8]
@@ -53,7 +52,7 @@ def sheet(thumb: Bytes) -> Mask | None:
         return None  # the usual picture: no table around
     size = max(thumb.shape) // 16 | 1
     # so that narrow margins stay
-    wide = around(bright, size, cv2.BORDER_CONSTANT)
+    wide = cv2.copyMakeBorder(bright, size, size, size, size, cv2.BORDER_CONSTANT)
     whole = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _square(size))[size:-size, size:-size]
     outlines = cv2.findContours(whole.copy(), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     if not outlines:
@@ -135,8 +134,10 @@ def dark_ink(flat: Bytes) -> bool:
         third = width // 3
         return bool(smooth[:, third : width - third].mean() < smooth[:, [0, -1]].mean())
     sizes = [max(3, int(scale * max(height, width)) | 1) for scale in SCALES]
-    without_dark = closings(smooth, sizes)
-    without_light = [cv2.bitwise_not(paper) for paper in closings(cv2.bitwise_not(smooth), sizes)]
+    without_dark, without_light = (
+        [cv2.morphologyEx(smooth, way, _square(size)) for size in sizes]
+        for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN)
+    )
     dark, light = _energies(without_dark, smooth), _energies(without_light, smooth)
     # the sooner a width takes in all, the thinner the structures are
     strong = sum(dark) / sum(light)
@@ -180,13 +181,13 @@ def without_ink(flat: Bytes) -> Bytes:
     smooth = _smooth(flat)
     widest = int(WIDEST * max(flat.shape)) | 1
     paper = _filled(smooth, widest)
-    size = 2 * int(REACH * _pen(cv2.subtract(paper, smooth)) / 2 + 2) + 1
+    size = 2 * int(REACH * pen(_inked(cv2.subtract(paper, smooth))) / 2 + 2) + 1
     return _smooth(paper if size >= widest else _filled(smooth, size))
 
 
 def _filled(thumb: Bytes, size: int) -> Bytes:
     """`thumb` without what is dark and narrower than `size`, and without what is solid ink."""
-    filled = closed(thumb, size)
+    filled = cv2.morphologyEx(thumb, cv2.MORPH_CLOSE, _square(size), borderType=cv2.BORDER_REFLECT)
     amount = cv2.subtract(filled, thumb)
     inked = _inked(amount)
     if not cv2.countNonZero(inked):
@@ -211,19 +212,8 @@ def _inked(amount: Bytes) -> Bytes:
 def _width(mask: Bytes) -> float:
     """The width in pixels of the widest part of `mask`, which may go on beyond the picture."""
     pad = max(mask.shape) // 2
-    wide = around(mask, pad, cv2.BORDER_REFLECT)
+    wide = cv2.copyMakeBorder(mask, pad, pad, pad, pad, cv2.BORDER_REFLECT)
     return 2 * float(cv2.distanceTransform(wide, cv2.DIST_L2, 3).max())
-
-
-def _pen(amount: Bytes) -> float:
-    """The typical width of strokes in pixels."""
-    inked = _inked(amount)
-    left, top, width, height = cv2.boundingRect(inked)
-    # with the paper around it, on which distances end
-    inked = inked[max(0, top - 1) : top + height + 1, max(0, left - 1) : left + width + 1]
-    inner = cv2.distanceTransform(inked, cv2.DIST_L2, 5)
-    ridge = inner[(inner >= cv2.dilate(inner, _square(3))) & (inner > 0)]
-    return 2 * median(ridge) if len(ridge) else 1.0
 
 
 def _smooth(thumb: Bytes) -> Bytes:
