@@ -17,8 +17,8 @@ from PIL import Image
 from stages.lib import classifier, labelled, locate, preview, tally
 from stages.lib.answers import Answer, answers
 from stages.lib.classifier import Classifier
+from stages.lib.decode import Scan
 from stages.lib.labelled import Labelled
-from stages.lib.preprocess import Scan
 from stages.lib.progress import Progress
 from stages.lib.tally import Marked, Numbers
 

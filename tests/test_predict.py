@@ -17,7 +17,8 @@ from PIL import Image
 
 from stages.cli import app
 from stages.lib import classifier, errors
-from stages.lib.preprocess import decode, find
+from stages.lib.decode import decode
+from stages.lib.preprocess import find
 from tests.conftest import call
 from tests.strokes import empty, page
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from stages.lib import reject, sources
 from stages.lib.classifier import Classifier
+from stages.lib.decode import Scan, decode
 from stages.lib.errors import UserError
-from stages.lib.preprocess import Found, Scan, decode, find
+from stages.lib.preprocess import Found, find
 
 BATCH = 256  # digits that the network gets at once
 PATIENCE = 0.5  # seconds after which fewer are enough

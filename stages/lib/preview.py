@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from stages.lib import files
 from stages.lib.answers import Answer
+from stages.lib.decode import Scan
 from stages.lib.errors import UserError
-from stages.lib.preprocess import Scan
 
 INK, GREY, BLUE, ORANGE = "#1f2933", "#7b8794", "#2563eb", "#ea580c"
 PAPER = "white"

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.ruled import pen
+from stages.lib.levels import mean_pen
 from stages.lib.strokes import BODY, Ints, Strokes, typical, weighted_median
 
 NEAR = 0.3  # how far above or below a digit its detached strokes may be
@@ -73,14 +73,12 @@ def _joined(strokes: Strokes) -> list[Ints]:
 
 def _clusters(strokes: Strokes) -> Ints:
     """A number for each piece, the same for pieces that are nearer than a stroke is wide."""
-    if len(strokes.ids) < 2:
-        return np.zeros(len(strokes.ids), np.int64)
     left, top, right, bottom = hull(strokes.boxes)
     labels = strokes.labels[top:bottom, left:right]
     wanted = np.zeros(labels.max() + 1, np.uint8)
     wanted[strokes.ids] = 1
     mask = wanted[labels]
-    size = 2 * int(pen(mask) / 2 + 0.5) + 1
+    size = 2 * int(mean_pen(mask) / 2 + 0.5) + 1
     near = cv2.connectedComponents(cv2.dilate(mask, np.ones((size, size), np.uint8)))[1]
     firsts = strokes.boxes[:, 1] - top  # each piece has a pixel in the first row of its box
     columns = [int((labels[y] == i).argmax()) for y, i in zip(firsts, strokes.ids, strict=True)]

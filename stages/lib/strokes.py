@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.ink import Ink
-from stages.lib.levels import levels
-from stages.lib.ruled import without_lines
+from stages.lib.levels import levels, mean_pen
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -31,6 +30,11 @@ HELD = 0.25  # of a frame's size: what it is drawn around is larger
 RIM = 0.12  # of a frame's sides: all its ink is nearer to its edge
 THIN = 0.2  # of the typical height: what lies along the picture's edge and is thinner is no digit
 PALE = 0.7  # of the other ink's amount: on the picture's edge, less is a shadow
+LONG = 0.4  # of the picture's side: no stroke of a digit runs straight so far
+FINE = 0.012  # of the picture's longer side: half as thick as a printed line may be
+CROOKED = 0.012  # of the picture's side: how far a line may leave the straight on such a way
+THINNER = 0.8  # of the pen's width: lines are printed finer than people write
+MANY = 6  # lines' lengths: more than in any digit that fills the picture
 
 
 @dataclass(frozen=True)
@@ -173,3 +177,47 @@ def _strength(strokes: Strokes, i: int) -> float:
     left, top, right, bottom = strokes.boxes[i]
     inside = np.s_[top:bottom, left:right]
     return float(strokes.amount[inside][strokes.labels[inside] == strokes.ids[i]].mean())
+
+
+def without_lines(amount: Bytes) -> Bytes | None:
+    """`amount`, uint8 [height, width], without lines along or across; None if it has none.
+
+    A grey-scale opening finds what runs straight for long; that much is taken away, so that
+    strokes that cross a line keep what they have more than it.
+    """
+    rest = _without_lines_along(amount)
+    rest = cv2.transpose(_without_lines_along(cv2.transpose(rest)))
+    return rest if _printed(cv2.subtract(amount, rest), rest) else None
+
+
+def _without_lines_along(amount: Bytes) -> Bytes:
+    rest = cv2.subtract(amount, _lines(amount))
+    # a stroke as dark as the line has a gap now: bridge it from above to below
+    gap = cv2.subtract(amount, rest)
+    reach = np.ones((4 * _spread(amount) + 5, 1), np.uint8)
+    return cv2.max(rest, cv2.min(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, reach), gap))
+
+
+def _printed(lines: Bytes, rest: Bytes) -> bool:
+    """Whether `lines` are thinner than the pen that wrote the `rest`, or more than strokes are."""
+    found, left = ((amount > levels(amount).half).astype(np.uint8) for amount in (lines, rest))
+    if not found.any():
+        return False
+    thick = mean_pen(found)
+    count = found.sum() / (LONG * max(lines.shape) * thick)
+    return bool(count > MANY or (thick < THINNER * mean_pen(left)))
+
+
+def _lines(amount: Bytes) -> Bytes:
+    """How much of each pixel belongs to a fine line from left to right."""
+    thickest = 2 * int(FINE * max(amount.shape)) + 3
+    fine = cv2.morphologyEx(amount, cv2.MORPH_TOPHAT, np.ones((thickest, 1), np.uint8))
+    along = np.ones((1, max(3, int(LONG * amount.shape[1]))), np.uint8)
+    near = cv2.dilate(fine, np.ones((2 * _spread(amount) + 1, 1), np.uint8))
+    # where lines cross, neither is fine
+    near = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((1, thickest), np.uint8))
+    return cv2.min(fine, cv2.morphologyEx(near, cv2.MORPH_OPEN, along))
+
+
+def _spread(amount: Bytes) -> int:
+    return max(1, int(CROOKED * amount.shape[1]))

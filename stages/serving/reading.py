@@ -14,9 +14,10 @@ from starlette.responses import Response
 
 from stages.lib import reject
 from stages.lib.answers import Answer, Look
+from stages.lib.decode import decode
 from stages.lib.errors import UserError
 from stages.lib.formats import record
-from stages.lib.preprocess import Found, decode, find
+from stages.lib.preprocess import Found, find
 from stages.serving import describe, replies
 from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError

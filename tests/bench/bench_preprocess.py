@@ -13,7 +13,8 @@ import time
 import numpy as np
 from PIL import Image
 
-from stages.lib.preprocess import decode, find
+from stages.lib.decode import decode
+from stages.lib.preprocess import find
 from tests.strokes import page
 
 REPEATS = 15

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from stages.lib import classifier, dataset
-from stages.lib.preprocess import decode, find
+from stages.lib.decode import decode
+from stages.lib.preprocess import find
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 LIKE_DIGITS = set("OoIlZzSsBbqgiGj")

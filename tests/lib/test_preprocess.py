@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from stages.lib import classifier, reject
-from stages.lib.preprocess import Scan, decode, find
+from stages.lib.decode import Scan, decode
+from stages.lib.preprocess import find
 from tests import pages
 from tests.conditions import photograph, written
 from tests.strokes import empty, page
