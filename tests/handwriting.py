@@ -15,7 +15,6 @@ from stages.lib import classifier, preview
 from stages.lib.answers import answers
 from tests.strokes import page
 
-WIDTH = 1260  # pixels
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "metrics/readme/handwriting.png"
 WHITE, CREAM, RECYCLED, YELLOW, SLATE = (
@@ -58,7 +57,7 @@ def draw(model, path):
             Image.fromarray(image).save(file, quality=88)
         found = list(answers(files, classifier.load(model), keep=True))
     cards = [preview.card(answer, preview.told(answer), zoom=5) for answer in found]
-    preview.sheet(cards, WIDTH, "Pages, what the network saw of them, and its answer").save(path)
+    preview.sheet(cards, "Pages, what the network saw of them, and its answer").save(path)
 
 
 if __name__ == "__main__":

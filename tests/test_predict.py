@@ -75,7 +75,7 @@ def test_a_person_gets_a_line_per_picture(seven):
     assert done.stdout.split()[:2] == ["seven.png", "7"]
     assert float(done.stdout.split()[2].rstrip("%")) > 50
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
-    again = call(seven.parent, sys.executable, "-m", "stages.predict", "seven.png")
+    again = call(seven.parent, sys.executable, "-m", "stages.cli", "predict", "seven.png")
     assert again.stdout == done.stdout
 
 
@@ -90,7 +90,7 @@ def test_it_starts_without_what_only_training_needs(seven):
 
 def test_standard_input_is_a_picture(seven):
     """`-` is read, alone or among files."""
-    command = [sys.executable, "-m", "stages.predict", "-", "seven.png", "--json"]
+    command = [sys.executable, "-m", "stages.cli", "predict", "-", "seven.png", "--json"]
     with seven.open("rb") as file:
         done = subprocess.run(command, stdin=file, capture_output=True, check=True)
 
@@ -292,7 +292,7 @@ def test_a_reader_that_leaves_causes_no_traceback(seven):
 def test_ctrl_c_leaves_valid_json(seven):
     """Interrupted in the middle: the list is closed, one line says how far it was."""
     os.mkfifo(seven.parent / "pipe")
-    command = [sys.executable, "-m", "stages.predict", "--json", "seven.png", "pipe"]
+    command = [sys.executable, "-m", "stages.cli", "predict", "--json", "seven.png", "pipe"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -1,11 +1,13 @@
 """`digits score`: say how good the model is on your own labelled pictures."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from stages.cli.options import ModelOption, SeveralOption
+
+MAKER = "digits score"  # stands in pictures made here, which may be replaced
 
 
 def score(
@@ -13,15 +15,8 @@ def score(
         Path, typer.Argument(help="Pictures with a labels.csv, or in a sub-folder per class.")
     ],
     *,
-    labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A table of labels elsewhere.")
-    ] = None,
     model: ModelOption = None,
     several: SeveralOption = None,
-    compare: Annotated[
-        Literal["plain"] | None,
-        typer.Option(help="Score plain resizing to 28 x 28 as well, for single digits."),
-    ] = None,
     mistakes: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the mistakes into this PNG.")
     ] = None,
@@ -35,9 +30,17 @@ def score(
     """
     from json import dumps
 
-    from stages.lib.tally import report  # 2 s: scikit-learn
-    from stages.score import score as measure
+    from stages.lib import classifier, labelled, locate, preview, tally  # 2 s: scikit-learn
 
-    plain = compare == "plain"
-    numbers = measure(folder, labels, model=model, several=several, plain=plain, mistakes=mistakes)
-    print(dumps(numbers, indent=2) if json else report(numbers))
+    loaded = classifier.load(locate.model_folder(model))
+    pictures = labelled.read(folder, loaded.classes)
+    if mistakes is not None:
+        preview.check_ours(mistakes, MAKER)
+    marks, cards = tally.marked(pictures, loaded, several, draw=mistakes is not None)
+    numbers = tally.numbers(marks, loaded.classes)
+    if mistakes and cards:
+        wrong = len(numbers["mistakes"])
+        shown = "" if wrong == len(cards) else f", the first {len(cards)} that can be drawn"
+        heading = f"{wrong} of {len(marks)} pictures read wrongly{shown}"
+        preview.write_sheet(cards, heading, mistakes, MAKER)
+    print(dumps(numbers, indent=2) if json else tally.report(numbers))

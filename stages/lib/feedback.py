@@ -16,7 +16,7 @@ from pathlib import Path
 
 import filelock
 
-from stages.lib import files
+from stages.lib import files, labelled
 from stages.lib.decode import decode
 from stages.lib.errors import UserError
 from stages.lib.labelled import TABLE
@@ -125,18 +125,15 @@ def read(folder: Path) -> list[Correction]:
     Raises DamagedError when the table is not what `store` writes.
     """
     table = folder / TABLE
+    if not table.exists():
+        return []
     try:
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file, strict=True))
-        found = [Correction(**row) for row in rows]
+        found = [Correction(**row) for _, row in labelled.rows(table)]
         for row in found:
             int(row.size)
         return found
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        reason = " ".join(str(error).split())
-        found_at = f"{table} is not what was stored there ({reason})"
+    except (UserError, ValueError, TypeError) as error:
+        found_at = f"{table} is not what was stored there ({error})"
         raise DamagedError(f"{found_at}; mend it, its columns are {','.join(COLUMNS)}") from error
 
 

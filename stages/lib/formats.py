@@ -5,23 +5,55 @@ stopped anywhere and still end as a whole.
 """
 
 import csv
-import io
 import json
-from typing import Protocol
+import os
+import sys
+from collections.abc import Iterator
 
 from stages.lib.answers import Answer
+from stages.lib.progress import Progress
 
 WIDEST = 60  # characters of a file's name that others are aligned with
 
 
-class Format(Protocol):
-    """How answers are printed."""
+def printed(found: Iterator[Answer], form: "Text | Json | Csv", total: int) -> int:
+    """Print each answer as it comes; errors and progress go to standard error.
 
-    head: str
-    tail: str
+    Returns the exit status: 0 when each file was read, whatever was found on it, 1 when some
+    were not, 2 when none was. Ctrl-C ends the process with 130, a reader of the output that
+    leaves with 141.
+    """
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    failed = done = 0
+    progress = Progress(total)
+    try:
+        sys.stdout.write(form.head)
+        try:
+            for done, answer in enumerate(found, start=1):
+                progress.clear()
+                failed += _tell(answer, form)
+                progress.tell(done)
+        finally:
+            progress.clear()
+            sys.stdout.write(form.tail)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"digits: interrupted after {done:,} of {total:,} files", file=sys.stderr, flush=True)
+        os._exit(130)  # without waiting for a thread that waits for a pipe
+    except BrokenPipeError:
+        os._exit(141)  # without flushing into the closed pipe
+    if failed == total:
+        return 2
+    return 1 if failed else 0
 
-    def line(self, answer: Answer) -> str:
-        """What is printed of one answer, with its end of line; may be empty."""
+
+def _tell(answer: Answer, form: "Text | Json | Csv") -> bool:
+    """Print one answer. Returns whether the file could not be read."""
+    if answer.look.problem:
+        print(f"digits: {printable(answer.look.problem)}", file=sys.stderr)
+    sys.stdout.write(form.line(answer))
+    sys.stdout.flush()
+    return bool(answer.look.problem)
 
 
 def printable(text: str) -> str:
@@ -108,23 +140,24 @@ class Csv:
         columns = ["file", "digit", "probability", "text", "status", "notes"]
         for place in range(2, top + 1):
             columns += [f"digit_{place}", f"probability_{place}"]
-        self.head = _row(columns)
+        self._writer = csv.DictWriter(_Echo(), columns, extrasaction="ignore", lineterminator="\n")
+        self.head = str(self._writer.writeheader())
 
     def line(self, answer: Answer) -> str:
         """One row; the runners-up are those of a single digit."""
-        told = record(answer, self.top)
-        notes = answer.look.problem or "; ".join(answer.look.notes)
-        cells = [told["file"], told["digit"], told["probability"], answer.text, told["status"]]
-        runners = likeliest(answer, self.top)[0][1:] if len(answer.digits) == 1 else []
-        flat = [x for digit, chance in runners for x in (digit, round(chance, 6))]
-        return _row([*cells, notes, *flat, *[""] * (2 * (self.top - 1) - len(flat))])
+        row = record(answer)
+        row["notes"] = answer.look.problem or "; ".join(answer.look.notes)
+        if len(answer.digits) == 1:
+            for place, (digit, chance) in enumerate(likeliest(answer, self.top)[0], start=1):
+                row |= {f"digit_{place}": digit, f"probability_{place}": round(chance, 6)}
+        return str(self._writer.writerow(row))
 
 
-def _row(cells: list[object] | list[str]) -> str:
-    """A line of CSV."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+class _Echo:
+    """A file whose `write` gives back what csv's writers, which hand that on, have made."""
+
+    def write(self, text: str) -> str:
+        return text
 
 
 def record(answer: Answer, top: int = 1) -> dict[str, object]:

@@ -26,19 +26,20 @@ class Labelled:
     writer: str = ""
 
 
-def read(folder: Path, table: Path | None, classes: list[str]) -> list[Labelled]:
-    """The labelled pictures of `folder`: by `table`, its own labels.csv, or its sub-folders.
+def read(folder: Path, classes: list[str]) -> list[Labelled]:
+    """The labelled pictures of `folder`: by its labels.csv, or by its sub-folders.
 
-    Files in a table are relative to the table's folder. Raises UserError, one line: no
-    labels, a label that is no class, a file that is missing or listed twice.
+    Files in a table are relative to the folder. Raises UserError, one line: no labels, a label
+    that is no class, a file that is missing or listed twice.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the one that holds the pictures")
-    if table is None and (folder / TABLE).is_file():
-        table = folder / TABLE
-    found = _sorted_in(folder, classes) if table is None else _listed_in(table, classes)
+    table = folder / TABLE
+    listed = table.is_file()
+    found = _listed_in(table, classes) if listed else _sorted_in(folder, classes)
     if not found:
-        raise UserError(f"{table or folder}: no labelled picture; expected {_expected(classes)}")
+        where = table if listed else folder
+        raise UserError(f"{where}: no labelled picture; expected {_expected(classes)}")
     return found
 
 
@@ -57,16 +58,17 @@ def _sorted_in(folder: Path, classes: list[str]) -> list[Labelled]:
 def _listed_in(table: Path, classes: list[str]) -> list[Labelled]:
     """Pictures in a table."""
     found: dict[Path, Labelled] = {}
-    for number, row in _rows(table):
+    for number, row in rows(table):
         where = f"{table}, line {number}"
-        file = table.parent / row["file"]
-        if not row["file"] or not file.is_file():
+        name, label, writer = (row.get(c, "").strip() for c in ("file", "label", "writer"))
+        file = table.parent / name
+        if not name or not file.is_file():
             raise UserError(f"{where}: no file {str(file)!r}; files are relative to the table")
         if file.resolve() in found:
-            raise UserError(f"{where}: {row['file']} is listed twice; remove one of the lines")
-        if not known(row["label"], classes):
-            raise UserError(f"{where}: the label is {row['label']!r}; expected {_words(classes)}")
-        label, writer = row["label"], row.get("writer", "")
+            raise UserError(f"{where}: {name} is listed twice; remove one of the lines")
+        if not known(label, classes):
+            expected = f"one of {', '.join(classes)}, or several, with / between rows"
+            raise UserError(f"{where}: the label is {label!r}; expected {expected}")
         found[file.resolve()] = Labelled(str(file), label, label in classes, writer)
     return list(found.values())
 
@@ -76,12 +78,11 @@ def known(label: str, classes: list[str]) -> bool:
     return label in classes or all(row and set(row) <= set(classes) for row in label.split("/"))
 
 
-def _words(classes: list[str]) -> str:
-    return f"one of {', '.join(classes)}, or several, with / between rows"
+def rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The lines of a table with their numbers, by the lower-case names of its columns.
 
-
-def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of a table with their numbers; columns by lower-case name, cells stripped."""
+    Raises UserError, one line: a file that cannot be read, is no CSV or has other columns.
+    """
     try:
         text = table.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -89,16 +90,14 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
     except UnicodeDecodeError as error:
         raise UserError(f"{table} is not UTF-8 ({error.reason}); save it as CSV UTF-8") from error
     head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines, delimiter = io.StringIO(text, newline=""), max(",;\t", key=head.count)
+    reader = csv.DictReader(lines, restval="", delimiter=delimiter, strict=True)
     try:
-        columns = [name.strip().lower() for name in next(reader, [])]
-        if not {"file", "label"} <= set(columns):
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+        if not {"file", "label"} <= set(reader.fieldnames):
             raise UserError(f"{table} begins with {head[:60]!r}; expected {FORM}")
-        for cells in reader:
-            if any(cells):
-                padded = [*cells, *[""] * (len(columns) - len(cells))]
-                pairs = zip(columns, padded, strict=False)
-                yield reader.line_num, {name: cell.strip() for name, cell in pairs}
+        for row in reader:
+            if any(row.values()):
+                yield reader.line_num, row
     except csv.Error as error:
         raise UserError(f"{table}, line {reader.line_num}: {error}; expected {FORM}") from error

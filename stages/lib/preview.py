@@ -1,4 +1,4 @@
-"""A picture file and what the network saw of it, drawn with Pillow: `digits predict` uses it."""
+"""Picture files and what the network saw of them, drawn with Pillow: cards, and sheets of cards."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -6,26 +6,28 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 
 from stages.lib import files
 from stages.lib.answers import Answer
 from stages.lib.decode import Scan
 from stages.lib.errors import UserError
+from stages.lib.preprocess import Found
 
 INK, GREY, BLUE, ORANGE = "#1f2933", "#7b8794", "#2563eb", "#ea580c"
 PAPER = "white"
 GAP = 10  # pixels between things
 LINE = 20  # pixels from one line of text to the next
+WIDTH = 1260  # pixels of a sheet
 SIDE = 28
 Line = tuple[str, str]  # a text and its colour
+Placed = tuple[Image.Image, tuple[int, int]]  # an image and where its left upper corner is
 
 
-def prepare(folder: Path) -> None:
-    """Make `folder` for previews. Raises UserError when there is anything in it."""
+def check_new(folder: Path, what: str) -> None:
+    """UserError when there is anything at or in `folder`, where `what` shall be."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there and not empty; name a new folder for the previews")
-    folder.mkdir(parents=True, exist_ok=True)
+        raise UserError(f"{folder} is there and not empty; name a new folder for {what}")
 
 
 def saved(found: Iterator[Answer], folder: Path) -> Iterator[Answer]:
@@ -57,41 +59,18 @@ def card(answer: Answer, lines: Sequence[Line], zoom: int) -> Image.Image:
     assert scan is not None
     assert found is not None
     side = SIDE * zoom
-    several = len(found.pictures) > 1
-    original = _original(scan, found.boxes, side * (1 + several), side)
-    if several:
-        return _below(_beside(original, _rows(answer, side)), lines)
-    frame = Image.new("RGB", (side, side), PAPER)
-    frame.paste(original, ((side - original.width) // 2, (side - original.height) // 2))
+    if len(found.pictures) > 1:
+        original = _original(scan, found.boxes, (2 * side, side))
+        return _below(_beside(original, _rows(answer, found, side)), lines)
     digit = Image.new("RGB", (side, side), PAPER)
     if len(found.pictures):
         digit = _enlarged(found.pictures[0], zoom)
-    return _below(_beside(frame, digit), lines)
+    return _below(_beside(_centred(scan, found.boxes, side), digit), lines)
 
 
 def thumbnail(scan: Scan, lines: Sequence[Line], side: int) -> Image.Image:
     """The picture alone, in the middle of `side` x `side` pixels, `lines` below."""
-    frame = Image.new("RGB", (side, side), PAPER)
-    image = _original(scan, np.zeros((0, 4), np.int64), side, side)
-    frame.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-    return _below(frame, lines)
-
-
-def sheet(cards: Sequence[Image.Image], width: int, heading: str) -> Image.Image:
-    """Cards from left to right under a heading, as many in a row as fit `width` pixels."""
-    x, y, height = 2 * GAP, 5 * GAP, 0
-    places: list[tuple[int, int]] = []
-    for one in cards:
-        if places and x + one.width + 2 * GAP > width:
-            x, y, height = 2 * GAP, y + height + 2 * GAP, 0
-        places.append((x, y))
-        x, height = x + one.width + 2 * GAP, max(height, one.height)
-    widest = max(left + one.width for (left, _), one in zip(places, cards, strict=True))
-    whole = Image.new("RGB", (widest + 2 * GAP, y + height + GAP), PAPER)
-    ImageDraw.Draw(whole).text((2 * GAP, GAP), heading, INK, _font(17))
-    for place, one in zip(places, cards, strict=True):
-        whole.paste(one, place)
-    return whole
+    return _below(_centred(scan, np.zeros((0, 4), np.int64), side), lines)
 
 
 def check_ours(path: Path, maker: str) -> None:
@@ -107,70 +86,90 @@ def check_ours(path: Path, maker: str) -> None:
         raise UserError(f"{path} is there and was not made by {maker}; name another file")
 
 
-def write(image: Image.Image, path: Path, maker: str) -> None:
-    """Write a PNG that says which command made it."""
+def write_sheet(cards: Sequence[Image.Image], heading: str, path: Path, maker: str) -> None:
+    """Write a PNG with all cards under a heading, which says that the command `maker` made it."""
     about = PngImagePlugin.PngInfo()
     about.add_text("Software", maker)
     with files.replacing(path) as partial:
-        image.save(partial, "PNG", pnginfo=about)
+        sheet(cards, heading).save(partial, "PNG", pnginfo=about)
 
 
-def _original(scan: Scan, boxes: NDArray[np.int64], width: int, height: int) -> Image.Image:
-    """The picture in at most `width` x `height` pixels, a frame around each digit."""
-    image = Image.fromarray(scan.pixels)
-    scale = min(width / image.width, height / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    way = Image.Resampling.NEAREST if scale > 2 else Image.Resampling.LANCZOS
-    image = image.resize(size, way)
+def sheet(cards: Sequence[Image.Image], heading: str, width: int = WIDTH) -> Image.Image:
+    """Cards from left to right under a heading, as many in a row as fit `width` pixels."""
+    x, y, height = 2 * GAP, 5 * GAP, 0
+    placed: list[Placed] = []
+    for one in cards:
+        if placed and x + one.width + 2 * GAP > width:
+            x, y, height = 2 * GAP, y + height + 2 * GAP, 0
+        placed.append((one, (x, y)))
+        x, height = x + one.width + 2 * GAP, max(height, one.height)
+    widest = max(left + one.width for one, (left, _) in placed)
+    whole = _pasted((widest + 2 * GAP, y + height + GAP), *placed)
+    ImageDraw.Draw(whole).text((2 * GAP, GAP), heading, INK, _font(17))
+    return whole
+
+
+def _pasted(size: tuple[int, int], *placed: Placed) -> Image.Image:
+    """Images on paper of that size."""
+    whole = Image.new("RGB", size, PAPER)
+    for image, place in placed:
+        whole.paste(image, place)
+    return whole
+
+
+def _original(scan: Scan, boxes: NDArray[np.int64], most: tuple[int, int]) -> Image.Image:
+    """The picture in at most that width and height, a frame around each digit."""
+    height, width = scan.pixels.shape[:2]
+    small = 2 * width < most[0] and 2 * height < most[1]
+    way = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+    image = ImageOps.contain(Image.fromarray(scan.pixels), most, way)
     pen = ImageDraw.Draw(image)
-    for box in (boxes * (size[0] / scan.size[0])).tolist():
+    for box in (boxes * (image.width / scan.size[0])).tolist():
         pen.rectangle(box, outline=BLUE, width=2)
     return image
 
 
+def _centred(scan: Scan, boxes: NDArray[np.int64], side: int) -> Image.Image:
+    """The picture with its frames, in the middle of a square."""
+    return ImageOps.pad(_original(scan, boxes, (side, side)), (side, side), color=PAPER)
+
+
 def _enlarged(picture: NDArray[np.uint8], zoom: int) -> Image.Image:
     """28 x 28 pixels as squares."""
-    return Image.fromarray(np.kron(picture, np.ones((zoom, zoom), np.uint8))).convert("RGB")
+    return ImageOps.scale(Image.fromarray(picture), zoom, Image.Resampling.NEAREST)
 
 
-def _rows(answer: Answer, side: int) -> Image.Image:
+def _rows(answer: Answer, found: Found, side: int) -> Image.Image:
     """Each digit as the network saw it with its answer, a new line per row of text.
 
     About `side` pixels high, at most six times as wide.
     """
-    found = answer.look.found
-    assert found is not None
     rows = found.rows.tolist()
     longest = max(rows.count(row) for row in rows)
     fitting = min(side // (rows[-1] + 1) - LINE, 6 * side // longest - 4)
     zoom = max(1, fitting // SIDE)
     step = SIDE * zoom + 4
-    column = [i - rows.index(row) for i, row in enumerate(rows)]
+    corners = [(step * (i - rows.index(row)), (step + LINE) * row) for i, row in enumerate(rows)]
+    digits = [_enlarged(picture, zoom) for picture in found.pictures]
     size = (step * longest, (step + LINE) * (rows[-1] + 1))
-    image = Image.new("RGB", size, PAPER)
+    image = _pasted(size, *zip(digits, corners, strict=True))
     pen = ImageDraw.Draw(image)
-    for i, picture in enumerate(found.pictures):
-        left, top = step * column[i], (step + LINE) * rows[i]
-        image.paste(_enlarged(picture, zoom), (left, top))
-        colour = ORANGE if answer.doubtful[i] else INK
-        pen.text((left + step / 2, top + step), answer.digits[i], colour, _font(15), anchor="ma")
+    for (left, top), digit, doubt in zip(corners, answer.digits, answer.doubtful, strict=True):
+        middle, colour = (left + step / 2, top + step), ORANGE if doubt else INK
+        pen.text(middle, digit, colour, _font(15), anchor="ma")
     return image
 
 
 def _beside(left: Image.Image, right: Image.Image) -> Image.Image:
     """Two images, aligned at the top."""
     size = (left.width + GAP + right.width, max(left.height, right.height))
-    whole = Image.new("RGB", size, PAPER)
-    whole.paste(left, (0, 0))
-    whole.paste(right, (left.width + GAP, 0))
-    return whole
+    return _pasted(size, (left, (0, 0)), (right, (left.width + GAP, 0)))
 
 
 def _below(image: Image.Image, lines: Sequence[Line]) -> Image.Image:
     """Lines of text below an image, cut where they are wider."""
     top = image.height + GAP
-    whole = Image.new("RGB", (image.width, top + LINE * len(lines)), PAPER)
-    whole.paste(image, (0, 0))
+    whole = _pasted((image.width, top + LINE * len(lines)), (image, (0, 0)))
     pen = ImageDraw.Draw(whole)
     for number, (line, colour) in enumerate(lines):
         pen.text((0, top + LINE * number), _cut(line, image.width), colour, _font(15))

@@ -4,16 +4,23 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from PIL.Image import Image
+
+from stages.lib import preview
+from stages.lib.answers import Answer, answers
+from stages.lib.classifier import Classifier
 from stages.lib.labelled import Labelled
+from stages.lib.progress import Progress
 from stages.lib.scores import interval
 from stages.lib.table import aligned
 
 Numbers = dict[str, Any]
+CARDS = 60  # mistakes drawn at most
 NAMED = 40  # mistakes that people are told one by one
 HEAD = ["", "n", "right", "accuracy", "95 % interval"]
-PLAIN = {"resized": "only resized to 28 x 28", "inverted": "resized, inverted when bright"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,36 @@ class Marked:
         return self.said == self.picture.label
 
 
-def share(right: int, n: int) -> Numbers:
+def marked(
+    pictures: list[Labelled], model: Classifier, several: bool | None, draw: bool
+) -> tuple[list[Marked], list[Image]]:
+    """Each picture with what the model says of it, in order; progress is told.
+
+    If `draw`, the first mistakes that can be drawn are, as cards.
+    """
+    marks: list[Marked] = []
+    cards: list[Image] = []
+    progress = Progress(len(pictures))
+    found = answers([picture.file for picture in pictures], model, several, keep=draw)
+    for picture, answer in zip(pictures, found, strict=True):
+        said = (answer.text, answer.probability, answer.status, answer.look.problem)
+        marks.append(Marked(picture, *said))
+        if answer.look.scan and not marks[-1].right and len(cards) < CARDS:
+            cards.append(_card(marks[-1], answer))
+        progress.tell(len(marks))
+    progress.clear()
+    return marks, cards
+
+
+def _card(mark: Marked, answer: Answer) -> Image:
+    """A mistake: what was written, what was read, by whom and in which file."""
+    said = f"read as {mark.said} ({mark.probability:.1%})" if mark.said else "no digit found"
+    name = f"{mark.picture.writer}  {Path(mark.picture.file).name}".strip()
+    lines = [(f"{mark.picture.label} {said}", preview.ORANGE), (name, preview.GREY)]
+    return preview.card(answer, lines, zoom=5)
+
+
+def _share_of(right: int, n: int) -> Numbers:
     """How many of `n` are right, with the 95 % interval of the share."""
     low, high = interval(right, n)
     accuracy = round(right / n, 6)
@@ -74,7 +110,7 @@ def numbers(marks: list[Marked], classes: list[str]) -> Numbers:
 
 def _share(marks: Iterable[Marked]) -> Numbers:
     rights = [mark.right for mark in marks]
-    return share(sum(rights), len(rights))
+    return _share_of(sum(rights), len(rights))
 
 
 def _of(label: str, marks: list[Marked]) -> list[Marked]:
@@ -92,7 +128,7 @@ def _digits(several: list[Marked]) -> Numbers:
     """How many digits of longer texts are right."""
     pairs = [(m.picture.label.replace("/", ""), m.said.replace("/", "")) for m in several]
     n = sum(len(label) for label, _ in pairs)
-    return share(sum(max(0, len(label) - distance(label, said)) for label, said in pairs), n)
+    return _share_of(sum(max(0, len(label) - distance(label, said)) for label, said in pairs), n)
 
 
 def distance(one: str, other: str) -> int:
@@ -124,8 +160,6 @@ def report(numbers: Numbers) -> str:
     if "several" in numbers:
         rows.append(_row("  of several digits", numbers["several"]))
         rows.append(_row("    their digits", numbers["several"]["digits"]))
-    for name, found in numbers.get("plain", {}).items():
-        rows.append(_row(PLAIN[name], found))
     rows += [_row(f"class {c}", found) for c, found in numbers.get("classes", {}).items()]
     rows += [_row(name, found) for name, found in numbers.get("writers", {}).items()]
     if "writers" in numbers:

@@ -29,7 +29,8 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         draw(folder)
-        times = [wall("-m", "stages.predict", folder / "0.png", "--model", model) for _ in range(5)]
+        first = ("-m", "stages.cli", "predict", folder / "0.png", "--model", model)
+        times = [wall(*first) for _ in range(5)]
         print(f"first answer: {statistics.median(times):.2f} s")
         for count in COUNTS:
             fill(folder, count)

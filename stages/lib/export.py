@@ -1,7 +1,4 @@
-"""What people said of answers: counts, a contact sheet, pictures to train on.
-
-digits feedback
-"""
+"""What becomes of stored feedback: counts, a contact sheet, arrays to train on."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -20,64 +17,37 @@ from stages.lib.feedback import Correction
 from stages.lib.preprocess import find
 
 MAKER = "digits feedback"  # stands in pictures made here, which may be replaced
-WIDTH = 1260  # pixels of the contact sheet
-SIDE = 132  # pixels of a picture on it
+SIDE = 132  # pixels of a picture on the contact sheet
 CARDS = 400  # pictures on it at most, the latest
-SEVERAL = "several digits"
 ARRAYS, PROVENANCE = "feedback.npz", "provenance.json"
 
 
-def feedback(
-    folder: Path | None = None, *, sheet: Path | None = None, export: Path | None = None
-) -> str:
-    """Counts as text. `sheet` is a PNG to draw into, `export` a new folder for arrays.
-
-    `folder` is this project's by default. Raises UserError when nothing is stored there, when
-    something was altered, or when something else is where `sheet` or `export` shall be.
-    """
-    place = folder or files.home() / kept.FOLDER
-    rows = kept.read(place)
-    if not rows:
-        raise UserError(f"{place}: no feedback yet; `digits serve` has a page that collects it")
-    lines = [_counts(rows)]
-    if sheet is not None:
-        _draw(place, rows, sheet)
-        lines.append(f"drawn: {sheet}")
-    if export is not None:
-        lines.append(_export(place, rows, export))
-    return "\n\n".join(lines)
-
-
-def _counts(rows: list[Correction]) -> str:
+def counts(rows: list[Correction]) -> str:
     """How many pictures there are of each label and version, and how many were misread."""
-    by_label = Counter(_class(row) for row in rows)
-    by_version = Counter(_version(row) for row in rows)
-    wrong = Counter(name for row in rows if row.wrong for name in (_class(row), _version(row)))
-    lines = [
-        ["all", str(len(rows)), str(sum(row.wrong for row in rows))],
-        *([name, str(n), str(wrong[name])] for name, n in sorted(by_label.items())),
-        *([name, str(n), str(wrong[name])] for name, n in sorted(by_version.items())),
-    ]
+    lines = [["all", str(len(rows)), str(sum(row.wrong for row in rows))]]
+    for name_of in (_class, _version):
+        n, wrong = Counter(map(name_of, rows)), Counter(name_of(row) for row in rows if row.wrong)
+        lines += [[name, str(n[name]), str(wrong[name])] for name in sorted(n)]
     note = "No accuracy: people tell of mistakes more readily than of what is right."
     return f"{table.aligned(['', 'pictures', 'misread'], lines)}\n\n{note}"
 
 
 def _class(row: Correction) -> str:
-    return f"class {row.label}" if len(row.label) == 1 else SEVERAL
+    return f"class {row.label}" if len(row.label) == 1 else "several digits"
 
 
 def _version(row: Correction) -> str:
     return f"read by {row.name} {row.version}"
 
 
-def _draw(folder: Path, rows: list[Correction], path: Path) -> None:
+def draw(folder: Path, rows: list[Correction], path: Path) -> None:
     """The latest pictures with their labels and what they were read as."""
     preview.check_ours(path, MAKER)
     cards = [_card(folder, row) for row in rows[-CARDS:]]
     wrong = sum(row.wrong for row in rows)
     shown = "" if len(cards) == len(rows) else f"; the latest {len(cards)}"
     heading = f"{len(rows):,} pictures that people labelled, {wrong:,} of them misread{shown}"
-    preview.write(preview.sheet(cards, WIDTH, heading), path, MAKER)
+    preview.write_sheet(cards, heading, path, MAKER)
 
 
 def _card(folder: Path, row: Correction) -> Image.Image:
@@ -91,10 +61,9 @@ def _card(folder: Path, row: Correction) -> Image.Image:
     return preview.thumbnail(scan, lines, SIDE)
 
 
-def _export(folder: Path, rows: list[Correction], target: Path) -> str:
+def export(folder: Path, rows: list[Correction], target: Path) -> str:
     """Write what a network sees of the pictures, and where each comes from."""
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target} is there and not empty; name a new folder for the export")
+    preview.check_new(target, "the export")
     images: list[np.ndarray] = []
     labels: list[int] = []
     used, left_out = [], []
