@@ -3,12 +3,10 @@
 Sensible pictures only: a person sees the digit at once.
 """
 
-import io
-
 import numpy as np
 from PIL import Image
 
-from tests import pages
+from tests import pages, strokes
 
 KINDS = ("PNG", "JPEG", "RGBA", "grey", "palette")
 GREY = np.array([0.299, 0.587, 0.114])  # of red, green and blue, for the eye
@@ -62,15 +60,12 @@ def colours(rng):
 def packed(pixels, rng):
     """The bytes of a file of one of KINDS."""
     image, kind = Image.fromarray(pixels), rng.choice(KINDS)
-    file = io.BytesIO()
     if kind == "JPEG":
-        image.save(file, "JPEG", quality=int(rng.uniform(35, 95)))
-        return file.getvalue()
+        return strokes.packed(image, "JPEG", quality=int(rng.uniform(35, 95)))
     if kind == "palette":
         image = image.quantize(64)
     modes = {"PNG": "RGB", "RGBA": "RGBA", "grey": "L", "palette": "P"}
-    image.convert(modes[kind]).save(file, "PNG", compress_level=1)
-    return file.getvalue()
+    return strokes.packed(image.convert(modes[kind]), "PNG", compress_level=1)
 
 
 def written(rows, rng):

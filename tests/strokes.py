@@ -4,6 +4,8 @@ A stroke is a list of points (x, y) in 0..1, x to the right, y down, in the orde
 pen passes them. Drawn here by hand for this project; they are nobody's handwriting.
 """
 
+import io
+
 import cv2
 import numpy as np
 
@@ -113,3 +115,10 @@ def photographed(inked, rng, paper, ink):
     fibre = cv2.GaussianBlur(rng.normal(0, 1, inked.shape).astype(np.float32), (0, 0), 1.2)
     colour += 4 * fibre[..., None] + rng.normal(0, 2, colour.shape)
     return np.clip(np.rint(colour), 0, 255).astype(np.uint8)
+
+
+def packed(image, kind, **how):
+    """The bytes of an image file."""
+    file = io.BytesIO()
+    image.save(file, kind, **how)
+    return file.getvalue()

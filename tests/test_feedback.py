@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import json
 import multiprocessing
 import os
@@ -14,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.cli import app
-from stages.lib import dataset, errors
+from stages.lib import dataset
 from stages.lib import feedback as kept
 from stages.lib.errors import UserError
-from tests.strokes import empty, page
+from tests.strokes import empty, packed, page
+from tests.test_predict import run
 
 FACTS = {
     "answer": "7",
@@ -30,20 +29,10 @@ FACTS = {
 }
 
 
-def run(*arguments):
-    """The exit status of `digits` with `arguments`."""
-    try:
-        return errors.guarded("digits", lambda: app([str(a) for a in arguments]))
-    except SystemExit as end:
-        return end.code
-
-
 def picture(text, seed=0, kind="PNG"):
     """The bytes of a picture with `text` on it; nothing for an empty one."""
     rng = np.random.default_rng(seed)
-    file = io.BytesIO()
-    Image.fromarray(page(text, rng) if text else empty(rng)).save(file, kind)
-    return file.getvalue()
+    return packed(Image.fromarray(page(text, rng) if text else empty(rng)), kind)
 
 
 def table(folder):
@@ -195,7 +184,7 @@ def test_a_sheet_shows_the_pictures(project, capsys, monkeypatch):
     assert (234, 88, 12) in {colour for _, colour in colours}  # the misread ones
 
     with monkeypatch.context() as patch:
-        patch.setattr("stages.feedback.CARDS", 2)
+        patch.setattr("stages.lib.export.CARDS", 2)
         assert run("feedback", "--sheet", "sheet.png") == 0
     with Image.open("sheet.png") as sheet:
         assert sheet.width < 4 * 132

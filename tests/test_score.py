@@ -76,39 +76,6 @@ def test_programs_get_all_numbers(labelled, capsys):
     assert "no picture" in next(m for m in found["mistakes"] if m["status"] == "error")["error"]
 
 
-def test_sub_folders_are_labels_too(labelled, capsys):
-    """A folder per class gives the same."""
-    for digit in "357":
-        (labelled / "sorted" / digit).mkdir(parents=True)
-        shutil.copy(labelled / f"mine/{digit}.png", labelled / "sorted" / digit)
-
-    assert scored(capsys, "sorted")["all"]["right"] == 3
-
-
-def test_plain_resizing_can_be_compared(labelled, capsys):
-    """What it would score on the single digits, as they are and inverted."""
-    found = scored(capsys, "mine", "--compare", "plain")
-
-    assert found["plain"]["resized"]["n"] == found["plain"]["inverted"]["n"] == 12
-    assert found["plain"]["resized"]["right"] < found["single"]["right"]
-    assert run("score", "mine", "--compare", "plain") == 0
-    assert "only resized to 28 x 28" in capsys.readouterr().out
-    (labelled / "mine/labels.csv").write_text("file,label\npi.png,314/159\n")
-    assert "plain" not in scored(capsys, "mine", "--compare", "plain")
-
-
-def test_plain_resizing_is_what_it_says(labelled, capsys, official):
-    """Of MNIST pictures it makes themselves: resizing 28 x 28 changes nothing, dark stays dark."""
-    held_out = zip(official.images[54000:54040], official.labels[54000:54040], strict=True)
-    for number, (image, label) in enumerate(held_out):
-        (labelled / f"mnist/{label}").mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(labelled / f"mnist/{label}/{number}.png")
-    found = scored(capsys, "mnist", "--compare", "plain")
-
-    assert found["plain"]["resized"] == found["plain"]["inverted"]
-    assert found["plain"]["resized"]["right"] >= 38
-
-
 def test_mistakes_are_drawn(labelled, capsys):
     """One sheet, made anew by the next call; without mistakes none is written."""
     assert run("score", "mine", "--mistakes", "wrong.png") == 0
@@ -149,7 +116,6 @@ def test_one_digit_may_be_demanded(labelled, capsys):
     ("arguments", "words"),
     [
         (["nowhere"], "nowhere: no such folder"),
-        (["mine", "--labels", "nowhere.csv"], "nowhere.csv: No such file"),
         (["models"], "digits is no class; expected a labels.csv"),
         (["mine", "--model", "./nowhere"], "no model here yet; `dvc repro` trains one"),
     ],
@@ -160,12 +126,3 @@ def test_what_is_wrong_is_told_in_one_line(labelled, capsys, arguments, words):
     told = capsys.readouterr()
     assert words in told.err
     assert (told.err.count("\n"), told.out) == (1, "")
-
-
-def test_a_label_that_is_no_class_is_told_with_its_line(labelled, capsys):
-    """The table's line, the label, and what was expected."""
-    table = labelled / "mine/labels.csv"
-    table.write_text("file;label\n1.png;1\n2.png;two\n")
-
-    assert run("score", "mine") == 2
-    assert "line 3: the label is 'two'; expected one of 0, 1, 2" in capsys.readouterr().err

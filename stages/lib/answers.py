@@ -145,7 +145,7 @@ def _classified(group: list[Look], model: Classifier) -> Iterator[Answer]:
     """The answers to a group, from one call of the network."""
     empty = np.zeros((0, 28, 28), np.uint8)
     pictures = [look.found.pictures if look.found else empty for look in group]
-    every = np.concatenate([empty, *pictures])
+    every = np.concatenate(pictures)
     probabilities = np.zeros((0, len(model.classes)), np.float32)
     if len(every):
         probabilities = model.probabilities(every)

@@ -79,36 +79,30 @@ class Text:
         self.width = max([n for n in lengths if n <= WIDEST], default=0)
 
     def line(self, answer: Answer) -> str:
-        """File, digits, probability, remarks; below it the runners-up of each digit."""
+        """File, digits, probability, remarks; the runners-up of each digit."""
         if answer.look.problem:
             return ""
+        chance = f"{answer.probability:.1%}" if answer.digits else "-"
         name = f"{printable(answer.look.file):{self.width}}"
-        remarks = ", ".join(answer.look.notes)
-        if answer.status == "no digit":
-            return f"{name}  -       -  no digit found{', ' * bool(remarks)}{remarks}\n"
-        chance = f"{answer.probability:6.1%}"
-        rest = ", ".join(filter(None, [self._doubt(answer), remarks]))
-        first = f"{name}  {answer.text}  {chance}  {self._one(answer)}{rest}".rstrip()
-        return "\n".join([first, *self._several(answer)]) + "\n"
-
-    def _doubt(self, answer: Answer) -> str:
-        if answer.status != "doubtful":
-            return ""
-        which = [d for d, bad in zip(answer.digits, answer.doubtful, strict=True) if bad]
-        return "doubtful" if len(answer.digits) == 1 else f"doubtful: {' '.join(which)}"
-
-    def _one(self, answer: Answer) -> str:
-        """The runners-up of a single digit, on its line."""
-        if self.top == 1 or len(answer.digits) > 1:
-            return ""
-        return _listed(likeliest(answer, self.top)[0][1:]) + "  "
-
-    def _several(self, answer: Answer) -> list[str]:
-        """A line for each of several digits: its probability, its runners-up."""
-        if self.top == 1 or len(answer.digits) < 2:
-            return []
+        first, below = [name, answer.text or "-", f"{chance:>6}"], []
+        if self.top > 1:
+            below = [_listed(row) for row in likeliest(answer, self.top)]
+        if len(below) == 1:
+            first.append(_listed(likeliest(answer, self.top)[0][1:]))
+            below = []
+        first.append(", ".join(filter(None, [_remark(answer), *answer.look.notes])))
         margin = " " * (self.width + 2)
-        return [margin + _listed(row) for row in likeliest(answer, self.top)]
+        return "\n".join(["  ".join(first).rstrip(), *(margin + row for row in below)]) + "\n"
+
+
+def _remark(answer: Answer) -> str:
+    """What is uncertain."""
+    if not answer.digits:
+        return "no digit found"
+    which = [d for d, bad in zip(answer.digits, answer.doubtful, strict=True) if bad]
+    if not which or len(answer.digits) == 1:
+        return "doubtful" * len(which)
+    return f"doubtful: {' '.join(which)}"
 
 
 def _listed(pairs: list[tuple[str, float]]) -> str:

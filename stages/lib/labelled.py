@@ -100,4 +100,5 @@ def rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
             if any(row.values()):
                 yield reader.line_num, row
     except csv.Error as error:
-        raise UserError(f"{table}, line {reader.line_num}: {error}; expected {FORM}") from error
+        where = f"{table}, line {reader.reader.line_num}"
+        raise UserError(f"{where}: {error}; expected {FORM}") from error

@@ -138,14 +138,11 @@ def _ready(pixels: Bytes) -> Found | None:
         return None
     if grey[0, 0] > 127:
         grey = 255 - grey
-    rows, columns = np.nonzero(grey.any(1))[0], np.nonzero(grey.any(0))[0]
-    if not len(rows):
+    left, top, width, height = cv2.boundingRect(grey)
+    if max(width, height) != BOX:
         return None
-    box = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]])
-    mass = grey.sum(dtype=np.float64)
-    centre = np.array(
-        [grey.sum(axis, dtype=np.float64) @ np.arange(SIDE) / mass for axis in (0, 1)]
-    )
-    if (box[:, 2:] - box[:, :2]).max() != BOX or np.abs(centre - SIDE / 2).max() > 0.6:
+    mass = cv2.moments(grey)
+    if any(abs(mass[name] / mass["m00"] - SIDE / 2) > 0.6 for name in ("m10", "m01")):
         return None
+    box = np.array([[left, top, left + width, top + height]])
     return Found(box, np.zeros(1, np.int64), grey[None].copy())

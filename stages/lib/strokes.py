@@ -85,36 +85,18 @@ def _connected(ink: Ink) -> Strokes:
     faint = paper + max(FAINT * (level - paper), 4 * noise)
     mask = cv2.threshold(ink.amount, min(faint, clear), 1, cv2.THRESH_BINARY)[1]
     left, top, width, height = cv2.boundingRect(mask)
-    inside = np.s_[top : top + height, left : left + width]  # most pictures are mostly paper
+    # most pictures are mostly paper
+    inside = np.s_[top : top + max(height, 1), left : left + max(width, 1)]
     labels = np.zeros(mask.shape, np.int32)
-    if width:
-        labels[inside] = cv2.connectedComponents(mask[inside])[1]
-    inked = mask[inside].view(np.bool_)
-    owners = labels[inside][inked]
-    areas = np.bincount(owners)
-    strong = np.bincount(owners[ink.amount[inside][inked] > clear])
-    ids = np.nonzero(strong)[0]
+    labels[inside], stats = cv2.connectedComponentsWithStats(mask[inside])[1:3]
+    boxes, areas = stats.astype(np.int64)[:, :4], stats[:, cv2.CC_STAT_AREA].astype(np.int64)
+    boxes[:, :2] += [left, top]
+    boxes[:, 2:] += boxes[:, :2]
+    ids = np.unique(labels[inside][ink.amount[inside] > clear])
     if len(ids) > MOST and level - paper < CLEAR * noise:
         ids = ids[:0]  # the paper's texture
-    ids = ids[np.argsort(-areas[ids], kind="stable")[:MOST]]
-    boxes = _boxes(mask[inside], labels[inside], len(areas))[ids] + [left, top, left, top]
-    return Strokes(ink.amount, labels, ids, boxes, areas[ids])
-
-
-def _boxes(mask: Bytes, labels: NDArray[np.int32], count: int) -> Ints:
-    """The boxes of the connected pieces of `mask`, [count, 4], in the order of their `labels`.
-
-    Their outlines say that in a tenth of the time of cv2.connectedComponentsWithStats.
-    """
-    boxes = np.zeros((count, 4), np.int64)
-    if count:
-        outlines, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-        for outline, outer in zip(outlines, tree[0, :, 3] < 0, strict=True):
-            if outer:
-                x, y = outline[0, 0]
-                left, top, width, height = cv2.boundingRect(outline)
-                boxes[labels[y, x]] = left, top, left + width, top + height
-    return boxes
+    ids = ids[np.argsort(-areas[ids], kind="stable")[:MOST]].astype(np.int64)
+    return Strokes(ink.amount, labels, ids, boxes[ids], areas[ids])
 
 
 def _sides(boxes: Ints) -> Ints:

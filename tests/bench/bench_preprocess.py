@@ -6,7 +6,6 @@ The median of REPEATS, in milliseconds of one thread's processor time, which oth
 the machine changes little. The pages are drawn, photographed and packed as JPEG and PNG.
 """
 
-import io
 import statistics
 import time
 
@@ -15,7 +14,7 @@ from PIL import Image
 
 from stages.lib.decode import decode
 from stages.lib.preprocess import find
-from tests.strokes import page
+from tests.strokes import packed, page
 
 REPEATS = 15
 PAGES = {  # name: text, (height, width), width of the pen in pixels
@@ -39,13 +38,6 @@ def main():
             cost(lambda scan=scan: find(scan)),
         ]
         print(f"{name:36}{times[0]:12.1f}{times[1]:12.1f}{times[2]:8.1f}")
-
-
-def packed(image, kind, **how):
-    """The bytes of an image file."""
-    file = io.BytesIO()
-    image.save(file, kind, **how)
-    return file.getvalue()
 
 
 def cost(action):

@@ -6,7 +6,6 @@ Digits are those of the validation pictures. Letters are printed ones that look 
 scribbles are random polylines.
 """
 
-import io
 import string
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from stages.lib import classifier, dataset
-from stages.lib.decode import decode
+from stages.lib.decode import Scan
 from stages.lib.preprocess import find
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -43,9 +42,7 @@ def scribble(rng):
 
 def seen(page):
     """What the network sees of a page, if anything."""
-    data = io.BytesIO()
-    page.save(data, "PNG")
-    return find(decode(data.getvalue(), "page"), False).pictures
+    return find(Scan(np.asarray(page.convert("RGB")), page.size), False).pictures
 
 
 def main():

@@ -9,7 +9,8 @@ from PIL import Image
 
 from stages.lib.decode import MAX_PIXELS, decode
 from stages.lib.errors import UserError
-from tests.test_predict import packed, png_header
+from tests.strokes import packed
+from tests.test_predict import png_header
 
 GRADIENT = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
@@ -139,10 +140,3 @@ def test_any_damage_is_one_line(kind):
             told.append(str(error))
     assert len(told) > 20
     assert all(line.startswith("x.png: ") and "\n" not in line for line in told)
-
-
-@pytest.mark.parametrize("data", [b"", b"hello", b"%PDF-1.7", b"<svg/>", bytes(100)])
-def test_what_is_no_picture_is_said_to_be_none(data):
-    """By its bytes."""
-    with pytest.raises(UserError, match=r"an empty file|no picture"):
-        decode(data, "x.png")

@@ -100,11 +100,6 @@ def test_json_has_one_object_per_line():
     assert (found[3]["digit"], found[3]["text"], found[3]["status"]) == (None, "", "no digit")
 
 
-def test_json_of_nothing_is_an_empty_list():
-    """Head and tail alone are valid."""
-    assert json.loads(Json(1).head + Json(1).tail) == []
-
-
 def test_csv_has_a_row_per_file():
     """All rows have the columns of the head, whatever became of the file."""
     csv_format = Csv(3)

@@ -1,11 +1,19 @@
 """How much darker, lighter or redder than the paper each pixel is."""
 
+import cv2
 import numpy as np
 import pytest
 
 from stages.lib.ink import extract
 from tests import pages
-from tests.lib.test_paper import strokes
+
+
+def strokes(thickness):
+    """An X on nothing, 0..1, 120 x 120 pixels."""
+    ink = np.zeros((120, 120), np.float32)
+    cv2.line(ink, (35, 30), (85, 90), 1.0, thickness, cv2.LINE_AA)
+    return cv2.line(ink, (85, 30), (35, 90), 1.0, thickness, cv2.LINE_AA)
+
 
 PAIRS = {  # paper and ink, RGB
     "blue on white": ((240, 240, 235), (40, 60, 160)),

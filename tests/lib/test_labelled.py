@@ -1,7 +1,5 @@
 """Labelled pictures come from a table or from folders; what is wrong is told in one line."""
 
-import shutil
-
 import pytest
 
 from stages.lib import labelled
@@ -23,7 +21,7 @@ def folder(tmp_path):
 def read(folder, text, encoding="utf-8"):
     """What is read when labels.csv holds `text`."""
     (folder / "labels.csv").write_bytes(text.encode(encoding))
-    return labelled.read(folder, None, CLASSES)
+    return labelled.read(folder, CLASSES)
 
 
 def test_a_table_gives_files_labels_and_writers(folder):
@@ -76,19 +74,6 @@ def test_a_table_in_another_encoding_is_refused(folder):
         read(folder, "file,label\nin/ü.png,1\n", "latin-1")
 
 
-def test_a_table_may_lie_elsewhere(folder, tmp_path_factory):
-    """`table` is read instead of the folder's own; its files are relative to itself."""
-    other = tmp_path_factory.mktemp("other") / "t.csv"
-    shutil.copytree(folder / "in", other.parent / "in")
-    other.write_text("file,label\nin/a.png,3\n")
-
-    (found,) = labelled.read(folder, other, CLASSES)
-
-    assert found.file == str(other.parent / "in/a.png")
-    with pytest.raises(UserError, match=r"t2.csv: No such file or directory; expected a table"):
-        labelled.read(folder, folder / "t2.csv", CLASSES)
-
-
 def test_sub_folders_may_be_the_labels(folder):
     """One folder per class; files that are no pictures and hidden folders are left out."""
     (folder / "in").rename(folder / "4")
@@ -96,7 +81,7 @@ def test_sub_folders_may_be_the_labels(folder):
     (folder / ".git").mkdir()
     (folder / "4/notes.txt").touch()
 
-    found = labelled.read(folder, None, CLASSES)
+    found = labelled.read(folder, CLASSES)
 
     assert {p.label for p in found} == {"4"}
     assert [p.file[-5:] for p in found] == ["a.png", "b.png", "ü.png"]
@@ -114,10 +99,10 @@ def test_folders_that_are_no_labels_are_told(tmp_path, name, words):
     (tmp_path / name).mkdir()
 
     with pytest.raises(UserError, match=rf"^[^\n]*{words}[^\n]*$"):
-        labelled.read(tmp_path, None, CLASSES)
+        labelled.read(tmp_path, CLASSES)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     """The folder's name, and what to do."""
     with pytest.raises(UserError, match="nowhere: no such folder; name the one"):
-        labelled.read(tmp_path / "nowhere", None, CLASSES)
+        labelled.read(tmp_path / "nowhere", CLASSES)

@@ -53,18 +53,9 @@ def test_each_of_several_digits_is_drawn(answered):
         assert shows(card, picture, 2)  # 168 pixels for two rows: 2 x 28 and a text each
 
 
-def test_an_empty_page_is_drawn_as_it_is(answered):
-    """The picture, nothing beside it, and why."""
-    card = preview.card(answered[2], preview.told(answered[2]), zoom=5)
-
-    assert preview.told(answered[2]) == [("no digit found", preview.ORANGE)]
-    assert (np.asarray(card)[:140, 150:] == 255).all()
-
-
 def test_previews_are_saved_in_order(answered, tmp_path):
     """One PNG per picture that could be read, called by place and name; answers are handed on."""
     folder = tmp_path / "new/previews"
-    preview.prepare(folder)
     handed = list(preview.saved(iter(answered), folder))
 
     assert handed == answered
@@ -75,32 +66,22 @@ def test_previews_are_saved_in_order(answered, tmp_path):
 
 def test_a_folder_with_anything_in_it_is_refused(tmp_path):
     """A file or a folder that is in use is named; an empty one is fine."""
-    preview.prepare(tmp_path)
+    preview.check_new(tmp_path, "these")
     (tmp_path / "mine.png").write_bytes(b"mine")
     for path in (tmp_path, tmp_path / "mine.png"):
         with pytest.raises(UserError, match=f"^{path} is there and not empty; name a new folder"):
-            preview.prepare(path)
+            preview.check_new(path, "these")
 
 
 def test_a_sheet_has_all_cards(answered):
     """Cards in rows under a heading, however many there are."""
     cards = [Image.new("RGB", (50, 40), (i, 0, 0)) for i in range(5)]
-    sheet = np.asarray(preview.sheet(cards, 200, "five"))
+    sheet = np.asarray(preview.sheet(cards, "five", 200))
 
     for i in range(5):
         assert (sheet == (i, 0, 0)).all(2).sum() >= 2000
     assert sheet.shape[1] <= 200
-    assert preview.sheet(cards[:1], 200, "one").width < 100
-
-
-def test_a_line_that_is_too_long_is_cut():
-    """It ends in dots, within the width; a shorter one stays."""
-    cut = preview._cut("wide " * 50, 200)
-
-    assert cut.startswith("wide wide")
-    assert cut.endswith("...")
-    assert preview._font(15).getlength(cut) <= 200
-    assert preview._cut("short", 200) == "short"
+    assert preview.sheet(cards[:1], "one", 200).width < 100
 
 
 def test_the_picture_of_the_readme_can_be_made(reader, tmp_path):
@@ -108,5 +89,5 @@ def test_the_picture_of_the_readme_can_be_made(reader, tmp_path):
     handwriting.draw(reader, tmp_path / "handwriting.png")
 
     width, height = Image.open(tmp_path / "handwriting.png").size
-    assert 1000 < width <= handwriting.WIDTH
+    assert 1000 < width <= preview.WIDTH
     assert height > 500

@@ -8,25 +8,6 @@ from stages.lib import segment
 from stages.lib.ink import Ink
 from stages.lib.levels import levels
 from stages.lib.strokes import pieces
-from tests.strokes import mask, written
-
-
-def strokes(*parts, shape=(200, 400)):
-    """The pieces of digits written at places: (digit, left, top, width, height)."""
-    rng = np.random.default_rng(0)
-    ink = np.zeros(shape, np.float32)
-    for digit, *box in parts:
-        ink = np.maximum(ink, mask(written(digit, rng), box, shape, 5, rng))
-    amount = (200 * ink).astype(np.uint8)
-    return pieces(Ink(amount, levels(amount)))
-
-
-def test_digits_beside_each_other_are_several():
-    """And one if one is demanded."""
-    found = strokes(("1", 20, 50, 60, 90), ("7", 120, 50, 60, 90), ("3", 220, 50, 60, 90))
-
-    assert len(segment.many(found)) == 3
-    assert len(segment.one(found)) == 1
 
 
 def test_the_parts_of_a_broken_digit_stay_together():
@@ -60,10 +41,3 @@ def test_rows_may_slope(slope):
     boxes = np.stack([x, top, x + 30, top + 40], 1)
 
     assert segment.rows(boxes).tolist() == [0] * 4 + [1] * 4 + [2] * 4
-
-
-def test_no_ink_no_digits():
-    """An empty page."""
-    found = strokes()
-    assert segment.many(found) == segment.one(found) == []
-    assert segment.rows(np.zeros((0, 4), np.int64)).tolist() == []

@@ -5,7 +5,7 @@ import numpy as np
 
 from stages.lib.ink import Ink
 from stages.lib.levels import levels
-from stages.lib.strokes import pieces
+from stages.lib.strokes import pieces, without_lines
 
 
 def found(amount):
@@ -68,6 +68,18 @@ def test_ruled_lines_are_left_out():
         amount[y : y + 2] = np.maximum(amount[y : y + 2], 150)
     (box,) = found(amount)
     assert np.abs(np.array(box) - [132, 72, 169, 129]).max() <= 4
+
+
+def test_lines_go_and_strokes_that_cross_them_stay():
+    """Along and across, as dark as the pen."""
+    digit = cv2.line(np.zeros((300, 300), np.uint8), (110, 80), (190, 220), 200, 12)
+    lines = np.zeros_like(digit)
+    lines[40::50] = lines[:, 30::50] = 200
+    left = without_lines(np.maximum(digit, lines))
+
+    assert (left[(lines > 0) & (digit == 0)] < 60).mean() > 0.9
+    assert (left[digit > 0] > 100).mean() > 0.9
+    assert without_lines(digit) is None
 
 
 def test_texture_is_no_ink():
