@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.feedback import feedback
+from stages.lib import export
+from stages.lib import feedback as kept
 from tests import drawing
 from tests.drawing import CHROMIUM, DESKTOP, PHONE, finger, mouse, swipe
 from tests.strokes import page as written
@@ -252,7 +253,7 @@ def test_a_correction_becomes_feedback(chromium, service, project, monkeypatch):
     assert told == [("1", "7"), ("20", "26")]
     assert {row["model_sha256"] for row in labels(project)} == {manifest["content_sha256"]}
     monkeypatch.chdir(project)
-    assert re.search(r"^all +2 +2$", feedback(), re.MULTILINE)
+    assert re.search(r"^all +2 +2$", export.counts(kept.read(project / kept.FOLDER)), re.M)
 
 
 def test_a_service_that_goes_and_comes_back_with_another_model(chromium, project, variants):
