@@ -13,11 +13,11 @@ import pytest
 import torch
 import yaml
 
-from stages.evaluate import evaluate, torch_logits
+from stages.evaluate import evaluate
 from stages.lib import checkpoint, classifier, dataset, files, params, stage
 from stages.lib.errors import UserError
 from stages.lib.tracking import store
-from stages.train import train
+from stages.train import torch_logits, train
 
 MODEL = ("model.onnx", "weights.pt")
 

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from stages.lib.optimise import average, learning_rate, optimiser
 from torch import nn
 
 from stages.lib import params
-from stages.lib.optimise import average, learning_rate, optimiser
 
 
 def test_the_rate_rises_and_falls(values):
