@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from stages.lib import (
     calibration,
@@ -126,23 +127,30 @@ def publish(state: Training, model: schema.Model, run: runs.Run, folder: Path) -
     """
     best = network.build(model, len(CLASSES))
     best.load_state_dict(engine.best_state(state))
-    predictor = network.Views(best, model.views).eval()
     pictures = state.validation
-    raw = engine.logits(predictor, pictures.images, torch.device("cpu"))
+    raw = engine.logits(network.Views(best, model.views), pictures.images, torch.device("cpu"))
     temperature = calibration.temperature(raw, pictures.labels)
-    about = describe(model, temperature)
     with files.replacing_folder(folder) as partial:
-        weights = checkpoint.packed({**about, "weights": best.state_dict()})
-        (partial / classifier.WEIGHTS).write_bytes(weights)
-        texts = {name: json.dumps(value, sort_keys=True) for name, value in about.items()}
-        network.export_onnx(predictor, temperature, texts, partial / classifier.ONNX)
-        files.write_manifest(partial, {**about, "run_id": run.id})
+        write(best, model, temperature, run.id, partial)
         calibrated = classifier.load(partial).logits(pictures.images)
         read = torch_logits(partial / classifier.WEIGHTS, pictures.images[:CHECKED])
         _agree(read, calibrated[:CHECKED])
     found = scores.score(calibrated, pictures.labels).as_metrics()
     numbers = {f"validation_{name}": value for name, value in found.items()}
     return {"parameters": network.parameter_count(best), "temperature": temperature, **numbers}
+
+
+def write(
+    fitted: nn.Module, model: schema.Model, temperature: float, run_id: str, folder: Path
+) -> None:
+    """Write a network in both forms, and their manifest, into `folder`."""
+    about = describe(model, temperature)
+    weights = checkpoint.packed({**about, "weights": fitted.state_dict()})
+    (folder / classifier.WEIGHTS).write_bytes(weights)
+    texts = {name: json.dumps(value, sort_keys=True) for name, value in about.items()}
+    predictor = network.Views(fitted, model.views).eval()
+    network.export_onnx(predictor, temperature, texts, folder / classifier.ONNX)
+    files.write_manifest(folder, {**about, "run_id": run_id})
 
 
 def describe(model: schema.Model, temperature: float) -> dict[str, Any]:

@@ -53,9 +53,18 @@ def test_the_numbers_are_those_of_the_pictures(shown):
     assert 0 < found.a.seconds < 1
 
 
-def test_parameters_come_from_the_runs(shown):
-    """What differs is shown with both values; what does not, is not."""
-    assert compare("1", "2").parameters == [("train.seed", "1", "2")]
+def test_runs_say_what_differs_and_what_to_think_of(shown):
+    """Parameters that differ, with both values, and whether a model may have seen the pictures.
+
+    The verdict names the better model where p is small, and none where it is not.
+    """
+    found = compare("1", "2")
+
+    assert found.parameters == [("train.seed", "1", "2")]
+    assert "trained on another split" in found.a.notes[0]
+    better = replace(found, difference=-0.2, p_value=0.01)
+    assert better.verdict == f"{found.b.name} is better beyond chance"
+    assert replace(better, p_value=0.06).verdict == "no difference beyond chance"
 
 
 def test_folders_without_their_runs_are_compared_by_their_networks(shown):
@@ -69,28 +78,12 @@ def test_folders_without_their_runs_are_compared_by_their_networks(shown):
     assert "its run is in no store" in found.a.notes[0]
 
 
-def test_a_model_that_may_have_seen_the_pictures_is_marked(shown):
-    """The split that a run was validated on is compared with the one here."""
-    (note,) = compare("1", "2").a.notes
-
-    assert "trained on another split" in note
-
-
 def test_a_model_is_equal_to_itself(shown):
     """The same bytes by two names: no difference, and p is 1."""
     found = compare("champion", "model-2/model.onnx")
 
     assert found.verdict == "both are the same bytes"
     assert (found.p_value, found.difference, len(found.only_a)) == (1, 0, 0)
-
-
-def test_a_real_difference_is_called_one(shown):
-    """The verdict names the better model where p is small, and none where it is not."""
-    found = compare("1", "2")
-    better = replace(found, difference=-0.2, p_value=0.01)
-
-    assert better.verdict == f"{found.b.name} is better beyond chance"
-    assert replace(better, p_value=0.06).verdict == "no difference beyond chance"
 
 
 def test_models_of_other_classes_are_not_compared(shown, monkeypatch):
@@ -186,11 +179,3 @@ def test_what_is_no_model_is_told_in_one_line(shown, capsys, arguments, words):
     told = capsys.readouterr().err
     assert words in told
     assert told.count("\n") == 1
-
-
-def test_without_validation_pictures_the_way_to_them_is_told(versions, capsys):
-    """No split: `dvc repro split` makes it."""
-    assert run("compare", "1", "2") == 2
-    assert "validation.npz is missing; make it again with `dvc repro split`" in (
-        capsys.readouterr().err
-    )

@@ -1,12 +1,10 @@
 """Tiny real models that differ from one trained network in one known way each."""
 
-import json
-
 import torch
 import yaml
 
-from stages.lib import calibration, checkpoint, classifier, engine, files, hardware, network, params
-from stages.train import describe
+from stages.lib import calibration, engine, files, network, params
+from stages.train import start, write
 
 # name: what is changed; accuracies on the workspace's 500 validation pictures beside it
 CHANGES = {
@@ -26,14 +24,14 @@ class Variants:
         values = yaml.safe_load((root / "params.yaml").read_text())
         values["model"]["mlp"]["hidden"] = [32]
         values["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}
-        self._params, self._folder = params.check(values, "params.yaml"), folder
-        hardware.configure(self._params.train)
-        net = network.build(self._params.model, 10)
-        state = engine.Training(net, training, validation, self._params.train, self._params.augment)
+        found = params.check(values, "params.yaml")
+        self._model, self._folder = found.model, folder
+        parts = {"training": training, "validation": validation}
+        state = start(found.model, found.augment, found.train, parts)
         for _ in engine.fit(state):
             pass
         self._weights = engine.best_state(state)
-        raw = engine.logits(net.eval(), validation.images, torch.device("cpu"))
+        raw = engine.logits(state.network, validation.images, torch.device("cpu"))
         self._temperature = calibration.temperature(raw, validation.labels)
 
     def __getitem__(self, name):
@@ -43,18 +41,12 @@ class Variants:
         return self._folder / name
 
     def _make(self, folder, noise=0.0, bias=0.0, sharpness=1.0, views=1):
-        model = self._params.model.model_copy(update={"views": views})
+        model = self._model.model_copy(update={"views": views})
         net = network.build(model, 10)
         net.load_state_dict(self._changed(noise, bias))
-        temperature = self._temperature / sharpness
-        about = describe(model, temperature)
         folder.mkdir()
-        packed = checkpoint.packed({**about, "weights": net.state_dict()})
-        (folder / classifier.WEIGHTS).write_bytes(packed)
-        texts = {key: json.dumps(value, sort_keys=True) for key, value in about.items()}
-        predictor = network.Views(net.eval(), views).eval()
-        network.export_onnx(predictor, temperature, texts, folder / classifier.ONNX)
-        files.write_manifest(folder, {**about, "run_id": files.digest(folder.name)[:32]})
+        run_id = files.digest(folder.name)[:32]
+        write(net.eval(), model, self._temperature / sharpness, run_id, folder)
 
     def _changed(self, noise, bias):
         """The trained weights with noise on the matrices and less liking for 3."""

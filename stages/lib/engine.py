@@ -10,7 +10,6 @@ with the same bits as one that was never stopped.
 import math
 import time
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,20 +82,23 @@ class Training:
         return Shards(self.network, count, self.train.threads) if count > 1 else None
 
     def state_dict(self) -> State:
-        """All that `load_state_dict` needs to go on; survives torch.load(weights_only=True)."""
+        """All that `load_state_dict` needs to go on, for torch.load(weights_only=True).
+
+        It changes as training goes on: save it at once.
+        """
         return {
             "epoch": self.epoch,
-            "network": _copied(self.network),
-            "optimiser": deepcopy(self.optimiser.state_dict()),
-            "best": dict(self.best),
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go back to where `state_dict` was called; the parameters must be the same."""
+        """Go on from `state`, which is used up; the parameters must be the same."""
         self.epoch = state["epoch"]
         self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(deepcopy(state["optimiser"]))
-        self.best = dict(state["best"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.best = state["best"]
 
 
 def optimiser(network: nn.Module, train: schema.Train) -> torch.optim.Optimizer:
@@ -231,7 +233,8 @@ def _validate(training: Training) -> tuple[float, float]:
     accuracy = float((outputs.argmax(1) == training.validation.labels).mean())
     loss = cross_entropy(outputs, training.validation.labels)
     if (accuracy, -loss) > (training.best["accuracy"], -training.best["loss"]):
-        weights = _copied(training.network)
+        state = training.network.state_dict()
+        weights = {name: tensor.clone() for name, tensor in state.items()}
         training.best = {"accuracy": accuracy, "loss": loss, "weights": weights}
     return accuracy, loss
 
@@ -246,8 +249,3 @@ def _set_rate(training: Training, rate: float) -> None:
     """Set the learning rate of the next step."""
     for group in training.optimiser.param_groups:
         group["lr"] = rate
-
-
-def _copied(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of the network's weights and buffers."""
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

@@ -51,12 +51,6 @@ def test_all_zero_changes_nothing(blobs):
     torch.testing.assert_close(changed(blobs), blobs, atol=0.01, rtol=0)
 
 
-def test_noise_too_is_left_alone_by_all_zero():
-    """The identity holds at every pixel, borders included."""
-    noise = torch.randint(0, 256, (8, 28, 28), dtype=torch.uint8)
-    torch.testing.assert_close(changed(noise), noise.float(), atol=0.02, rtol=0)
-
-
 @pytest.mark.parametrize("name", MOVING)
 def test_every_amount_changes_pictures(blobs, name):
     """No amount is without effect, and each makes `active` true."""
@@ -69,11 +63,6 @@ def test_the_seed_alone_decides(blobs):
     amounts = {"rotation": 10.0, "shift": 2.0, "elastic": 1.0}
     assert torch.equal(changed(blobs, 3, **amounts), changed(blobs, 3, **amounts))
     assert not torch.equal(changed(blobs, 3, **amounts), changed(blobs, 4, **amounts))
-
-
-def test_each_picture_is_changed_in_its_own_way(blobs):
-    """Equal pictures of one batch become different ones."""
-    assert len(changed(blobs, shift=2.0).flatten(1).unique(dim=0)) == len(blobs)
 
 
 def test_shift_moves_the_centre_of_mass(blobs):

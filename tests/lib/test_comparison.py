@@ -8,7 +8,6 @@ import pytest
 
 from stages.lib import classifier, comparison, dataset, files, paired
 from stages.lib.comparison import IncomparableError
-from stages.lib.errors import UserError
 
 
 @pytest.fixture
@@ -60,12 +59,3 @@ def test_models_of_other_classes_are_not_compared(variants, validation, tmp_path
     files.write_manifest(other, {})
     with pytest.raises(IncomparableError, match=r"the candidate knows a, b, .* the champion 0, 1"):
         comparison.contest(other, variants["good"], validation)
-
-
-def test_a_damaged_model_is_not_compared(variants, validation, tmp_path):
-    """The manifest is checked before."""
-    other = tmp_path / "other"
-    shutil.copytree(variants["good"], other)
-    (other / "weights.pt").write_bytes(b"")
-    with pytest.raises(UserError, match="differs from its manifest"):
-        comparison.contest(variants["good"], other, validation)

@@ -50,12 +50,3 @@ def test_scores_per_class_count_both_kinds_of_mistake():
 
     assert rows[0] == {"class": "a", "precision": 1.0, "recall": 0.5, "f1": 0.666667, "n": 2}
     assert rows[1]["precision"] == pytest.approx(2 / 3, abs=1e-6)
-
-
-def test_the_confusion_matrix_has_true_classes_down():
-    """A true 0 called 1 is counted in row 0, column 1."""
-    assert scores.confusion(np.array([0]), np.array([1]), 3).tolist() == [
-        [0, 1, 0],
-        [0] * 3,
-        [0] * 3,
-    ]
