@@ -169,7 +169,6 @@ def test_a_file_of_somebody_is_not_overwritten(shown, capsys, option):
     [
         (["1", "champoin"], "choose one of champion"),
         (["1", "dvc.yaml"], "is no file of a model"),
-        (["1", "model-1/nix"], "no version 'model-1/nix'"),
     ],
 )
 def test_what_is_no_model_is_told_in_one_line(shown, capsys, arguments, words):

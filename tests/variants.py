@@ -1,9 +1,8 @@
 """Tiny real models that differ from one trained network in one known way each."""
 
 import torch
-import yaml
 
-from stages.lib import calibration, engine, files, network, params
+from stages.lib import calibration, engine, files, network
 from stages.train import start, write
 
 # name: what is changed; accuracies on the workspace's 500 validation pictures beside it
@@ -20,14 +19,10 @@ CHANGES = {
 class Variants:
     """Makes each model once: `variants["poor"]` is its folder."""
 
-    def __init__(self, root, folder, training, validation):
-        values = yaml.safe_load((root / "params.yaml").read_text())
-        values["model"]["mlp"]["hidden"] = [32]
-        values["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}
-        found = params.check(values, "params.yaml")
-        self._model, self._folder = found.model, folder
+    def __init__(self, values, folder, training, validation):
+        self._model, self._folder = values.model, folder
         parts = {"training": training, "validation": validation}
-        state = start(found.model, found.augment, found.train, parts)
+        state = start(values.model, values.augment, values.train, parts)
         for _ in engine.fit(state):
             pass
         self._weights = engine.best_state(state)

@@ -90,12 +90,6 @@ def test_scale_stretches_each_axis_within_its_share(blobs):
     assert 1.1 < ratio.max() < 1.27
 
 
-def test_what_comes_in_is_background():
-    """Outside the picture there is background, not a copy of its border."""
-    full = torch.full((16, 28, 28), 255.0)
-    assert changed(full, shift=3.0).amin((1, 2)).min() == 0
-
-
 def test_gain_changes_the_brightness_within_its_factors():
     """By up to exp of the amount both ways; white is the most, and black stays black."""
     grey = torch.full((200, 28, 28), 100.0)

@@ -31,13 +31,6 @@ def test_both_models_are_scored_on_the_same_pictures(variants, validation):
     assert found.candidate.recall[3] == pytest.approx(good[threes].mean(), abs=1e-6)
 
 
-def test_a_model_against_itself_gains_and_loses_nothing(variants, validation):
-    """No difference, no evidence."""
-    found = comparison.contest(variants["good"], variants["good"], validation)
-
-    assert (found.gained, found.lost, found.p, found.interval) == (0, 0, 1.0, (0.0, 0.0))
-
-
 def test_the_slower_model_is_slower(variants, validation):
     """Nine views of a picture take longer than one, in whichever turn."""
     folders = [variants["slow"], variants["good"]]

@@ -111,27 +111,6 @@ def test_warps_are_about_the_middle(name):
     assert shift[1] > 2
 
 
-def test_scale_makes_smaller(digits):
-    """Ink shrinks with the square of the size."""
-    share = ink(corrupted(digits, "scale", 0)) / ink(digits)
-    np.testing.assert_allclose(share, corruptions.SCALE**2, rtol=0.1)
-
-
-def test_stripe_undoes_itself(digits):
-    """Inverting twice gives the picture back, and the borders never change."""
-    once = corrupted(digits, "stripe", 0)
-    np.testing.assert_array_equal(corrupted(once, "stripe", 0), digits)
-    np.testing.assert_array_equal(once[:, :, :10], digits[:, :, :10])
-    np.testing.assert_array_equal(once[:, :, 10:18], 255 - digits[:, :, 10:18])
-
-
-def test_impulses_are_as_many_as_said():
-    """On grey, the share of black and of white pixels is half the severity each."""
-    after = corrupted(np.full((60, 28, 28), 128, np.uint8), "impulse_noise", 0)
-    for stuck in (0, 255):
-        assert (after == stuck).mean() == pytest.approx(corruptions.IMPULSES / 2, rel=0.1)
-
-
 def test_edges_are_thin_outlines():
     """A filled square becomes its closed outline, one pixel wide, and nothing inside."""
     square = np.zeros((1, 28, 28), np.uint8)

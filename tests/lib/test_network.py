@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from stages.lib import classifier, network, params
-from stages.lib.network import build, export_onnx, normalise, parameter_count
+from stages.lib.network import build, export_onnx, normalise
 
 
 @pytest.fixture(params=[("mlp", 1), ("cnn", 1), ("cnn", 2)], ids=["mlp", "cnn", "committee"])
@@ -37,17 +37,6 @@ def test_normalise_maps_bytes_to_minus_one_to_one():
     made = normalise(pictures)
     assert made.shape == (2, 1, 28, 28)
     assert (made[0].unique().item(), made[1].unique().item()) == (-1.0, 1.0)
-
-
-def test_a_network_gives_a_logit_per_class(model):
-    """Any number of classes can be asked for."""
-    assert build(model, 7).eval()(torch.zeros((3, 1, 28, 28))).shape == (3, 7)
-
-
-def test_an_mlp_has_the_parameters_it_says(values):
-    """784 -> 512 -> 10 without batch normalisation is 407,050 numbers."""
-    values["model"]["mlp"] |= {"hidden": [512], "batch_norm": False, "dropout": 0.0}
-    assert parameter_count(build(params.check(values, "test").model, 10)) == 407_050
 
 
 def test_a_committee_predicts_the_mean_of_its_members(values):
