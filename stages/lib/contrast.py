@@ -1,4 +1,4 @@
-"""What people want to see of two models on the validation pictures; the test pictures rest."""
+"""Two models on the validation pictures, for people; the test pictures are not touched."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

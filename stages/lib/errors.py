@@ -1,4 +1,4 @@
-"""The one exception that people see, a sentence, never a traceback; and ends by a signal."""
+"""The one exception that people see, a sentence without a traceback; exceptions on signals."""
 
 import errno
 import signal
