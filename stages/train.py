@@ -6,8 +6,6 @@ Killed or interrupted, the same command goes on after the last finished epoch an
 with the same bytes.
 """
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -17,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
 from stages.lib import (
     calibration,
@@ -74,7 +74,8 @@ def train(
         for rows in _epochs(state, key, saved, run.id):
             run.log_epoch(rows[-1]["epoch"], _numbers(rows[-1]))
         summary = publish(state, model, run, trained)
-        write_history(rows, history)
+        # without the seconds, so that equal runs give equal files
+        files.write_csv(history, [{k: v for k, v in r.items() if k != "seconds"} for r in rows])
         files.write_json(metrics, {"epochs": len(rows), **summary})
         numbers = _numbers(summary)
         run.log_model(trained, parts["validation"].images[:2], numbers, step=len(rows))
@@ -122,26 +123,34 @@ def _tell(epoch: Epoch, rows: list[Row], epochs: int) -> None:
 def publish(state: Training, model: schema.Model, run: runs.Run, folder: Path) -> dict[str, Any]:
     """Write the best weights to `folder`, whole or not at all; return what validation says.
 
-    Raises UserError when the ONNX form's logits differ from torch's.
+    Both files are read again. Raises UserError when their logits differ.
     """
     best = network.build(model, len(CLASSES))
     best.load_state_dict(engine.best_state(state))
-    predictor = network.Views(best, model.views).eval()
     pictures = state.validation
-    raw = engine.logits(predictor, pictures.images, torch.device("cpu"))
+    raw = engine.logits(network.Views(best, model.views), pictures.images, torch.device("cpu"))
     temperature = calibration.temperature(raw, pictures.labels)
-    about = describe(model, temperature)
     with files.replacing_folder(folder) as partial:
-        weights = checkpoint.packed({**about, "weights": best.state_dict()})
-        (partial / classifier.WEIGHTS).write_bytes(weights)
-        texts = {name: json.dumps(value, sort_keys=True) for name, value in about.items()}
-        network.export_onnx(predictor, temperature, texts, partial / classifier.ONNX)
-        files.write_manifest(partial, {**about, "run_id": run.id})
+        write(best, model, temperature, run.id, partial)
         calibrated = classifier.load(partial).logits(pictures.images)
-        _agree(raw[:CHECKED] / temperature, calibrated[:CHECKED])
+        read = torch_logits(partial / classifier.WEIGHTS, pictures.images[:CHECKED])
+        _agree(read, calibrated[:CHECKED])
     found = scores.score(calibrated, pictures.labels).as_metrics()
     numbers = {f"validation_{name}": value for name, value in found.items()}
     return {"parameters": network.parameter_count(best), "temperature": temperature, **numbers}
+
+
+def write(
+    fitted: nn.Module, model: schema.Model, temperature: float, run_id: str, folder: Path
+) -> None:
+    """Write a network in both forms, and their manifest, into `folder`."""
+    about = describe(model, temperature)
+    weights = checkpoint.packed({**about, "weights": fitted.state_dict()})
+    (folder / classifier.WEIGHTS).write_bytes(weights)
+    texts = {name: json.dumps(value, sort_keys=True) for name, value in about.items()}
+    predictor = network.Views(fitted, model.views).eval()
+    network.export_onnx(predictor, temperature, texts, folder / classifier.ONNX)
+    files.write_manifest(folder, {**about, "run_id": run_id})
 
 
 def describe(model: schema.Model, temperature: float) -> dict[str, Any]:
@@ -155,6 +164,16 @@ def describe(model: schema.Model, temperature: float) -> dict[str, Any]:
     }
 
 
+def torch_logits(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Calibrated logits from the `torch.save` form of a model. Loading runs no code."""
+    saved = torch.load(path, weights_only=True)
+    model = schema.Model.model_validate(saved["network"])
+    built = network.build(model, len(saved["classes"]))
+    built.load_state_dict(saved["weights"])
+    raw = engine.logits(network.Views(built, model.views), images, torch.device("cpu"))
+    return np.asarray(raw / np.float32(saved["temperature"]))
+
+
 def _agree(ours: np.ndarray, theirs: np.ndarray) -> None:
     """Raise UserError when two forms of one model give different logits."""
     difference = float(np.abs(ours - theirs).max())
@@ -163,16 +182,6 @@ def _agree(ours: np.ndarray, theirs: np.ndarray) -> None:
         raise UserError(
             f"{found}, at most {TOLERANCE} expected; check the versions of onnx and torch"
         )
-
-
-def write_history(rows: list[Row], path: Path) -> None:
-    """One line per epoch; without the seconds, so that equal runs give equal files."""
-    text = io.StringIO()
-    names = [name for name in rows[0] if name != "seconds"]
-    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_bytes(path, text.getvalue().encode())
 
 
 def _numbers(row: Row) -> dict[str, float]:

@@ -79,10 +79,9 @@ def reader(once, official):
 
 def _train(folder, official):
     """Train that model into `folder`."""
-    plain = yaml.safe_load((ROOT / "params.yaml").read_text())
-    plain["model"] |= {"kind": "mlp", "views": 1}
-    plain["model"]["mlp"] |= {"hidden": [256, 128]}
-    plain["train"] |= {"epochs": 3, "batch_size": 256, "device": "cpu", "threads": 1}
+    plain = small_values()
+    plain["model"]["mlp"]["hidden"] = [256, 128]
+    plain["train"]["batch_size"] = 256
     values = params.check(plain, "test")
     bounds = {"training": (0, 54000), "validation": (54000, 60000)}
     parts = {
@@ -97,6 +96,11 @@ def _train(folder, official):
 @pytest.fixture
 def values():
     """params.yaml as plain values, small enough for a test."""
+    return small_values()
+
+
+def small_values():
+    """The same, for what lives longer than a test."""
     found = yaml.safe_load((ROOT / "params.yaml").read_text())
     found["model"]["mlp"]["hidden"] = [32]
     found["model"]["cnn"]["channels"] = [8]
@@ -227,7 +231,8 @@ def variants(tmp_path_factory, official):
     parts = [
         Pictures(official.images[a:b], official.labels[a:b]) for a, b in ((0, 2000), (2000, 2500))
     ]
-    return Variants(ROOT, tmp_path_factory.mktemp("variants"), *parts)
+    values = params.check(small_values(), "test")
+    return Variants(values, tmp_path_factory.mktemp("variants"), *parts)
 
 
 @pytest.fixture

@@ -1,50 +1,43 @@
 """Models with random weights, sealed as `train` seals them, and versions of them."""
 
 import functools
-import json
+import shutil
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from stages.lib import checkpoint, classifier, files, network, params, schema
+from stages.lib import files, network, params, schema
 from stages.lib.tracking import registry, runs
-from stages.train import describe
+from stages.train import write
 
 ROOT = Path(__file__).parents[1]
+SCRATCH = tempfile.TemporaryDirectory()
 
 
 def seal(folder, seed=0, kind="mlp", views=1, run_id="0" * 32):
     """A whole model in `folder`, which is made."""
-    about, contents = made(seed, kind, views)
-    folder.mkdir(parents=True)
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    files.write_manifest(folder, {**about, "run_id": run_id})
+    shutil.copytree(made(seed, kind, views), folder)
+    reseal(folder, run_id=run_id)
     return folder
 
 
 @functools.cache
 def made(seed, kind, views):
-    """What a model says of itself, and the bytes of its files; exporting takes seconds."""
+    """A folder with such a model; exporting takes seconds."""
     small = params.load(ROOT / "params.yaml").model.model_dump() | {"kind": kind, "views": views}
     small["mlp"]["hidden"], small["cnn"]["channels"] = [16], [4]
     model = schema.Model.model_validate(small)
     torch.manual_seed(seed)
-    net = network.build(model, 10).eval()
-    about = describe(model, 1.5)
-    texts = {name: json.dumps(value, sort_keys=True) for name, value in about.items()}
-    with tempfile.TemporaryDirectory() as scratch:
-        graph = Path(scratch) / classifier.ONNX
-        network.export_onnx(network.Views(net, views).eval(), 1.5, texts, graph)
-        weights = checkpoint.packed({**about, "weights": net.state_dict()})
-        return about, {classifier.WEIGHTS: weights, classifier.ONNX: graph.read_bytes()}
+    folder = Path(tempfile.mkdtemp(dir=SCRATCH.name))
+    write(network.build(model, 10).eval(), model, 1.5, "0" * 32, folder)
+    return folder
 
 
-def reseal(folder):
+def reseal(folder, **changes):
     """Give a model whose files were changed a manifest that fits them."""
-    manifest = files.read_json(folder / files.MANIFEST)
+    manifest = files.read_json(folder / files.MANIFEST) | changes
     about = {k: v for k, v in manifest.items() if k not in {"files", "content_sha256"}}
     files.write_manifest(folder, about)
 

@@ -75,3 +75,10 @@ def test_only_evaluate_reads_the_test_pictures():
     ]
 
     assert readers == ["evaluate"]
+
+
+def test_evaluate_depends_on_nothing_that_trains():
+    """An edit of the loop, the networks or the augmentation scores no model again by itself."""
+    modules = {Path(path).stem for path in paths(PIPELINE["evaluate"]["deps"])}
+
+    assert not modules & {"engine", "shards", "augment", "flagged", "network", "checkpoint"}

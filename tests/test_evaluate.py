@@ -35,7 +35,6 @@ def test_numbers_and_pictures_are_written_and_logged(evaluated):
     assert found["n"] == 500
     assert 0 < low < found["accuracy"] < high < 1
     assert 0 <= found["ece"] < 0.5
-    assert found["onnx_max_difference"] < 1e-4
 
     with (evaluated / "metrics/predictions.csv").open() as file:
         rows = list(csv.DictReader(file))

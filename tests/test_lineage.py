@@ -105,7 +105,7 @@ def test_people_see_it_in_lines(checkout):
 
 def test_uncommitted_changes_and_a_study_are_told(checkout):
     """A model built from an edited checkout, in a trial: how many lines, and how to see them."""
-    source = checkout / "stages/report.py"
+    source = checkout / "stages/lib/report.py"
     text = source.read_text()
     try:
         source.write_text(text.replace("import ", "import  ", 1) + "# one more line\n")

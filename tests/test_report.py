@@ -2,9 +2,9 @@
 
 import json
 
-from stages import report as module
 from stages.lib import params
-from stages.report import report
+from stages.lib import report as module
+from stages.lib.report import report
 
 
 def test_the_table_is_about_every_seed(workspace, values, monkeypatch):

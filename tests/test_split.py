@@ -5,7 +5,7 @@ import pytest
 
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
-from stages.split import check, divide, read_idx, split
+from stages.split import check, divide, read_idx
 
 
 def test_the_shipped_division_is_54000_and_6000(official):
@@ -24,21 +24,6 @@ def test_the_seed_decides_the_division(official):
 
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
-
-
-def test_equal_runs_write_equal_files(raw, tmp_path, monkeypatch):
-    """The same parameters and data give the same bytes."""
-    from stages.lib import files, schema
-
-    monkeypatch.chdir(tmp_path)
-    section = schema.Split(validation_share=0.1, seed=1)
-    written = []
-    for name in ("a", "b"):
-        outputs = {k: tmp_path / name / f"{k}.npz" for k in ("training", "validation", "test")}
-        split(section, raw, **outputs, report=tmp_path / name / "split.json")
-        written.append([files.sha256(p) for p in sorted((tmp_path / name).iterdir())])
-
-    assert written[0] == written[1]
 
 
 def test_a_share_that_empties_a_class_is_refused(official):
@@ -79,8 +64,7 @@ def test_official_duplicates_are_counted(parts):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda p: Pictures(p.images[:, 1:], p.labels), r"pictures are \(27, 28\) uint8"),
-        (lambda p: Pictures(p.images.astype(float), p.labels), r"pictures are \(28, 28\) float64"),
+        (lambda p: Pictures(p.images[:, 1:], p.labels), r"pictures are \(27, 28\), expected"),
         (lambda p: Pictures(p.images // 2, p.labels), "pixels range from 0 to 127"),
         (lambda p: Pictures(p.images, p.labels + 1), "labels range from 1 to 10"),
         (lambda p: Pictures(p.images, p.labels * 0), r"no picture of \[1, 2, 3"),

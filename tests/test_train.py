@@ -13,11 +13,11 @@ import pytest
 import torch
 import yaml
 
-from stages.evaluate import evaluate, torch_logits
-from stages.lib import checkpoint, classifier, dataset, files, params, stage
+from stages.evaluate import evaluate
+from stages.lib import checkpoint, classifier, dataset, files, network, params, stage
 from stages.lib.errors import UserError
 from stages.lib.tracking import store
-from stages.train import train
+from stages.train import torch_logits, train
 
 MODEL = ("model.onnx", "weights.pt")
 
@@ -48,10 +48,9 @@ def the_run():
     return run
 
 
-@pytest.mark.parametrize("kind", ["mlp", "cnn"])
-def test_the_same_inputs_give_the_same_bytes(workspace, values, kind):
+def test_the_same_inputs_give_the_same_bytes(workspace, values):
     """Trained twice, both model files and all numbers are byte-identical."""
-    values["model"]["kind"] = kind
+    values["model"]["kind"] = "cnn"
     (workspace / "params.yaml").write_text(yaml.safe_dump(values))
     found = []
     for _ in range(2):
@@ -123,7 +122,10 @@ def test_the_run_carries_what_the_model_came_from(workspace):
 
 
 def test_the_saved_model_describes_itself(workspace):
-    """Both forms load without params.yaml or pickle, say what they are, and agree."""
+    """Both forms load without params.yaml or pickle, say what they are, and agree.
+
+    They are of the epoch with the highest validation accuracy.
+    """
     run_train(workspace)
     (workspace / "params.yaml").unlink()
     part = dataset.load(workspace / "data/splits/validation.npz")
@@ -137,18 +139,31 @@ def test_the_saved_model_describes_itself(workspace):
     assert saved["normalisation"]["range"] == [-1.0, 1.0]
     told = model.session.get_modelmeta().custom_metadata_map
     assert json.loads(told["network"]) == saved["network"]
-
-
-def test_the_best_epoch_by_validation_is_kept(workspace):
-    """metrics/train.json is about the epoch with the highest validation accuracy."""
-    run_train(workspace)
     with (workspace / "metrics/history.csv").open() as file:
-        history = [float(row["validation_accuracy"]) for row in csv.DictReader(file)]
-
+        best = max(float(row["validation_accuracy"]) for row in csv.DictReader(file))
     found = files.read_json(workspace / "metrics/train.json")
-    assert found["validation_accuracy"] == pytest.approx(max(history), abs=1e-6)
     low, high = found["validation_accuracy_interval"]
-    assert low < found["validation_accuracy"] < high
+    assert low < found["validation_accuracy"] == pytest.approx(best, abs=1e-6) < high
+
+
+@pytest.mark.parametrize("form", ["weights", "graph"])
+def test_a_file_that_says_something_else_is_no_model(workspace, monkeypatch, form):
+    """Both files are read again: where one was written wrongly, none is left."""
+    export, packed = network.export_onnx, checkpoint.packed
+
+    def other(state):
+        changed = {k: v * 1.1 for k, v in state.get("weights", {}).items()}
+        return packed(state | {"weights": changed})
+
+    if form == "weights":
+        monkeypatch.setattr(checkpoint, "packed", other)
+    else:
+        monkeypatch.setattr(network, "export_onnx", lambda n, t, *a: export(n, 2 * t, *a))
+
+    with pytest.raises(UserError, match="the ONNX form's logits differ from torch's by"):
+        run_train(workspace)
+
+    assert not (workspace / "models/digits").exists()
 
 
 def test_a_diverging_training_is_told(workspace, values):

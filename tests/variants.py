@@ -1,12 +1,9 @@
 """Tiny real models that differ from one trained network in one known way each."""
 
-import json
-
 import torch
-import yaml
 
-from stages.lib import calibration, checkpoint, classifier, engine, files, hardware, network, params
-from stages.train import describe
+from stages.lib import calibration, engine, files, network
+from stages.train import start, write
 
 # name: what is changed; accuracies on the workspace's 500 validation pictures beside it
 CHANGES = {
@@ -22,18 +19,14 @@ CHANGES = {
 class Variants:
     """Makes each model once: `variants["poor"]` is its folder."""
 
-    def __init__(self, root, folder, training, validation):
-        values = yaml.safe_load((root / "params.yaml").read_text())
-        values["model"]["mlp"]["hidden"] = [32]
-        values["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}
-        self._params, self._folder = params.check(values, "params.yaml"), folder
-        hardware.configure(self._params.train)
-        net = network.build(self._params.model, 10)
-        state = engine.Training(net, training, validation, self._params.train, self._params.augment)
+    def __init__(self, values, folder, training, validation):
+        self._model, self._folder = values.model, folder
+        parts = {"training": training, "validation": validation}
+        state = start(values.model, values.augment, values.train, parts)
         for _ in engine.fit(state):
             pass
         self._weights = engine.best_state(state)
-        raw = engine.logits(net.eval(), validation.images, torch.device("cpu"))
+        raw = engine.logits(state.network, validation.images, torch.device("cpu"))
         self._temperature = calibration.temperature(raw, validation.labels)
 
     def __getitem__(self, name):
@@ -43,18 +36,12 @@ class Variants:
         return self._folder / name
 
     def _make(self, folder, noise=0.0, bias=0.0, sharpness=1.0, views=1):
-        model = self._params.model.model_copy(update={"views": views})
+        model = self._model.model_copy(update={"views": views})
         net = network.build(model, 10)
         net.load_state_dict(self._changed(noise, bias))
-        temperature = self._temperature / sharpness
-        about = describe(model, temperature)
         folder.mkdir()
-        packed = checkpoint.packed({**about, "weights": net.state_dict()})
-        (folder / classifier.WEIGHTS).write_bytes(packed)
-        texts = {key: json.dumps(value, sort_keys=True) for key, value in about.items()}
-        predictor = network.Views(net.eval(), views).eval()
-        network.export_onnx(predictor, temperature, texts, folder / classifier.ONNX)
-        files.write_manifest(folder, {**about, "run_id": files.digest(folder.name)[:32]})
+        run_id = files.digest(folder.name)[:32]
+        write(net.eval(), model, self._temperature / sharpness, run_id, folder)
 
     def _changed(self, noise, bias):
         """The trained weights with noise on the matrices and less liking for 3."""

@@ -1,9 +1,17 @@
 """`digits compare`: compare two models: accuracy, errors, parameters, speed."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from stages.lib import files
+from stages.lib.errors import UserError
+from stages.lib.table import aligned
+
+if TYPE_CHECKING:
+    from stages.lib.contrast import Comparison
 
 
 def compare(
@@ -18,8 +26,49 @@ def compare(
 
     Both label the validation pictures; the test pictures are not touched.
     """
-    from stages import compare as comparing  # 3 s: MLflow, matplotlib
+    from stages.lib import contrast  # 3 s: MLflow
 
-    found = comparing.compare(a, b)
-    comparing.write(found, html, png)
-    print("\n".join(comparing.text(found)))
+    found = contrast.compare(a, b)
+    write(found, html, png)
+    print("\n".join(text(found)))
+
+
+def write(found: "Comparison", html: Path | None, png: Path | None) -> None:
+    """Write the comparison to files, where paths are given.
+
+    Raises UserError, having written nothing, when one of them is there and is no comparison.
+    """
+    from stages.lib import contrast, disagreement, page  # matplotlib
+
+    for path in filter(None, (html, png)):
+        if path.exists() and contrast.MADE_BY.encode() not in path.read_bytes()[:2000]:
+            raise UserError(f"{path} is there and is no comparison; give another name")
+    if html is not None:
+        files.write_bytes(html, page.page(found).encode())
+    if png is not None:
+        with files.replacing(png) as partial:
+            disagreement.draw(found, partial)
+
+
+def text(found: "Comparison") -> Iterator[str]:
+    """The comparison as lines for a terminal."""
+    sides = (found.a, found.b)
+    for letter, side in zip("AB", sides, strict=True):
+        yield f"{letter}  {side.name}  {side.content[:12]}"
+    shares = [found.accuracy(side) for side in sides]
+    rows = [
+        ["validation accuracy", *(f"{share:.2%}" for share, _ in shares)],
+        ["95 % interval", *(f"{low:.2%} to {high:.2%}" for _, (low, high) in shares)],
+        ["right where the other errs", str(len(found.only_a)), str(len(found.only_b))],
+        ["size", *(f"{side.size / 1e6:.2f} MB" for side in sides)],
+        ["one picture", *(f"{side.seconds * 1e6:.0f} µs" for side in sides)],
+    ]
+    low, high = found.difference_interval
+    yield f"\n{aligned(['', 'A', 'B'], rows + list(map(list, found.parameters)))}\n"
+    yield (
+        f"A - B {found.difference:+.2%} (95 % interval {low:+.2%} to {high:+.2%}) on "
+        f"{len(found.pictures):,} validation pictures, exact McNemar p = {found.p_value:.2g}: "
+        f"{found.verdict}"
+    )
+    for letter, side in zip("AB", sides, strict=True):
+        yield from (f"note: {letter}: {note}" for note in side.notes)

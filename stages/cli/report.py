@@ -15,7 +15,7 @@ def report(
 ) -> None:
     """Train several seeds of each recipe and write the table."""
     from stages.lib import params
-    from stages.report import report as measure  # 5 s: torch and MLflow
+    from stages.lib.report import report as measure  # 5 s: torch and MLflow
 
     table, values = files.workspace() / "metrics/report.md", params.load()
     chosen = recipes.split(",") if recipes else list(values.recipes)

@@ -38,14 +38,11 @@ def results() -> None:
 def _scores(name: str, metrics: dict[str, Any], prefix: str) -> list[str]:
     """A row of the table of results."""
     low, high = metrics[f"{prefix}accuracy_interval"]
-    share = metrics[f"{prefix}accuracy"]
-    interval = f"{low:.2%} to {high:.2%}"
-    loss, error = metrics[f"{prefix}loss"], metrics[f"{prefix}ece"]
     return [
         name,
-        f"{share:.2%}",
-        interval,
+        f"{metrics[f'{prefix}accuracy']:.2%}",
+        f"{low:.2%} to {high:.2%}",
         f"{metrics[f'{prefix}n']:,}",
-        f"{loss:.4f}",
-        f"{error:.2%}",
+        f"{metrics[f'{prefix}loss']:.4f}",
+        f"{metrics[f'{prefix}ece']:.2%}",
     ]

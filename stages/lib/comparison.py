@@ -1,16 +1,15 @@
 """Two models side by side on the same pictures: right or wrong, calibration, latency."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from stages.lib import classifier, gate, paired, scores
-from stages.lib.classifier import Classifier
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 
@@ -19,31 +18,39 @@ CALLS = 20  # a round
 WARM_UP = 50  # calls that are not counted
 SEED = 1  # of the bootstrap
 
+Ints = NDArray[np.int64]
+
 
 class IncomparableError(UserError):
     """Two models that do not answer the same question."""
 
 
 def contest(candidate: Path, champion: Path, pictures: Pictures) -> gate.Contest:
-    """What the gate's rules ask of the models in two folders.
+    """What the gate's rules ask of the models in two folders; raises what `measured` does."""
+    return measured(candidate, champion, pictures)[0]
+
+
+def measured(
+    candidate: Path, champion: Path, pictures: Pictures
+) -> tuple[gate.Contest, tuple[Ints, Ints]]:
+    """The contest of the models in two folders, and the classes that each predicts, (n,).
 
     Raises IncomparableError when their classes differ, UserError when one is missing or
     damaged.
     """
     models = [classifier.load(folder) for folder in (candidate, champion)]
-    ours, theirs = (", ".join(model.classes) for model in models)
-    if ours != theirs:
+    classes = models[0].classes
+    if classes != models[1].classes:
+        ours, theirs = (", ".join(model.classes) for model in models)
         raise IncomparableError(f"the candidate knows {ours}, the champion {theirs}"[:300])
     seconds = latencies([candidate, champion], pictures.images[:1])
-    answers = [model.logits(pictures.images) for model in models]
-    a, b = (answer.argmax(1) == pictures.labels for answer in answers)
-    sides = [
-        _side(model, answer, pictures, spent)
-        for model, answer, spent in zip(models, answers, seconds, strict=True)
-    ]
-    return gate.Contest(
+    logits = [model.logits(pictures.images) for model in models]
+    sides = [_side(*pair, pictures, classes) for pair in zip(logits, seconds, strict=True)]
+    predicted = logits[0].argmax(1), logits[1].argmax(1)
+    a, b = (answer == pictures.labels for answer in predicted)
+    found = gate.Contest(
         n=len(pictures),
-        classes=models[0].classes,
+        classes=classes,
         candidate=sides[0],
         champion=sides[1],
         gained=int((a & ~b).sum()),
@@ -51,12 +58,13 @@ def contest(candidate: Path, champion: Path, pictures: Pictures) -> gate.Contest
         p=paired.mcnemar(a, b),
         interval=paired.difference_interval(a, b, SEED),
     )
+    return found, predicted
 
 
 def _side(
-    model: Classifier, logits: NDArray[np.float32], pictures: Pictures, seconds: float
+    logits: NDArray[np.float32], seconds: float, pictures: Pictures, classes: list[str]
 ) -> gate.Side:
-    rows: list[Any] = scores.per_class(pictures.labels, logits.argmax(1), model.classes)
+    rows: list[Any] = scores.per_class(pictures.labels, logits.argmax(1), classes)
     return gate.Side(
         right=int((logits.argmax(1) == pictures.labels).sum()),
         recall=[float(row["recall"]) for row in rows],
@@ -65,13 +73,13 @@ def _side(
     )
 
 
-def latencies(folders: list[Path], picture: NDArray[np.uint8]) -> list[float]:
+def latencies(folders: Sequence[Path], picture: NDArray[np.uint8]) -> list[float]:
     """The median seconds that each model takes for `picture` (1, 28, 28), on one thread.
 
     Measured in turns on ONNX Runtime. The ratio means something on a busy machine, too; the
     seconds are of this machine and moment.
     """
-    sessions = [_single(folder / classifier.ONNX) for folder in folders]
+    sessions = [classifier.session(folder / classifier.ONNX, threads=1) for folder in folders]
     feed = {"pictures": picture}
     for session in sessions:
         for _ in range(WARM_UP):
@@ -84,11 +92,3 @@ def latencies(folders: list[Path], picture: NDArray[np.uint8]) -> list[float]:
                 session.run(None, feed)
                 times.append(time.perf_counter() - start)
     return [median(times) for times in spent]
-
-
-def _single(graph: Path) -> Any:
-    """A session that uses one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only
-    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

@@ -1,18 +1,19 @@
-"""Two models on the same pictures: who is right where, how fast, and whether it is chance."""
+"""Two models on the validation pictures, for people; the test pictures are not touched."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib import paired, scores
-from stages.lib.classifier import Classifier
+from stages.lib import classifier, comparison, dataset, files, gate, scores
 from stages.lib.dataset import Pictures
+from stages.lib.errors import UserError
+from stages.lib.tracking import find, lineage, subject
+from stages.lib.tracking.origin import INPUT
+from stages.lib.tracking.subject import Subject
 
-ROUNDS = 300  # single pictures per model, after as many that do not count divided by ten
-SEED = 1  # of the bootstrap
 SIGNIFICANT = 0.05
 MADE_BY = "digits compare"  # stands in each file that shows a comparison
 
@@ -20,17 +21,16 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of the two models and how it does alone.
+class Side(gate.Side):
+    """One of the two models: the numbers of the gate, which model it is, what it answers.
 
-    `size` in bytes of its ONNX file, `latency` in seconds for one picture (median), `params`
-    as text, `predicted` (n,) class indices; `notes` say what to think of before believing it.
+    `size` in bytes of its ONNX file, `params` as text, `predicted` (n,) class indices;
+    `notes` say what to think of before believing it.
     """
 
     name: str
     content: str
     size: int
-    latency: float
     params: Mapping[str, str]
     predicted: Ints
     notes: Sequence[str] = ()
@@ -54,8 +54,8 @@ class Comparison:
 
     def accuracy(self, side: Side) -> tuple[float, tuple[float, float]]:
         """The accuracy of a side and its 95 % interval, fractions."""
-        right = self.right(side)
-        return float(right.mean()), scores.interval(int(right.sum()), len(right))
+        n = len(self.pictures)
+        return side.right / n, scores.interval(side.right, n)
 
     @property
     def only_a(self) -> Ints:
@@ -90,31 +90,56 @@ class Comparison:
         return [row for row in rows if row[1] != row[2]]
 
 
-def latencies(models: Sequence[Classifier], pictures: Pictures) -> list[float]:
-    """Median seconds that each model takes for one picture.
+def compare(a: str, b: str, validation: Path = Path("data/splits/validation.npz")) -> Comparison:
+    """Compare what `a` and `b` mean: versions, aliases, runs, git revisions, files or folders.
 
-    The models take turns, so that a busy moment of the machine hits all of them.
+    Raises UserError when one of them is no whole model, or when their classes differ.
     """
-    seconds = np.empty((ROUNDS + ROUNDS // 10, len(models)))
-    for i in range(len(seconds)):
-        picture = pictures.images[i % len(pictures)][None]
-        for j, model in enumerate(models):
-            start = time.perf_counter()
-            model.logits(picture)
-            seconds[i, j] = time.perf_counter() - start
-    medians: list[float] = np.median(seconds[ROUNDS // 10 :], axis=0).tolist()
-    return medians
-
-
-def compare(a: Side, b: Side, pictures: Pictures, classes: Sequence[str]) -> Comparison:
-    """The paired statistics of two models that saw the same pictures."""
-    right_a, right_b = a.predicted == pictures.labels, b.predicted == pictures.labels
+    path = files.workspace() / validation
+    pictures = dataset.load(path)
+    subjects = [subject.find(name) for name in (a, b)]
+    try:
+        found, predicted = comparison.measured(subjects[0].folder, subjects[1].folder, pictures)
+    except comparison.IncomparableError as error:
+        message = f"{a} and {b} name other classes; compare models of the same classes"
+        raise UserError(message) from error
+    digest = files.sha256(path)
+    told = [_told(one, validation.as_posix(), digest) for one in subjects]
+    sides = [
+        Side(
+            **vars(numbers),
+            name=given if given == one.name else f"{given} ({one.name})",
+            content=one.content,
+            size=(one.folder / classifier.ONNX).stat().st_size,
+            params=params,
+            predicted=answers,
+            notes=notes,
+        )
+        for given, one, numbers, answers, (params, notes) in zip(
+            (a, b), subjects, (found.candidate, found.champion), predicted, told, strict=True
+        )
+    ]
     return Comparison(
-        a=a,
-        b=b,
+        a=sides[0],
+        b=sides[1],
         pictures=pictures,
-        classes=classes,
-        difference=float(right_a.mean() - right_b.mean()),
-        difference_interval=paired.difference_interval(right_a, right_b, SEED),
-        p_value=paired.mcnemar(right_a, right_b),
+        classes=found.classes,
+        difference=(found.gained - found.lost) / found.n,
+        difference_interval=found.interval,
+        p_value=found.p,
     )
+
+
+def _told(model: Subject, path: str, digest: str) -> tuple[dict[str, str], list[str]]:
+    """The parameters of a model, and what speaks against judging it by these pictures.
+
+    All parameters are those of its run; without it, those of the network that it carries.
+    """
+    run = find.run(str(model.manifest["run_id"]))
+    if run is None:
+        own = lineage.flatten(model.manifest["network"], "model.")
+        return own, ["its run is in no store that answers: whether it has seen them is unknown"]
+    data = run.store.client.get_run(run.run_id).data
+    same = data.tags.get(f"{INPUT}{path}") == digest
+    notes = [] if same else ["it was trained on another split: it may have seen some of them"]
+    return dict(data.params), notes

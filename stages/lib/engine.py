@@ -10,7 +10,6 @@ with the same bits as one that was never stopped.
 import math
 import time
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +27,11 @@ from stages.lib.errors import UserError
 from stages.lib.flagged import with_flagged_ones
 from stages.lib.hardware import device_of, lower_precision, seeded
 from stages.lib.network import normalise
-from stages.lib.optimise import average, learning_rate, optimiser
 from stages.lib.shards import Shards
 
 State = dict[str, Any]
 BLOCK = 2048  # pictures selected and distorted at once
+AT_ONCE = 2000  # pictures validated at once
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Epoch:
 
 
 class Training:
-    """A network being fitted: weights, optimiser, averages, and how far it has come."""
+    """A network being fitted: weights, optimiser, and how far it has come."""
 
     def __init__(
         self,
@@ -65,7 +64,6 @@ class Training:
         self.images, self.labels = _resident(whole, self.device)
         self.validation = validation
         self.optimiser = optimiser(self.network, train)
-        self.average = deepcopy(self.network) if train.ema else self.network
         self.basis = basis(self.images.shape[-1], self.device)
         self.shards = self._shards()
         self.epoch = 0
@@ -84,25 +82,48 @@ class Training:
         return Shards(self.network, count, self.train.threads) if count > 1 else None
 
     def state_dict(self) -> State:
-        """All that `load_state_dict` needs to go on; survives torch.load(weights_only=True)."""
+        """All that `load_state_dict` needs to go on, for torch.load(weights_only=True).
+
+        It changes as training goes on: save it at once.
+        """
         return {
             "epoch": self.epoch,
-            "network": _copied(self.network),
-            "average": _copied(self.average) if self.train.ema else {},
-            "optimiser": deepcopy(self.optimiser.state_dict()["state"]),
-            "best": dict(self.best),
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go back to where `state_dict` was called; the parameters must be the same."""
+        """Go on from `state`, which is used up; the parameters must be the same."""
         self.epoch = state["epoch"]
         self.network.load_state_dict(state["network"])
-        if self.train.ema:
-            self.average.load_state_dict(state["average"])
-        groups = self.optimiser.state_dict()["param_groups"]
-        moments = deepcopy(state["optimiser"])
-        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        self.best = dict(state["best"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.best = state["best"]
+
+
+def optimiser(network: nn.Module, train: schema.Train) -> torch.optim.Optimizer:
+    """AdamW, fused; only matrices and kernels decay.
+
+    Loshchilov and Hutter 2019 ("Decoupled weight decay regularization").
+    """
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": train.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=train.learning_rate, fused=True)
+
+
+def learning_rate(train: schema.Train, step: int, steps: int) -> float:
+    """The rate of the `step`-th step from 0: linear to the peak, then linear to 0.
+
+    `steps` is the number per epoch. Smith and Topin 2017 ("Super-convergence").
+    """
+    total = train.epochs * steps
+    warm = max(1.0, train.warmup * total)
+    rising, falling = (step + 1) / warm, (total - step) / max(1.0, total - warm)
+    return train.learning_rate * min(1.0, rising, falling)
 
 
 def fit(training: Training) -> Iterator[Epoch]:
@@ -123,7 +144,7 @@ def fit(training: Training) -> Iterator[Epoch]:
 def best_state(training: Training) -> dict[str, Tensor]:
     """The weights of the epoch with the highest validation accuracy, on the CPU.
 
-    Equal accuracies: the lower validation loss. Where weights are averaged, the average.
+    Equal accuracies: the lower validation loss.
     """
     weights: dict[str, Tensor] = training.best["weights"]
     return {name: tensor.cpu() for name, tensor in weights.items()}
@@ -131,14 +152,15 @@ def best_state(training: Training) -> dict[str, Tensor]:
 
 @torch.inference_mode()
 def logits(
-    network: nn.Module, images: NDArray[np.uint8], device: torch.device, batch_size: int = 2000
+    network: nn.Module, images: NDArray[np.uint8], device: torch.device
 ) -> NDArray[np.float32]:
-    """What `network` says about `images`, (n, 28, 28) -> (n, classes), in float32."""
-    was_training = network.training
+    """What `network` says about `images`, (n, 28, 28) -> (n, classes), in float32.
+
+    The network is left in the mode in which it is used, not in that of training.
+    """
     network.eval()
-    batches = torch.split(torch.from_numpy(images), batch_size)
+    batches = torch.split(torch.from_numpy(images), AT_ONCE)
     rows = [network(normalise(batch.to(device))).float().cpu() for batch in batches]
-    network.train(was_training)
     result: NDArray[np.float32] = torch.cat(rows).numpy()
     return result
 
@@ -159,8 +181,6 @@ def _pass(training: Training) -> float:
             done = training.epoch * steps + step
             _set_rate(training, learning_rate(train, done, steps))
             total += _step(training, pictures, labels)
-            if train.ema:
-                average(training.average, training.network, train.ema, done + 1)
     # One look per epoch: a look per step would make a GPU wait for each.
     mean = float(total) / steps
     if not math.isfinite(mean):
@@ -209,11 +229,12 @@ def _step(training: Training, pictures: Tensor, labels: Tensor) -> Tensor:
 
 def _validate(training: Training) -> tuple[float, float]:
     """Validation accuracy (a fraction) and loss; keeps the weights if they are the best."""
-    outputs = logits(training.average, training.validation.images, training.device)
+    outputs = logits(training.network, training.validation.images, training.device)
     accuracy = float((outputs.argmax(1) == training.validation.labels).mean())
     loss = cross_entropy(outputs, training.validation.labels)
     if (accuracy, -loss) > (training.best["accuracy"], -training.best["loss"]):
-        weights = _copied(training.average)
+        state = training.network.state_dict()
+        weights = {name: tensor.clone() for name, tensor in state.items()}
         training.best = {"accuracy": accuracy, "loss": loss, "weights": weights}
     return accuracy, loss
 
@@ -228,8 +249,3 @@ def _set_rate(training: Training, rate: float) -> None:
     """Set the learning rate of the next step."""
     for group in training.optimiser.param_groups:
         group["lr"] = rate
-
-
-def _copied(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of the network's weights and buffers."""
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

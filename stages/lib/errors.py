@@ -1,8 +1,11 @@
-"""The one exception that people see: a sentence, never a traceback."""
+"""The one exception that people see, a sentence without a traceback; exceptions on signals."""
 
 import errno
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
@@ -35,3 +38,15 @@ def guarded(name: str, action: Callable[[], object]) -> int:
 def _complain(name: str, message: str, status: int) -> int:
     print(f"{name}: {message}", file=sys.stderr, flush=True)
     return status
+
+
+def raise_on_signal(number: int, error: BaseException) -> Any:
+    """Let signal `number` raise `error` from now on; return the handler that it had before.
+
+    An exception gives locks, partial files and runs the time to be tidied up.
+    """
+
+    def handler(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise error
+
+    return signal.signal(number, handler)

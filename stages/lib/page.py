@@ -50,7 +50,7 @@ def _scores(found: Comparison) -> list[str]:
         _row("95 % interval", first[1], second[1]),
         _row("right where the other errs", str(len(found.only_a)), str(len(found.only_b))),
         _row("ONNX file", *(f"{side.size / 1e6:.2f} MB" for side in sides)),
-        _row("one picture, median", *(f"{side.latency * 1e6:.0f} µs" for side in sides)),
+        _row("one picture, median", *(f"{side.seconds * 1e6:.0f} µs" for side in sides)),
         _row("SHA-256 of its files", *(side.content[:12] for side in sides)),
     ]
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-from stages.lib.scores import BINS, interval
+from stages.lib.scores import BINS, Ints, interval
 
 INK = "#1f2933"
 BLUE = "#2563eb"
@@ -80,35 +81,20 @@ def _plain(value: float, _position: float) -> str:
     return f"{value:g}" if leading in "125" else ""
 
 
-def confusion(counts: NDArray[np.integer], classes: list[str], path: Path) -> None:
-    """Counts (classes, classes), true classes down and predicted ones across.
+def confusion(labels: Ints, predicted: Ints, classes: list[str], path: Path) -> None:
+    """How many pictures of each true class, downwards, were given each class, across.
 
-    Colour shows the mistakes alone: beside 98 % on the diagonal they would not be seen.
+    The scale of colours ends soon above the mistakes: beside 98 % they would not be seen.
     """
+    counts = confusion_matrix(labels, predicted, labels=range(len(classes)))
+    mistakes = counts[~np.eye(len(classes), dtype=bool)]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        mistakes = np.where(np.eye(len(classes), dtype=bool), 0, counts)
-        axes.imshow(mistakes, cmap="Oranges", vmax=max(4, mistakes.max() * 1.5))
-        for (row, column), count in np.ndenumerate(counts):
-            own = row == column
-            label = f"{count:,}" if count else "·"
-            axes.text(
-                column,
-                row,
-                label,
-                ha="center",
-                va="center",
-                fontsize=9,
-                weight="bold" if own else "normal",
-                color=INK if count else GREY,
-            )
-        ticks = range(len(classes))
+        shown = ConfusionMatrixDisplay(counts, display_labels=classes)
+        scale = {"vmax": max(4, mistakes.max() * 2)}
+        shown.plot(ax=axes, cmap="Oranges", colorbar=False, values_format=",", im_kw=scale)
         axes.set(title="Test pictures by class", xlabel="predicted", ylabel="true")
-        axes.set_xticks(ticks, classes)
-        axes.set_yticks(ticks, classes)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
 
     save(draw, (6, 6), path)
 

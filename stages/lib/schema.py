@@ -86,7 +86,6 @@ class Train(Section):
     weight_decay: Amount
     warmup: Probability
     label_smoothing: Probability
-    ema: Probability
     precision: Literal["auto", "float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
     threads: Count

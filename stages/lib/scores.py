@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import precision_recall_fscore_support
 
 LEVEL = 0.95  # of every interval
 BINS = 15  # of equal width, as in Guo et al.
@@ -70,12 +70,6 @@ def per_class(labels: Ints, predicted: Ints, classes: list[str]) -> list[dict[st
         }
         for c, p, r, f, n in rows
     ]
-
-
-def confusion(labels: Ints, predicted: Ints, classes: int) -> Ints:
-    """Counts (classes, classes): rows are the true class, columns the predicted one."""
-    counts: Ints = confusion_matrix(labels, predicted, labels=range(classes))
-    return counts
 
 
 def reliability(probabilities: Floats, labels: Ints) -> list[dict[str, float]]:

@@ -5,7 +5,6 @@ then the paths it reads, then `*`, then the paths it writes. `main` fills the se
 params.yaml and lets the paths be their defaults.
 """
 
-import ast
 import functools
 import inspect
 import os
@@ -15,15 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from modulefinder import ModuleFinder
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import filelock
 import psutil
 
 from stages.lib import files, params, schema
-from stages.lib.errors import UserError, guarded
+from stages.lib.errors import UserError, guarded, raise_on_signal
 
 SHELLS = {"sh", "dash", "bash", "zsh", "ksh", "fish"}  # DVC runs commands through $SHELL
 ROOT = Path(__file__).parents[2]
@@ -40,7 +39,7 @@ def main(function: Callable[..., None]) -> NoReturn:
 
 
 def _locked(name: str, function: Callable[..., None]) -> None:
-    signal.signal(signal.SIGTERM, _terminate)
+    raise_on_signal(signal.SIGTERM, SystemExit(128 + signal.SIGTERM))
     if "DVC_STAGE" in os.environ:
         threading.Thread(target=_follow, args=(_starters(),), daemon=True).start()
     sections = arguments(function, params.load())
@@ -58,11 +57,6 @@ def arguments(function: Callable[..., None], values: schema.Params) -> dict[str,
 def is_section(annotation: object) -> bool:
     """Whether a parameter's annotation is a section of params.yaml."""
     return inspect.isclass(annotation) and issubclass(annotation, schema.Section)
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End by an exception, so that locks, partial files and the run are tidied up."""
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _starters() -> list[psutil.Process]:
@@ -123,35 +117,10 @@ def sources(module: Path) -> list[Path]:
 
     Paths are relative to the project's root and sorted; package `__init__.py` files count.
     """
-    found: set[Path] = set()
-    waiting = [module.resolve().relative_to(ROOT)]
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.add(path)
-        waiting += [p for name in _imported(ROOT / path) for p in _module_files(name)]
-    return sorted(found)
-
-
-def _imported(path: Path) -> Iterator[str]:
-    """Dotted names that a file imports; `from a import b` gives both a and a.b."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _module_files(name: str) -> list[Path]:
-    """The files below the root that importing `name` runs; none for other packages."""
-    parts = name.split(".")
-    if parts[0] != "stages":
-        return []
-    packages = [Path(*parts[:i]) / "__init__.py" for i in range(1, len(parts) + 1)]
-    candidates = [*packages, Path(*parts).with_suffix(".py")]
-    return [p for p in candidates if (ROOT / p).is_file()]
+    finder = ModuleFinder([str(ROOT)])  # looks nowhere else, so other packages stay out
+    finder.run_script(str(module))
+    found = [vars(module)["__file__"] for module in finder.modules.values()]
+    return sorted({Path(path).resolve().relative_to(ROOT) for path in found if path})
 
 
 def source_hashes(module: Path) -> dict[str, str]:

@@ -35,12 +35,11 @@ from stages.lib.errors import UserError
 ROUNDS = 5
 SAMPLE = 30 * 512  # pictures per measurement of ours
 STILL = dict.fromkeys(schema.Augment.model_fields, 0)
-SOON = {"batch_size": 96, "shard": 48, "learning_rate": 0.008, "label_smoothing": 0.05}  # to 99 %
 SPIN = "import os; os.sched_setaffinity(0, {%d})\nwhile True: pass"
 
 
 def pictures(raw):
-    """The official training pictures as (54,000, 6,000), or a sentence when absent."""
+    """The official training pictures, shuffled, or a sentence when absent."""
     from torchvision.datasets import MNIST
 
     try:
@@ -49,23 +48,16 @@ def pictures(raw):
         raise UserError(f"no MNIST files in {raw}/MNIST/raw; run `dvc repro download`") from None
     images, labels = mnist.data.numpy(), mnist.targets.numpy().astype(np.int64)
     order = np.random.default_rng(0).permutation(len(labels))
-    parts = (order[6000:], order[:6000])
-    return [Pictures(np.ascontiguousarray(images[p]), labels[p]) for p in parts]
-
-
-def training(values, device, parts, augment, **changes):
-    """A fresh Training as `values` describe it, but for `changes` of the section train."""
-    train = values.train.model_copy(update={"device": device, **changes})
-    hardware.configure(train)
-    net = network.build(values.model, 10)
-    return engine.Training(net, *parts, train, augment)
+    return Pictures(np.ascontiguousarray(images[order]), labels[order])
 
 
 def ours(values, device, whole, augment):
     """Gives a function: seconds per 54,000 pictures, validation left out."""
     few = Pictures(whole.images[:SAMPLE], whole.labels[:SAMPLE])
     one = Pictures(whole.images[:10], whole.labels[:10])
-    state = training(values, device, (few, one), augment, epochs=10**6)
+    train = values.train.model_copy(update={"device": device, "epochs": 10**6})
+    hardware.configure(train)
+    state = engine.Training(network.build(values.model, 10), few, one, train, augment)
     epochs = engine.fit(state)
     used = state.steps * values.train.batch_size
     return lambda: next(epochs).seconds * 54_000 / used
@@ -217,37 +209,11 @@ def beside_a_neighbour(own, threads):
     print(f"  a busy neighbour on one of {cores} cores: {slower:.2f} x as long; fair {fair:.2f} x")
 
 
-def to_99(values, device, parts):
-    """Print how long the convolutional network takes to 99.0 % on validation."""
-    for epochs in (1, 2, 3):
-        still = schema.Augment(**STILL)
-        state = training(values, device, parts, still, epochs=epochs, **SOON)
-        seconds = sum(e.seconds for e in engine.fit(state))
-        if state.best["accuracy"] >= 0.99:
-            reached = f"{seconds:.1f} s, {epochs} epoch(s), validation included"
-            print(f"\ncnn to 99.0 % validation: {reached} ({state.best['accuracy']:.2%})")
-            return
-    print("\ncnn to 99.0 % validation: not within 3 epochs")
-
-
-def to_the_end(values, name, device, parts):
-    """Print how long a recipe takes for all its epochs, and to its best one."""
-    state, seconds, best, at = training(values, device, parts, values.augment), 0.0, -1.0, 0.0
-    for epoch in engine.fit(state):
-        seconds += epoch.seconds
-        if state.best["accuracy"] > best:
-            best, at = state.best["accuracy"], seconds
-    print(
-        f"{name} on {device}: {seconds:.1f} s for {values.train.epochs} epochs, validation "
-        f"included; {at:.1f} s to its {best:.2%}"
-    )
-
-
 def main():
     """Print everything."""
     raw = Path(sys.argv[1] if len(sys.argv) > 1 else "data/raw")
     try:
-        values, parts = params.load(), pictures(raw)
+        values, whole = params.load(), pictures(raw)
     except UserError as error:
         sys.exit(str(error))
     print(f"torch {torch.__version__}, {values.train.threads} threads;", end=" ")
@@ -256,11 +222,7 @@ def main():
     recipes = {name: params.recipe(values, name) for name in values.recipes}
     single = [name for name in recipes if recipes[name].model.members == 1]
     for device, name in itertools.product(devices, single):
-        report(recipes[name], name, device, parts[0], raw)
-    to_99(params.recipe(values, "cnn"), devices[-1], parts)
-    if devices[-1] == "cuda":
-        for name in ("mlp", "cnn"):
-            to_the_end(params.recipe(values, name), name, "cuda", parts)
+        report(recipes[name], name, device, whole, raw)
 
 
 if __name__ == "__main__":

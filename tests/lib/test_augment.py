@@ -51,12 +51,6 @@ def test_all_zero_changes_nothing(blobs):
     torch.testing.assert_close(changed(blobs), blobs, atol=0.01, rtol=0)
 
 
-def test_noise_too_is_left_alone_by_all_zero():
-    """The identity holds at every pixel, borders included."""
-    noise = torch.randint(0, 256, (8, 28, 28), dtype=torch.uint8)
-    torch.testing.assert_close(changed(noise), noise.float(), atol=0.02, rtol=0)
-
-
 @pytest.mark.parametrize("name", MOVING)
 def test_every_amount_changes_pictures(blobs, name):
     """No amount is without effect, and each makes `active` true."""
@@ -69,11 +63,6 @@ def test_the_seed_alone_decides(blobs):
     amounts = {"rotation": 10.0, "shift": 2.0, "elastic": 1.0}
     assert torch.equal(changed(blobs, 3, **amounts), changed(blobs, 3, **amounts))
     assert not torch.equal(changed(blobs, 3, **amounts), changed(blobs, 4, **amounts))
-
-
-def test_each_picture_is_changed_in_its_own_way(blobs):
-    """Equal pictures of one batch become different ones."""
-    assert len(changed(blobs, shift=2.0).flatten(1).unique(dim=0)) == len(blobs)
 
 
 def test_shift_moves_the_centre_of_mass(blobs):
@@ -99,12 +88,6 @@ def test_scale_stretches_each_axis_within_its_share(blobs):
     ratio = lengths / spread(blobs)[:, 1, 1].sqrt()
     assert 0.8 < ratio.min() < 0.9
     assert 1.1 < ratio.max() < 1.27
-
-
-def test_what_comes_in_is_background():
-    """Outside the picture there is background, not a copy of its border."""
-    full = torch.full((16, 28, 28), 255.0)
-    assert changed(full, shift=3.0).amin((1, 2)).min() == 0
 
 
 def test_gain_changes_the_brightness_within_its_factors():

@@ -8,7 +8,6 @@ import pytest
 
 from stages.lib import classifier, comparison, dataset, files, paired
 from stages.lib.comparison import IncomparableError
-from stages.lib.errors import UserError
 
 
 @pytest.fixture
@@ -32,13 +31,6 @@ def test_both_models_are_scored_on_the_same_pictures(variants, validation):
     assert found.candidate.recall[3] == pytest.approx(good[threes].mean(), abs=1e-6)
 
 
-def test_a_model_against_itself_gains_and_loses_nothing(variants, validation):
-    """No difference, no evidence."""
-    found = comparison.contest(variants["good"], variants["good"], validation)
-
-    assert (found.gained, found.lost, found.p, found.interval) == (0, 0, 1.0, (0.0, 0.0))
-
-
 def test_the_slower_model_is_slower(variants, validation):
     """Nine views of a picture take longer than one, in whichever turn."""
     folders = [variants["slow"], variants["good"]]
@@ -60,12 +52,3 @@ def test_models_of_other_classes_are_not_compared(variants, validation, tmp_path
     files.write_manifest(other, {})
     with pytest.raises(IncomparableError, match=r"the candidate knows a, b, .* the champion 0, 1"):
         comparison.contest(other, variants["good"], validation)
-
-
-def test_a_damaged_model_is_not_compared(variants, validation, tmp_path):
-    """The manifest is checked before."""
-    other = tmp_path / "other"
-    shutil.copytree(variants["good"], other)
-    (other / "weights.pt").write_bytes(b"")
-    with pytest.raises(UserError, match="differs from its manifest"):
-        comparison.contest(variants["good"], other, validation)

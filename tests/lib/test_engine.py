@@ -7,10 +7,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from stages.lib import engine, hardware, params, schema
 from stages.lib.dataset import Pictures
-from stages.lib.engine import Training, fit
+from stages.lib.engine import Training, fit, learning_rate, optimiser
 from stages.lib.errors import UserError
 from stages.lib.network import build
 
@@ -26,18 +27,17 @@ def bars(count, seed):
 
 
 TRAINING, VALIDATION = bars(330, 0), bars(200, 1)
+DROPOUT = {"model.mlp.dropout": 0.2, "model.cnn.dropout": 0.2}
 MODES = [
-    pytest.param({"model.kind": kind, **changes}, id=f"{kind}-{name}")
+    {"model.kind": kind, **changes}
     for kind in ("mlp", "cnn")
-    for name, changes in {
-        "bfloat16": {"train.precision": "bfloat16"},
-        "float32": {"train.precision": "float32"},
-        "ema": {"train.precision": "bfloat16", "train.ema": 0.9},
-        "dropout": {"model.mlp.dropout": 0.2, "model.cnn.dropout": 0.2},
-        "shards": {"train.shard": 8, "model.mlp.dropout": 0.2, "model.cnn.dropout": 0.2},
-        "committee": {"model.members": 2, "train.shard": 8},
-        "still": {f"augment.{name}": 0 for name in schema.Augment.model_fields},
-    }.items()
+    for changes in (
+        {"train.precision": "bfloat16", **DROPOUT},
+        {"train.precision": "float32"},
+        {"train.shard": 8, **DROPOUT},
+        {"train.shard": 8, "model.members": 2},
+        {f"augment.{name}": 0 for name in schema.Augment.model_fields},
+    )
 ]
 
 
@@ -77,49 +77,17 @@ def same(ours, theirs):
     return torch.equal(ours, theirs) if isinstance(ours, torch.Tensor) else ours == theirs
 
 
-def plain(state):
-    """Whether a state holds nothing but what a checkpoint may hold."""
-    if isinstance(state, dict):
-        return all(plain(value) for value in state.values())
-    return type(state) in (torch.Tensor, str, int, float, bool, type(None))
-
-
 @pytest.mark.parametrize("changes", MODES)
-@pytest.mark.parametrize("stop", [1, 2])
-def test_a_resumed_run_ends_with_the_same_bits(make, changes, stop):
-    """Stopped after any epoch, saved, and continued in a new process's place: no bit differs."""
+def test_a_resumed_run_ends_with_the_same_bits(make, changes):
+    """Stopped after an epoch, saved, and continued in a new process's place: no bit differs."""
     whole, first, second = make(changes), make(changes), make(changes)
     records = list(fit(whole))
-    begun = list(itertools.islice(fit(first), stop))
+    begun = list(itertools.islice(fit(first), 1))
     second.load_state_dict(saved(first.state_dict()))
     continued = list(fit(second))
     assert same(whole.state_dict(), second.state_dict())
-    assert same(engine.best_state(whole), engine.best_state(second))
     losses = [(e.epoch, e.train_loss, e.validation_loss) for e in begun + continued]
     assert losses == [(e.epoch, e.train_loss, e.validation_loss) for e in records]
-
-
-def test_a_state_is_plain_and_a_copy(make):
-    """A state holds only plain values, and going on training does not change it."""
-    training = make({"train.ema": 0.9})
-    epochs = fit(training)
-    next(epochs)
-    state = training.state_dict()
-    kept = saved(state)
-    next(epochs)
-    assert plain(state)
-    assert same(state, kept)
-
-
-def test_loading_a_state_leaves_the_state_alone(make):
-    """One checkpoint can start several runs."""
-    training = make()
-    next(fit(training))
-    state = saved(training.state_dict())
-    kept = copy.deepcopy(state)
-    training.load_state_dict(state)
-    list(fit(training))
-    assert same(state, kept)
 
 
 def test_the_caller_may_use_randomness(make):
@@ -141,13 +109,6 @@ def test_training_leaves_the_callers_randomness_alone(make):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_another_seed_is_another_run(make):
-    """The seed reaches the weights and the order of the pictures."""
-    ours, theirs = make({"train.seed": 1}), make({"train.seed": 2})
-    assert not same(ours.network.state_dict(), theirs.network.state_dict())
-    assert next(fit(ours)).train_loss != next(fit(theirs)).train_loss
-
-
 def test_both_kinds_learn(make):
     """A few epochs suffice for an easy task, and the records say so."""
     for kind in ("mlp", "cnn"):
@@ -157,13 +118,6 @@ def test_both_kinds_learn(make):
         assert records[-1].validation_accuracy > 0.9
         assert records[-1].train_loss < records[0].train_loss
         assert all(e.seconds > 0 for e in records)
-
-
-def test_a_finished_run_has_nothing_to_do(make):
-    """`fit` after the last epoch yields nothing."""
-    training = make({"train.epochs": 1})
-    assert len(list(fit(training))) == 1
-    assert list(fit(training)) == []
 
 
 def test_the_best_weights_are_those_of_the_best_epoch(make):
@@ -190,12 +144,28 @@ def test_divergence_is_one_sentence(make):
         list(fit(training))
 
 
-def test_logits_do_not_depend_on_the_batch_size(make):
-    """Evaluation in pieces gives the same numbers, and leaves the network in its mode."""
-    training = make()
-    network = training.network.train()
-    whole = engine.logits(network, VALIDATION.images, training.device)
-    pieces = engine.logits(network, VALIDATION.images, training.device, batch_size=7)
-    np.testing.assert_allclose(whole, pieces, atol=1e-5)
-    assert whole.dtype == np.float32
-    assert network.training
+def test_the_rate_rises_and_falls(values):
+    """It climbs to the peak during warm-up, then falls in a straight line to nearly 0."""
+    values["train"] |= {"epochs": 10, "warmup": 0.2, "learning_rate": 0.01}
+    train = params.check(values, "test").train
+    rates = [learning_rate(train, step, 10) for step in range(100)]
+    assert max(rates) == rates[19] == rates[20] == 0.01
+    assert rates[0] == pytest.approx(0.0005)
+    assert rates[-1] == pytest.approx(0.01 / 80)
+    assert rates[:20] == sorted(rates[:20])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+
+
+def test_only_matrices_decay(values):
+    """Biases and batch normalisation are spared the weight decay."""
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 2))
+    train = params.check(values, "test").train.model_copy(update={"weight_decay": 0.3})
+    decay = {
+        id(p): g["weight_decay"]
+        for g in optimiser(network, train).param_groups
+        for p in g["params"]
+    }
+    assert {name: decay[id(p)] for name, p in network.named_parameters()} == {
+        name: 0.3 if name in ("0.weight", "3.weight") else 0.0
+        for name, _ in network.named_parameters()
+    }

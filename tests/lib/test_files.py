@@ -100,11 +100,3 @@ def test_home_is_the_original_checkout_of_an_experiment(tmp_path, monkeypatch):
 
     assert files.workspace() == copy
     assert files.home() == tmp_path
-
-
-def test_outside_of_any_project_is_told(tmp_path, monkeypatch):
-    """Where there is no dvc.yaml, the message says what to do."""
-    monkeypatch.chdir(tmp_path)
-
-    with pytest.raises(UserError, match="run this in the project's folder"):
-        files.workspace()

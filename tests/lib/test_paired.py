@@ -27,13 +27,6 @@ def test_p_is_the_share_of_coins_that_fall_as_unevenly(only_a, only_b, expected)
     assert mcnemar(b, a) == mcnemar(a, b)
 
 
-def test_pictures_on_which_both_agree_change_no_p():
-    """Only the differences count."""
-    few, many = rights(10, 2, 9), rights(5000, 2, 9, 900)
-
-    assert mcnemar(*few) == mcnemar(*many)
-
-
 def test_the_interval_is_the_textbooks_where_that_holds():
     """With many differences the bootstrap meets the normal approximation."""
     a, b = rights(5600, 250, 150)

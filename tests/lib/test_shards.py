@@ -77,19 +77,6 @@ def test_the_network_gets_the_mean_of_what_its_copies_saw():
     assert int(net[2].num_batches_tracked) == 1
 
 
-def test_copies_have_the_very_weights():
-    """What the optimiser changes is what the copies use."""
-    net = network()
-    shards = begun(net, 2, 2)
-    before = float(shards.backward(loss, PICTURES, LABELS))
-    with torch.no_grad():
-        for weight in net.parameters():
-            weight.zero_()
-    after = float(shards.backward(loss, PICTURES, LABELS))
-    assert before != pytest.approx(after)
-    assert after == pytest.approx(float(torch.log(torch.tensor(10.0))))
-
-
 def test_the_callers_threads_stay():
     """The threads of the shards have one thread of OpenMP each, the caller keeps its own."""
     torch.set_num_threads(2)

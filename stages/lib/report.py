@@ -5,9 +5,12 @@
 What a seed came to is kept in .state/report, so an interrupted report goes on where it was.
 """
 
+import inspect
+import re
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +33,27 @@ def report(values: schema.Params, recipes: list[str], seeds: int, table: Path) -
 
     Every model is scored on the test pictures once. Nothing is registered.
     """
-    plans = {name: _seeded(params.recipe(values, name), seeds) for name in recipes}
-    rows = [_row(name, [_measured(name, p) for p in plan]) for name, plan in plans.items()]
-    text = "\n".join(
-        [HEAD, "|---|---|---|---|---|---|---|---|", *rows, "", _footnote(values, seeds), ""]
-    )
+    chosen = {name: params.recipe(values, name) for name in recipes}
+    rows = [_row(name, _measured(name, one, seeds)) for name, one in chosen.items()]
+    text = "\n".join([HEAD, re.sub("[^|]+", "---", HEAD), *rows, "", _footnote(values, seeds), ""])
     files.write_bytes(table, text.encode())
     return text
 
 
-def _seeded(values: schema.Params, seeds: int) -> list[schema.Params]:
-    """`values` with each of `seeds` seeds."""
-    return [params.changed(values, {"train.seed": s}, "seed") for s in range(1, seeds + 1)]
+def _measured(name: str, values: schema.Params, seeds: int) -> list[Row]:
+    """What the models of a recipe came to."""
+    plan = [params.changed(values, {"train.seed": s}, name) for s in range(1, seeds + 1)]
+    return [_kept(f"{name}, seed {one.train.seed}", one) for one in plan]
 
 
-def _measured(name: str, values: schema.Params) -> Row:
+def _kept(name: str, values: schema.Params) -> Row:
     """What one model came to: trained now, or read from what an earlier report left."""
     plain = values.model_dump(mode="json", by_alias=True)
     decisive = {name: plain[name] for name in ("split", "model", "augment", "train", "evaluate")}
     decisive["code"] = stage.source_hashes(Path(__file__))
     kept = files.workspace() / ".state/report" / f"{files.digest(decisive)[:32]}.json"
     if not kept.exists():
-        print(f"{name}, seed {values.train.seed}", flush=True)
+        print(name, flush=True)
         files.write_json(kept, _measure(values))
     return files.read_json(kept)
 
@@ -60,31 +62,19 @@ def _measure(values: schema.Params) -> Row:
     """Train and evaluate in a folder of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        trained, history = folder / "model", folder / "history.csv"
-        numbers = folder / "train.json"
+        fitted, scored = _outputs(train, folder), _outputs(evaluate, folder)
         start = time.perf_counter()
-        train(
-            values.model,
-            values.augment,
-            values.train,
-            trained=trained,
-            history=history,
-            metrics=numbers,
-        )
+        train(values.model, values.augment, values.train, **fitted)
         seconds = time.perf_counter() - start
-        evaluate(
-            values.evaluate,
-            trained,
-            history=history,
-            metrics=folder / "evaluate.json",
-            classes=folder / "classes.csv",
-            predictions=folder / "predictions.csv",
-            reliability=folder / "reliability.csv",
-            robustness=folder / "robustness.csv",
-            pictures=folder / "pictures",
-        )
-        tested = files.read_json(folder / "evaluate.json")
-        return {**files.read_json(numbers), **tested, "seconds": seconds}
+        evaluate(values.evaluate, fitted["trained"], history=fitted["history"], **scored)
+        numbers = [files.read_json(outputs["metrics"]) for outputs in (fitted, scored)]
+        return {**numbers[0], **numbers[1], "seconds": seconds}
+
+
+def _outputs(function: Callable[..., None], folder: Path) -> dict[str, Path]:
+    """What a stage writes, by the names of its arguments, but below `folder`."""
+    written = inspect.getfullargspec(function).kwonlydefaults or {}
+    return {name: folder / path for name, path in written.items()}
 
 
 def _row(name: str, found: list[Row]) -> str:
@@ -93,7 +83,7 @@ def _row(name: str, found: list[Row]) -> str:
     errors = statistics.fmean(float(row["ece"]) for row in found)
     seconds = statistics.median(float(row["seconds"]) for row in found)
     mean = statistics.fmean(accuracies)
-    spread = statistics.stdev(accuracies) if len(found) > 1 else float("nan")
+    spread = statistics.stdev(accuracies)
     half = student.ppf((1 + LEVEL) / 2, len(found) - 1) * spread / len(found) ** 0.5
     cells = [
         name,
