@@ -11,8 +11,8 @@ from stages.cli import app
 from stages.lib import files, integrity, stage
 from stages.lib.errors import UserError
 from stages.lib.tracking import fetch
-from stages.prune import prune
-from stages.pull import pull
+from stages.lib.tracking.prune import prune
+from stages.lib.tracking.subject import pull
 from tests import sealed
 from tests.test_disk import mounted
 

@@ -1,40 +1,20 @@
-"""Whether the files of a model are nothing but numbers: no code, no way to other files.
+"""Whether an ONNX file is nothing but numbers: no code, no way to other files.
 
-A `torch.save` file is a zip archive around a pickle, and a pickle can call anything. An ONNX
-file can point at other files and ask for memory without end. Both are taken apart here
-without being loaded, and only what this project writes is let through.
+It can point at other files, bring operators of its own and ask for memory without end. It is
+taken apart here without being loaded, and only what this project exports is let through.
 """
 
 import math
-import pickletools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.lib import gapless
 from stages.lib.errors import UserError
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
 
 LARGEST = (1 << 31) - 1  # bytes; what one ONNX file can have
-PICKLE = "archive/data.pkl"
-LONGEST = 1 << 20  # bytes of the pickle, which names the tensors; they lie beside it
-# What `torch.save` writes for plain values and tensors: no way to a callable but GLOBAL.
-# fmt: off
-OPCODES = {
-    "PROTO", "EMPTY_DICT", "EMPTY_LIST", "EMPTY_TUPLE", "MARK", "BINUNICODE", "BINPUT",
-    "LONG_BINPUT", "BINGET", "LONG_BINGET", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT",
-    "NEWTRUE", "NEWFALSE", "NONE", "APPEND", "APPENDS", "SETITEM", "SETITEMS", "TUPLE",
-    "TUPLE1", "TUPLE2", "TUPLE3", "GLOBAL", "REDUCE", "BINPERSID", "BUILD", "STOP",
-}
-# fmt: on
-REFERRED = {
-    "collections OrderedDict",
-    "torch._utils _rebuild_tensor_v2",
-    "torch FloatStorage",
-    "torch LongStorage",
-}
 # What the networks of this project are made of. None of these opens a file, loops or makes
 # something large out of a number.
 # fmt: off
@@ -45,30 +25,6 @@ OPERATORS = {
 # fmt: on
 MOST_NODES = 10_000
 MOST_VALUES = 1 << 24  # numbers that a step may make of one picture
-
-
-def weights(path: Path) -> None:
-    """Raise UserError unless `path` is what `torch.save` makes of tensors and plain values."""
-    try:
-        content = gapless.member(path, PICKLE, LONGEST)
-        for used in _used(content):
-            raise UserError(f"{path} holds {used}, which weights never do; do not load it")
-    except ValueError as error:
-        reason = " ".join(str(error).split())[:100]
-        raise UserError(f"{path} is no torch archive ({reason}); get the model anew") from error
-
-
-def _used(content: bytes) -> Iterator[str]:
-    """What a pickle does or refers to beyond what weights need."""
-    end = 0
-    for opcode, argument, position in pickletools.genops(content):
-        end = (position or 0) + 1
-        if opcode.name not in OPCODES:
-            yield f"the pickle instruction {opcode.name}"
-        if opcode.name == "GLOBAL" and argument not in REFERRED:
-            yield f"a reference to {str(argument).replace(' ', '.')[:80]}"
-    if end != len(content):
-        yield "something after its pickle"
 
 
 def onnx(path: Path) -> dict[str, str]:

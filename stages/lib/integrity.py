@@ -1,7 +1,8 @@
-"""Whether a folder is exactly the model that its manifest describes, and holds no code.
+"""Whether a folder is exactly the model that its manifest describes.
 
-For models that come from elsewhere. Nothing is loaded here: files are measured, hashed and
-taken apart, so that whatever loads them afterwards gets what was trained.
+For models that come from elsewhere. Files are measured and hashed and the graph is taken apart
+before anything is loaded. Weights are hashed alone: they are a pickle, which nothing but
+`torch.load(weights_only=True)` may open.
 """
 
 import json
@@ -15,7 +16,6 @@ from stages.lib.errors import UserError
 WEIGHTS = "weights.pt"
 ONNX = "model.onnx"
 NAMES = {files.MANIFEST, WEIGHTS, ONNX}
-LONGEST = 1 << 20  # bytes of a manifest; a real one has a thousand
 OWN = {"files", "content_sha256", "run_id"}  # of a manifest; the rest is in the ONNX file, too
 
 Manifest = dict[str, Any]
@@ -25,15 +25,21 @@ def check(folder: Path, content: str | None = None) -> Manifest:
     """The manifest of the model in `folder`, when everything about the folder is right.
 
     `content` is the content hash that somebody else remembers. Raises UserError naming the
-    first thing that is missing, extra, altered or not inert.
+    first thing that is missing, extra, altered or no part of a model.
     """
     _plain(folder)
-    manifest = read(folder / files.MANIFEST, content)
-    for name, facts in manifest["files"].items():
-        _same(folder / name, facts)
-    inert.weights(folder / WEIGHTS)
+    manifest = files.read_manifest(folder, content)
     _agree(manifest, inert.onnx(folder / ONNX), folder)
     return manifest
+
+
+def intact(folder: Path, content: str | None = None) -> bool:
+    """Whether `check` finds nothing wrong."""
+    try:
+        check(folder, content)
+    except UserError:
+        return False
+    return True
 
 
 def _plain(folder: Path) -> None:
@@ -47,49 +53,6 @@ def _plain(folder: Path) -> None:
     for name, mode in found.items():
         if not stat.S_ISREG(mode):
             raise UserError(f"{folder / name} is a link or no file; get the model anew")
-
-
-def read(path: Path, content: str | None = None) -> Manifest:
-    """A manifest that agrees with itself and with `content`; its files are not looked at.
-
-    Raises UserError when it is none, or names other files than those of a model.
-    """
-    if path.stat().st_size > LONGEST:
-        raise UserError(f"{path} is larger than a manifest can be; get the model anew")
-    try:
-        manifest: Manifest = files.read_json(path)
-    except RecursionError as error:
-        raise UserError(f"{path} is nested too deeply; get the model anew") from error
-    if path.read_bytes() != (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode():
-        raise UserError(f"{path} is not as this project writes one; get the model anew")
-    listed = manifest.get("files")
-    if not isinstance(listed, dict) or files.digest(listed) != manifest.get("content_sha256"):
-        raise UserError(f"{path} does not match itself; get the model anew")
-    if listed.keys() != NAMES - {files.MANIFEST} or not all(map(_facts, listed.values())):
-        raise UserError(f"{path} lists other files than {WEIGHTS} and {ONNX}; get the model anew")
-    if content is not None and manifest["content_sha256"] != content:
-        found = f"{path} is of the model {manifest['content_sha256'][:12]}"
-        raise UserError(f"{found}, expected {content[:12]}; it is not what was registered")
-    return manifest
-
-
-def _facts(value: object) -> bool:
-    """Whether `value` is what a manifest says of a file."""
-    return (
-        isinstance(value, dict)
-        and value.keys() == {"sha256", "size"}
-        and isinstance(value["sha256"], str)
-        and type(value["size"]) is int
-    )
-
-
-def _same(path: Path, facts: dict[str, Any]) -> None:
-    """Raise UserError unless a file has the size and SHA-256 of its manifest."""
-    size = path.stat().st_size
-    if size != facts["size"]:
-        raise UserError(f"{path} has {size:,} bytes, expected {facts['size']:,}; get it anew")
-    if files.sha256(path) != facts["sha256"]:
-        raise UserError(f"{path} differs from its manifest; get the model anew")
 
 
 def _agree(manifest: Manifest, described: dict[str, str], folder: Path) -> None:
