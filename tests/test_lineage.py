@@ -109,7 +109,7 @@ def test_people_see_it_in_lines(checkout, lineage):
     assert any(line.startswith("parameter     train.epochs 1") for line in lines)
 
 
-def test_uncommitted_changes_and_a_study_are_origin.trace(checkout):
+def test_uncommitted_changes_and_a_study_are_told(checkout, lineage):
     """A model built from an edited checkout, in a trial: how many lines, and how to see them."""
     source = checkout / "stages/report.py"
     text = source.read_text()
