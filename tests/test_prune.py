@@ -135,7 +135,7 @@ def test_a_repository_that_git_cannot_read_removes_nothing(many, workspace):
     """Nobody knows then what the tags name."""
     many(2)
     (workspace / ".git").mkdir()
-    with pytest.raises(UserError, match="git does not answer .*; nothing was changed"):
+    with pytest.raises(UserError, match=r"git does not answer .*; nothing was changed"):
         prune(0, yes=True)
 
     assert whole() == {1, 2}
