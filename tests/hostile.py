@@ -11,7 +11,6 @@ import json
 import os
 import pickle
 import struct
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -25,35 +24,23 @@ from stages.lib.files import MANIFEST
 
 # Callables that pickles of the wild use, with arguments that leave the canary.
 CALLS = {
-    "os system": ("touch {canary}",),
-    "subprocess Popen": (["touch", "{canary}"],),
-    "subprocess getoutput": ("touch {canary}",),
-    "os mkdir": ("{canary}",),
-    "pty spawn": (["touch", "{canary}"],),
-    "builtins exec": ("open({canary!r}, 'w')",),
-    "builtins open": ("{canary}", "w"),
-    "logging FileHandler": ("{canary}",),
-    "timeit timeit": ("open({canary!r}, 'w')",),
-    "code.InteractiveInterpreter runsource": ("open({canary!r}, 'w')",),
-    "numpy.testing._private.utils runstring": ("open({canary!r}, 'w')", {}),
-    "torch save": ([1.0], "{canary}"),
-    "builtins getattr": ("x", "__class__"),
-    "importlib import_module": ("antigravity",),
+    "os system": lambda canary: (f"touch {canary}",),
+    "subprocess Popen": lambda canary: (["touch", str(canary)],),
+    "subprocess getoutput": lambda canary: (f"touch {canary}",),
+    "os mkdir": lambda canary: (str(canary),),
+    "pty spawn": lambda canary: (["touch", str(canary)],),
+    "builtins exec": lambda canary: (f"open({str(canary)!r}, 'w')",),
+    "builtins open": lambda canary: (str(canary), "w"),
+    "logging FileHandler": lambda canary: (str(canary),),
+    "timeit timeit": lambda canary: (f"open({str(canary)!r}, 'w')",),
+    "torch save": lambda canary: ([1.0], str(canary)),
+    "importlib import_module": lambda canary: ("antigravity",),
 }
-
-
-def _filled(value, canary):
-    """`value` with the path of the canary in its texts."""
-    if isinstance(value, str):
-        return value.format(canary=canary) if "{canary" in value else value
-    if isinstance(value, (list, tuple)):
-        return type(value)(_filled(one, canary) for one in value)
-    return value
 
 
 def pickled(name, canary, how="GLOBAL"):
     """A pickle that calls `name` when it is loaded, by one of the ways there are."""
-    arguments = pickle.dumps(_filled(CALLS[name], str(canary)), protocol=2)[2:-1]
+    arguments = pickle.dumps(CALLS[name](canary), protocol=2)[2:-1]
     module, function = name.split(" ")
     text = [b"X" + struct.pack("<I", len(part)) + part.encode() for part in (module, function)]
     referred = f"c{module}\n{function}\n".encode()
@@ -116,15 +103,6 @@ def _legacy(folder, canary):
     return buffer.getvalue() + _evil(canary)
 
 
-def _tar(folder, canary):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo("pickle")
-        entry.size = len(_evil(canary))
-        archive.addfile(entry, io.BytesIO(_evil(canary)))
-    return buffer.getvalue()
-
-
 def _module(folder, canary):
     """A whole pickled torch module, as `torch.save(model)` writes it."""
     buffer = io.BytesIO()
@@ -144,7 +122,6 @@ ZIPS = {
     "a bare pickle, compressed": lambda f, c: gzip.compress(_evil(c)),
     "nothing": lambda f, c: b"",
     "text": lambda f, c: b"import os; os.system('touch canary')\n",
-    "a tar": _tar,
     "torch's old format": _legacy,
     "a pickled module": _module,
     "a TorchScript archive": _script,

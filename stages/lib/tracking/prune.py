@@ -36,7 +36,7 @@ def prune(keep: int, *, yes: bool) -> str:
         old = [v for v in versions[keep:] if removal.REMOVED not in v.tags]
         reasons = {v.number: _protection(v, now, named) for v in old}
         goes = [v for v in old if reasons[v.number] is None]
-        sizes = {v.number: _size(v) for v in goes}
+        sizes = {v.number: removal.size(v, str(removal.model_id(v))) for v in goes}
     if not old:
         return f"nothing to remove: {name} has {len(versions)} version(s), {keep} are kept"
     rows = [_row(v, reasons[v.number], sizes) for v in old]
@@ -56,11 +56,6 @@ def _row(version: Version, reason: str | None, sizes: dict[int, int]) -> list[st
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
-
-
-def _size(version: Version) -> int:
-    model = removal.model_id(version)
-    return removal.size(version, model) if model else 0
 
 
 def _protection(version: Version, now: Standing, named: dict[str, str]) -> str | None:

@@ -46,15 +46,16 @@ def published(name: str) -> Subject:
     Raises UserError when it means neither, or when anything about the files is wrong.
     """
     try:
-        return _registered(name)
+        folder, number = fetch.fetch(name)
     except (UnknownError, UnreachableError) as error:
         return committed_or(name, error)
+    return _subject(number, folder)
 
 
-def _registered(name: str) -> Subject:
-    folder, number = fetch.fetch(name)
-    label = f"{resolve.model_name()}-{number}"
-    return Subject(label, folder, files.manifest(folder / files.MANIFEST))
+def _subject(label: object, folder: Path) -> Subject:
+    """The checked model in `folder`, under the name that is registered and a label."""
+    manifest = files.manifest(folder / files.MANIFEST)
+    return Subject(f"{resolve.model_name()}-{label}", folder, manifest)
 
 
 def committed_or(revision: str, error: UserError) -> Subject:
@@ -83,8 +84,7 @@ def _committed(commit: str) -> Subject:
                     for name in sorted(integrity.NAMES):
                         (partial / name).write_bytes(revision.read_bytes(f"/{MODEL}/{name}"))
                     _check_committed(partial, oid)
-    label = f"{resolve.model_name()}-{commit[:10]}"
-    return Subject(label, folder, files.manifest(folder / files.MANIFEST))
+    return _subject(commit[:10], folder)
 
 
 def _check_committed(folder: Path, oid: str) -> None:
