@@ -13,7 +13,10 @@ from stages.lib.tracking import fetch
 from stages.lib.tracking.prune import prune
 from stages.lib.tracking.subject import pull
 from tests import sealed
+from tests.conftest import call
 from tests.test_disk import mounted
+
+COMMAND = [sys.executable, "-m", "stages.cli", "pull"]
 
 
 def content(folder):
@@ -174,15 +177,7 @@ def full(versions, request):
 @pytest.mark.parametrize("full", [".state/models", "models/pulled"], indirect=True)
 def test_a_full_disk_leaves_nothing(full, versions):
     """One line, status 2, no part of a model."""
-    command = [sys.executable, "-m", "stages.cli", "pull"]
-    done = subprocess.run(
-        command,
-        cwd=versions,
-        env=os.environ | {"PYTHONPATH": str(sealed.ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = call(versions, *COMMAND, check=False)
 
     assert done.returncode == 2
     assert "No space left on device" in done.stderr
@@ -192,9 +187,7 @@ def test_a_full_disk_leaves_nothing(full, versions):
 
 def test_two_at_once_leave_one_whole_model(versions):
     """Two pulls of one model into one folder do not disturb each other."""
-    command = [sys.executable, "-m", "stages.cli", "pull"]
-    environment = os.environ | {"PYTHONPATH": str(sealed.ROOT)}
-    started = [subprocess.Popen(command, cwd=versions, env=environment) for _ in range(2)]
+    started = [subprocess.Popen(COMMAND, cwd=versions) for _ in range(2)]
 
     assert [process.wait() for process in started] == [0, 0]
     folder = versions / "models/pulled/digits-2"

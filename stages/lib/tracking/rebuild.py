@@ -79,9 +79,6 @@ def _clone(commit: str, clone: Path) -> None:
     """
     _run(files.home(), "git", "clone", "--quiet", "--no-checkout", str(files.home()), str(clone))
     _run(clone, "git", "checkout", "--quiet", "--detach", commit)
-    # DVC's own place for this is a folder that every user of the machine can write to.
-    private = str(clone / ".dvc" / "tmp" / "site")
-    _run(clone, sys.executable, "-m", "dvc", "config", "--local", "core.site_cache_dir", private)
     try:
         with tracked.revision(commit) as revision:
             revision.get(f"/{RAW}", str(clone / RAW), recursive=True)
@@ -94,13 +91,13 @@ def _run(folder: Path, *command: str) -> None:
     ours = ("MLFLOW_", "DVC_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     environment |= {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # DVC's own place for this is a folder that every user of the machine can write to.
+    environment["DVC_SITE_CACHE_DIR"] = str(folder / ".dvc" / "tmp" / "site")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     status = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
     if status:
-        words = " ".join(command[-3:])
-        raise UserError(
-            f"`{words}` failed in a clean clone, status {status}; its last lines say why"
-        )
+        failed = f"`{' '.join(command[-3:])}` failed in a clean clone, status {status}"
+        raise UserError(f"{failed}; its last lines say why")
 
 
 def first_difference(version: Version, clone: Path) -> str | None:
