@@ -23,4 +23,4 @@ def verify(
         raise typer.Exit(build(rebuild))
     findings = verification.verify()
     print(verification.summary(findings))
-    raise typer.Exit(max(finding.state for finding in findings))
+    raise typer.Exit(max((finding.state for finding in findings), default=0))

@@ -58,7 +58,7 @@ def _explained(place: str) -> Iterator[None]:
     except Exception as error:  # each kind of remote has exceptions of its own
         if isinstance(error, OSError) and error.errno in FULL:
             raise  # this disk, not that place
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).strip(": ")[:200]
         raise SilentError(f"{place} cannot be read ({reason}); try again later") from error
 
 

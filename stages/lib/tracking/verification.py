@@ -20,8 +20,6 @@ ADVICE = (
     "`dvc push --all-commits` sends what dvc.lock names, now and in every commit,"
     " `dvc exp push origin NAME` an experiment's"
 )
-
-
 UNPUSHED = "is in no remote"
 Look = Callable[[], str]  # what is said of something whole; raises a UserError otherwise
 
@@ -118,7 +116,7 @@ def _here() -> str:
 
 def summary(findings: list[Finding]) -> str:
     """What was found and what to do, as lines of text."""
-    width = max(len(finding.what) for finding in findings)
+    width = max((len(finding.what) for finding in findings), default=0)
     words = {state: state.name.lower().replace("_", " ") for state in State}
     lines = [f"{f.what:{width}}  {words[f.state]:10}  {f.details}".rstrip() for f in findings]
     states = [finding.state for finding in findings]
