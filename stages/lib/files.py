@@ -159,14 +159,14 @@ def manifest(path: Path, content: str | None = None) -> dict[str, Any]:
     if path.exists() and path.stat().st_size > LONGEST:
         raise UserError(f"{path} is larger than a manifest can be; get the model anew")
     found = read_json(path)
-    if path.read_bytes() != _json(found):
-        raise UserError(f"{path} is not as this project writes one; get the model anew")
     listed = found.get("files")
     plain = isinstance(listed, dict) and all(
         isinstance(facts, dict) and facts.keys() == FACTS for facts in listed.values()
     )
     if not plain or digest(listed) != found.get("content_sha256"):
         raise UserError(f"{path} does not match itself; get the model anew")
+    if path.read_bytes() != _json(found):
+        raise UserError(f"{path} is not as this project writes one; get the model anew")
     if content is not None and found["content_sha256"] != content:
         told = f"{path} is of the model {str(found['content_sha256'])[:12]}"
         raise UserError(f"{told}, expected {content[:12]}; it is not what was registered")
