@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -149,13 +150,19 @@ class Storage:
 
 @contextmanager
 def _repository() -> Iterator["Repo"]:
-    """DVC's view of this checkout. Raises UserError when it cannot read its settings."""
+    """DVC's view of this checkout. Raises UserError when it cannot read its settings.
+
+    It remembers nothing: a listing that somebody changed would stay in DVC's own index after
+    the right one is back.
+    """
     from dvc.exceptions import DvcException  # 0.4 s
     from dvc.repo import Repo
 
     try:
-        with Repo(str(files.home())) as repo:
-            yield repo
+        with tempfile.TemporaryDirectory() as scratch:
+            private = {"core": {"site_cache_dir": scratch}}
+            with Repo(str(files.home()), config=private) as repo:
+                yield repo
     except DvcException as error:
         reason = " ".join(str(error).split())
         raise UserError(f"DVC cannot be asked ({reason}); `dvc status` says more") from error
