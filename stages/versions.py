@@ -5,7 +5,7 @@ digits versions
 
 from stages.lib import table
 from stages.lib.errors import UserError
-from stages.lib.tracking import aliases, pushed, registry, resolve
+from stages.lib.tracking import aliases, registry, resolve, verification
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.removal import REMOVED
 from stages.lib.tracking.store import Store
@@ -29,7 +29,7 @@ def versions() -> None:
     rows = [_row(version, standings[version.store]) for version in found]
     print(table.aligned(HEAD, rows, left=(0, 1, 2)))
     _notes(standings)
-    if (note := pushed.note(found)) is not None:
+    if (note := verification.note(found)) is not None:
         print(f"note: {note}")
 
 

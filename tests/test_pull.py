@@ -1,7 +1,6 @@
 """`digits pull` puts a whole model on the disk, or changes nothing."""
 
 import os
-import shutil
 import subprocess
 import sys
 
@@ -11,10 +10,13 @@ from stages.cli import app
 from stages.lib import files, integrity, stage
 from stages.lib.errors import UserError
 from stages.lib.tracking import fetch
-from stages.prune import prune
-from stages.pull import pull
+from stages.lib.tracking.prune import prune
+from stages.lib.tracking.subject import pull
 from tests import sealed
+from tests.conftest import call
 from tests.test_disk import mounted
+
+COMMAND = [sys.executable, "-m", "stages.cli", "pull"]
 
 
 def content(folder):
@@ -41,8 +43,9 @@ def test_the_champion_comes_to_a_folder_of_its_own(versions, capsys):
 
     folder = versions / "models/pulled/digits-2"
     assert content(folder) == content(versions / "model-2")
+    run_id = files.read_manifest(folder)["run_id"]
     os.chdir(versions / "models")
-    assert pull("2") == (pull("champion")[0], folder)
+    assert pull("2") == pull(run_id) == (pull("champion")[0], folder)
 
 
 @pytest.mark.parametrize("place", ["new", "new/deep/er", "empty", "pulled"])
@@ -87,12 +90,6 @@ def a_model_with_notes(path):
     (path / "notes.txt").write_text("mine")
 
 
-def a_folder_of_mine(path):
-    """Something else altogether."""
-    path.mkdir()
-    (path / "thesis.tex").write_text("mine")
-
-
 def a_file(path):
     """A file."""
     path.write_text("mine")
@@ -106,7 +103,7 @@ def a_link(path):
 
 @pytest.mark.parametrize(
     "make",
-    [another_model, an_edited_model, a_model_with_notes, a_folder_of_mine, a_file, a_link],
+    [another_model, an_edited_model, a_model_with_notes, a_file, a_link],
 )
 def test_what_somebody_made_is_never_overwritten(versions, capsys, make):
     """One line, status 2, everything as before."""
@@ -180,15 +177,7 @@ def full(versions, request):
 @pytest.mark.parametrize("full", [".state/models", "models/pulled"], indirect=True)
 def test_a_full_disk_leaves_nothing(full, versions):
     """One line, status 2, no part of a model."""
-    command = [sys.executable, "-m", "stages.cli", "pull"]
-    done = subprocess.run(
-        command,
-        cwd=versions,
-        env=os.environ | {"PYTHONPATH": str(sealed.ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = call(versions, *COMMAND, check=False)
 
     assert done.returncode == 2
     assert "No space left on device" in done.stderr
@@ -198,19 +187,9 @@ def test_a_full_disk_leaves_nothing(full, versions):
 
 def test_two_at_once_leave_one_whole_model(versions):
     """Two pulls of one model into one folder do not disturb each other."""
-    command = [sys.executable, "-m", "stages.cli", "pull"]
-    environment = os.environ | {"PYTHONPATH": str(sealed.ROOT)}
-    started = [subprocess.Popen(command, cwd=versions, env=environment) for _ in range(2)]
+    started = [subprocess.Popen(COMMAND, cwd=versions) for _ in range(2)]
 
     assert [process.wait() for process in started] == [0, 0]
     folder = versions / "models/pulled/digits-2"
     assert integrity.check(folder)
     assert [p.name for p in folder.parent.iterdir()] == ["digits-2"]
-
-
-def test_a_pulled_model_can_be_pulled_from_another_name(versions):
-    """A run's id is as good as a number."""
-    run_id = files.read_manifest(versions / "model-1")["run_id"]
-    shutil.rmtree(versions / "model-1")
-
-    assert pull(run_id)[1].name == "digits-1"

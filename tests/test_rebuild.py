@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from stages import rebuild
 from stages.cli import app
 from stages.lib import stage
-from stages.lib.tracking import find, resolve
+from stages.lib.tracking import find, rebuild, resolve
 from tests.conftest import call
 
 

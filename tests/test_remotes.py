@@ -61,11 +61,13 @@ def assert_same(folder, origin):
         assert (folder / name).read_bytes() == (origin / "models/digits" / name).read_bytes()
 
 
-def test_dvc_pulls_what_was_pushed(fresh, origin):
-    """`dvc pull` in another clone brings the same bytes."""
+def test_dvc_brings_what_was_pushed(fresh, origin):
+    """`dvc pull` in another clone, and `dvc artifacts get` outside of any, bring the same bytes."""
     call(fresh, "dvc", "pull", "models/digits")
+    call(fresh.parent, "dvc", "artifacts", "get", origin, "digits", "--rev", "v1.0.0", "-o", "got")
 
     assert_same(fresh / "models/digits", origin)
+    assert_same(fresh.parent / "got", origin)
 
 
 def test_digits_pulls_the_model_of_a_tag(fresh, origin, remote):
@@ -90,9 +92,7 @@ def flip(content):
 CHANGES = {
     "flipped": flip,
     "truncated": lambda content: content[:-1],
-    "half": lambda content: content[: len(content) // 2],
     "empty": lambda _content: b"",
-    "longer": lambda content: content + b"\0",
 }
 
 
@@ -155,29 +155,6 @@ def restore(remote, oid, content):
             remote._path(oid).touch()
     if not unchanged:
         remote.write(oid, content)
-
-
-def test_dvc_refuses_them_too(fresh, remote, objects):
-    """The shipped `verify = true` makes `dvc pull` fail, and no model is left behind."""
-    oid = objects["model.onnx"]
-    content = remote.read(oid)
-    remote.write(oid, flip(content))
-    try:
-        done = call(fresh, "dvc", "pull", "models/digits", check=False)
-    finally:
-        restore(remote, oid, content)
-
-    assert done.returncode != 0
-    assert not (fresh / "models/digits/model.onnx").exists()
-
-
-def test_dvc_gets_a_model_from_anywhere(origin, remote, tmp_path):
-    """`dvc get` and `dvc artifacts get` outside of any clone, from the tag."""
-    call(tmp_path, "dvc", "get", origin, "models/digits", "--rev", "v1.0", "-o", "got")
-    call(tmp_path, "dvc", "artifacts", "get", origin, "digits", "--rev", "v1.0.0", "-o", "artifact")
-
-    assert_same(tmp_path / "got", origin)
-    assert_same(tmp_path / "artifact", origin)
 
 
 def test_a_second_clone_has_everything(origin, built, tmp_path, monkeypatch):

@@ -1,18 +1,66 @@
 """`digits lineage`: say where a model comes from: run, version, commit, data."""
 
-from typing import Annotated
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
+
+UNKNOWN = "unknown"
+PACKAGES = ("python", "torch", "onnxruntime", "dvc", "mlflow")
 
 
 def lineage(
     model: Annotated[
         str, typer.Argument(help="A model file or folder, a run id, a version or a git revision.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show uncommitted changes.")] = False,
 ) -> None:
     """Say where a model comes from: run, version, commit, data."""
-    from stages.lineage import lineage as told  # 2 s: MLflow
+    from stages.lib.tracking import origin  # 2 s: MLflow
 
-    print(told(model, as_json=json, diff=diff))
+    found = origin.trace(model)
+    if diff:
+        print(origin.diff(str(found["run"]["id"])).rstrip() or "nothing uncommitted went into it")
+    elif as_json:
+        print(json.dumps(found, indent=2, sort_keys=True))
+    else:
+        rows = [*_who(found), *_made_of(found, model)]
+        width = max(len(name) for name, _ in rows)
+        print("\n".join(f"{name:{width}}  {text}".rstrip() for name, text in rows))
+
+
+def _who(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The four names of one model."""
+    content = found["model"]["content_sha256"]
+    removed = found["version"].get("files_removed")
+    nowhere = f"its files were removed: {removed}" if removed else "`digits pull` gets it"
+    places = found["model"]["folders"] or [f"in no folder here; {nowhere}"]
+    yield "model", f"{content[:12] or UNKNOWN}  {', '.join(places)}"
+    version = found["version"]
+    number = f"{version['name']} {version['number']}" if version else "not registered"
+    yield "version", "  ".join([number, *version.get("aliases", [])])
+    run = found["run"]
+    yield "run", "  ".join(filter(None, map(str, run.values()))) or UNKNOWN
+    commit = found["commit"]
+    yield "trained from", f"{commit['id'][:12]}  {commit['branch']}".rstrip()
+    yield "committed in", ", ".join(c[:12] for c in commit["committed_in"]) or "no commit yet"
+
+
+def _made_of(found: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
+    """What the model was made of, and on what."""
+    if found["commit"]["dirty"]:
+        lines = found["commit"]["changed_lines"]
+        yield "uncommitted", f"{lines} changed lines; `digits lineage {name} --diff` shows them"
+    for path, digest in found["data"].items():
+        yield "data", f"{digest[:12]}  {path}"
+    if found["tuning"]:
+        yield "tuning", "  ".join(f"{key} {value}" for key, value in found["tuning"].items())
+    machine = found["machine"]
+    versions = [f"{package} {machine[package]}" for package in PACKAGES if package in machine]
+    if machine:
+        threads = f"{machine.get('threads', '?')} threads"
+        yield "machine", "  ".join([machine.get("cpu", UNKNOWN), threads, *versions])
+    for key, value in found["params"].items():
+        yield "parameter", f"{key} {value}"

@@ -13,6 +13,6 @@ def prune(
 
     A champion, a former champion and what a git tag names stay.
     """
-    from stages.prune import prune as removed  # 2 s: MLflow
+    from stages.lib.tracking.prune import prune as removed  # 2 s: MLflow
 
     print(removed(keep, yes=yes))

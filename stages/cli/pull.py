@@ -18,7 +18,7 @@ def pull(
     A version comes from the registry, the model of a git revision from DVC's cache or
     remote. What is not exactly what was registered or committed is refused.
     """
-    from stages.pull import pull as fetch  # 2 s: MLflow
+    from stages.lib.tracking import subject  # 2 s: MLflow
 
-    found, folder = fetch(model, to)
+    found, folder = subject.pull(model, to)
     print(f"{found.name} is in {os.path.relpath(folder)}  {found.content[:12]}")

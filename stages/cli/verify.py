@@ -1,6 +1,6 @@
 """`digits verify`: check every version, and everything that DVC tracks."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,18 +15,12 @@ def verify(
     Exit status: 0 when all is well, 1 when something is not pushed, 2 when something is
     not what it was.
     """
-    from stages import verify as checking  # 2 s: MLflow
+    from stages.lib.tracking import verification  # 2 s: MLflow
 
     if rebuild is not None:
-        from stages.rebuild import rebuild as build
+        from stages.lib.tracking.rebuild import rebuild as build
 
         raise typer.Exit(build(rebuild))
-    raise typer.Exit(checking.show(checking.verify(_watched)))
-
-
-def _watched(items: list[Any]) -> Any:
-    """The items, while a line on stderr says how many are left and for how long."""
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(items, "reading", console=Console(stderr=True), transient=True)
+    findings = verification.verify()
+    print(verification.summary(findings))
+    raise typer.Exit(max((finding.state for finding in findings), default=0))

@@ -19,6 +19,8 @@ from typing import Any
 from stages.lib.errors import UserError
 
 MANIFEST = "manifest.json"
+LONGEST = 1 << 20  # bytes of a manifest; a real one has a thousand
+FACTS = {"sha256", "size"}  # what a manifest says of a file
 
 
 def workspace() -> Path:
@@ -116,7 +118,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write JSON with sorted keys, whole or not at all."""
-    write_bytes(path, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
+    write_bytes(path, _json(value))
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -128,13 +130,17 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_bytes(path, text.getvalue().encode())
 
 
-def read_json(path: Path) -> dict[str, object]:
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; UserError when it is missing or not one."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; `dvc repro` makes it") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); `dvc repro` makes it anew") from error
     if not isinstance(value, dict):
         raise UserError(
@@ -156,21 +162,44 @@ def write_manifest(folder: Path, about: dict[str, object]) -> str:
     return content
 
 
-def read_manifest(folder: Path) -> dict[str, object]:
+def manifest(path: Path, content: str | None = None) -> dict[str, Any]:
+    """A manifest that agrees with itself and with `content`; its files are not looked at.
+
+    `content` is the content hash that somebody else remembers. Raises UserError when it is none.
+    """
+    if path.exists() and path.stat().st_size > LONGEST:
+        raise UserError(f"{path} is larger than a manifest can be; get the model anew")
+    found = read_json(path)
+    listed = found.get("files")
+    plain = isinstance(listed, dict) and all(
+        isinstance(facts, dict) and facts.keys() == FACTS for facts in listed.values()
+    )
+    if not plain or digest(listed) != found.get("content_sha256"):
+        raise UserError(f"{path} does not match itself; get the model anew")
+    if path.read_bytes() != _json(found):
+        raise UserError(f"{path} is not as this project writes one; get the model anew")
+    if content is not None and found["content_sha256"] != content:
+        told = f"{path} is of the model {str(found['content_sha256'])[:12]}"
+        raise UserError(f"{told}, expected {content[:12]}; it is not what was registered")
+    return found
+
+
+def read_manifest(folder: Path, content: str | None = None) -> dict[str, Any]:
     """The manifest of `folder`, after every file it lists has been checked against it.
 
-    Raises UserError naming the first file that is missing, extra or different.
+    Raises UserError as `manifest` does, and naming the first file that is missing, extra or
+    different.
     """
-    manifest = read_json(folder / MANIFEST)
-    listed = manifest.get("files")
-    if not isinstance(listed, dict) or digest(listed) != manifest.get("content_sha256"):
-        raise UserError(f"{folder / MANIFEST} does not match itself; get the model anew")
+    about = manifest(folder / MANIFEST, content)
     found = {p.name for p in folder.iterdir()} - {MANIFEST}
-    for name in sorted(found ^ set(listed)):
+    for name in sorted(found ^ about["files"].keys()):
         state = "is not in its manifest" if name in found else "is missing"
         raise UserError(f"{folder / name} {state}; get the model anew with `dvc checkout`")
-    for name, facts in listed.items():
-        if sha256(folder / name) != facts["sha256"]:
-            message = f"{folder / name} differs from its manifest; get the model anew"
+    for name, facts in about["files"].items():
+        path, size = folder / name, (folder / name).stat().st_size
+        if size != facts["size"]:
+            raise UserError(f"{path} has {size:,} bytes, expected {facts['size']}; get it anew")
+        if sha256(path) != facts["sha256"]:
+            message = f"{path} differs from its manifest; get the model anew"
             raise UserError(f"{message} with `dvc checkout`")
-    return manifest
+    return about

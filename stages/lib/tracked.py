@@ -1,28 +1,38 @@
-"""What DVC tracks: the outputs of a git revision, and their bytes in the cache and the remotes.
+"""What git and DVC keep: the files of a revision, and the bytes in the cache and the remotes.
 
 DVC names an object by the MD5 of its bytes; a folder is an object that lists those of its
-files. Every object that is read here is held against its name.
+files. DVC hands out whatever lies under a name, so who uses it compares the bytes afterwards.
 """
 
+import difflib
 import errno
 import hashlib
 import json
+import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.lib import files
 from stages.lib.errors import UserError
 
 if TYPE_CHECKING:
+    from dvc.api import DVCFileSystem
     from dvc.repo import Repo
     from dvc_data.hashfile.db import HashFileDB
 
 FOLDER = ".dir"  # the end of a folder's name
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # nothing can be written here
+PATIENCE = 10.0  # seconds for a remote to answer; some kinds know no time limit
+
+
+class NoRevisionError(UserError):
+    """Git has no such revision."""
 
 
 class AbsentError(UserError):
@@ -37,13 +47,20 @@ class DamagedError(UserError):
     """An object's bytes are not those of its name."""
 
 
-@dataclass(frozen=True)
-class Output:
-    """A file or folder that DVC keeps; `path` counts from the project's root."""
-
-    path: str
-    oid: str
-    size: int
+@contextmanager
+def _explained(place: str) -> Iterator[None]:
+    """Turn what a cache or remote throws into AbsentError or SilentError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except FileNotFoundError as error:
+        raise AbsentError(f"an object is not in {place}; push it there") from error
+    except Exception as error:  # each kind of remote has exceptions of its own
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise  # this disk, not that place
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).strip(": ")[:200]
+        raise SilentError(f"{place} cannot be read ({reason}); try again later") from error
 
 
 @dataclass(frozen=True)
@@ -51,134 +68,123 @@ class Place:
     """The cache or a remote."""
 
     name: str
-    _objects: "HashFileDB"
+    odb: "HashFileDB"
 
-    def has(self, oid: str) -> bool:
-        """Whether something with this name is there, whatever its bytes."""
-        with self._explained():
-            return bool(self._objects.fs.exists(self._objects.oid_to_path(oid)))
+    def greet(self) -> None:
+        """Raise SilentError unless it answers within seconds. Some remotes wait for minutes."""
+        answer: Future[bool] = Future()
 
-    def copy(self, oid: str, target: Path) -> None:
-        """Write an object to the file `target`, which is gone again when it is damaged.
+        def ask() -> None:
+            try:
+                answer.set_result(self.odb.fs.exists(self.odb.path))
+            except Exception as error:
+                answer.set_exception(error)
 
-        Raises AbsentError, DamagedError, and SilentError when the place does not answer.
-        """
-        with self._explained():
-            self._objects.fs.get_file(self._objects.oid_to_path(oid), str(target))
-        found = md5(target)
-        if found != oid.removesuffix(FOLDER):
-            target.unlink()
-            message = f"{oid} in {self.name} was changed: its bytes have the MD5 {found}"
-            raise DamagedError(f"{message}; remove it there and push it again")
+        threading.Thread(target=ask, daemon=True).start()
+        with _explained(self.name):
+            answer.result(PATIENCE)
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError as error:
-            raise AbsentError(f"an object is not in {self.name}; push it there") from error
-        except Exception as error:  # each kind of remote has exceptions of its own
-            if isinstance(error, OSError) and error.errno in FULL:
-                raise  # this disk, not that place
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise SilentError(f"{self.name} cannot be read ({reason}); try again later") from error
+    def present(self, oids: set[str]) -> set[str]:
+        """Those of `oids` under whose name something is here, whatever its bytes."""
+        with _explained(self.name):
+            return set(self.odb.list_oids_exists(oids))
+
+    def whole(self, oids: set[str]) -> set[str]:
+        """Those of `oids` that are here. Every byte is read; DamagedError for another one."""
+        from dvc_data.hashfile.hash import file_md5  # DVC's own check deletes what is damaged
+
+        found = self.present(oids)
+        for oid in sorted(found):
+            with _explained(self.name):
+                digest = file_md5(self.odb.oid_to_path(oid), self.odb.fs)
+            if digest != oid.removesuffix(FOLDER):
+                message = f"{oid} in {self.name} was changed: its bytes have the MD5 {digest}"
+                raise DamagedError(f"{message}; remove it there and push it again")
+        return found
 
 
 class Storage:
-    """The cache and the remotes of a checkout, and what its revisions keep there."""
+    """The cache of a checkout, its remotes that answer, and the error of one that does not."""
 
     def __init__(self, repo: "Repo") -> None:
         self._repo = repo
         self.cache = Place("DVC's cache", repo.cache.local)
-
-    @property
-    def remotes(self) -> list[Place]:
-        """Every configured remote, the default one first."""
-        default = self._repo.config["core"].get("remote")
-        names = sorted(self._repo.config["remote"], key=lambda name: (name != default, name))
-        return [Place(f"remote {name!r}", self._repo.cloud.get_remote(name).odb) for name in names]
-
-    def outputs(self, revision: str | None) -> list[Output]:
-        """What DVC keeps of a git revision; None: of the files as they are now."""
-        with self._repo.switch(revision or "workspace"):
-            found = [out for out in self._repo.index.outs if out.use_cache and out.hash_info]
-            root, fs = self._repo.root_dir, self._repo.fs
-            return [
-                Output(
-                    PurePosixPath(*fs.relparts(out.fs_path, root)).as_posix(),
-                    str(out.hash_info.value),
-                    out.meta.size or 0,
-                )
-                for out in found
-            ]
-
-    def obtain(self, oid: str, target: Path) -> None:
-        """Write an object to `target`, from the cache or else from a remote.
-
-        A damaged copy is passed over. Raises UserError when no place has a whole one.
-        """
-        problems: list[UserError] = []
-        for place in (self.cache, *self.remotes):
+        self.remotes: list[Place] = []
+        self.silent: SilentError | None = None
+        for name in sorted(repo.config["remote"]):
+            remote = Place(f"remote {name!r}", repo.cloud.get_remote(name).odb)
             try:
-                return place.copy(oid, target)
-            except UserError as error:
-                problems.append(error)
-        telling = [p for p in problems if not isinstance(p, AbsentError)]
-        where = "in DVC's cache nor in a remote; `dvc push` it where it was made"
-        raise telling[-1] if telling else AbsentError(f"{oid} is neither {where}")
-
-    def members(self, oid: str) -> dict[str, str]:
-        """The objects of a folder by their paths; a file has the one path ''."""
-        if not oid.endswith(FOLDER):
-            return {"": oid}
-        with tempfile.TemporaryDirectory() as scratch:
-            listing = Path(scratch) / "listing"
-            self.obtain(oid, listing)
-            try:
-                entries = json.loads(listing.read_bytes())
-                found = {str(entry["relpath"]): str(entry["md5"]) for entry in entries}
-            except (ValueError, LookupError, TypeError, RecursionError) as error:
-                raise DamagedError(f"{oid} is no list of files; do not use it") from error
-        for path in map(PurePosixPath, found):
-            if path.is_absolute() or ".." in path.parts or not path.parts:
-                raise DamagedError(f"{oid} lists {str(path)!r}, outside of it; do not use it")
-        return found
-
-    def pushed(self, oid: str) -> bool:
-        """Whether an object is in a remote. DVC pushes a folder's files before its listing.
-
-        Raises SilentError when it is in none that answers, and one does not answer.
-        """
-        silent = None
-        for remote in self.remotes:
-            try:
-                if remote.has(oid):
-                    return True
+                remote.greet()
+                self.remotes.append(remote)
             except SilentError as error:
-                silent = error
-        if silent is not None:
-            raise silent
-        return False
+                self.silent = error
 
-    def checkout(self, output: Output, target: Path) -> None:
-        """Write an output to the path `target`, which is an empty folder or not there."""
-        for path, oid in self.members(output.oid).items():
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            self.obtain(oid, target / path)
+    def outputs(self) -> dict[str, str]:
+        """The objects that DVC keeps of the files as they are now, by their paths."""
+        kept = [out for out in self._repo.index.outs if out.use_cache and out.hash_info]
+        root = self._repo.root_dir
+        return {Path(o.fs_path).relative_to(root).as_posix(): str(o.hash_info.value) for o in kept}
+
+    def members(self, oid: str) -> set[str]:
+        """An object and, where it is a folder that is kept anywhere, those of its files."""
+        from dvc_data.hashfile.hash_info import HashInfo
+        from dvc_data.hashfile.tree import Tree
+
+        for place in (self.cache, *self.remotes) if oid.endswith(FOLDER) else ():
+            if place.whole({oid}):
+                with _explained(place.name):
+                    listed = Tree.load(place.odb, HashInfo("md5", oid))
+                    return {oid, *(str(entry.value) for _, _, entry in listed if entry)}
+        return {oid}
+
+    def pushed(self, oids: set[str]) -> set[str]:
+        """Those that are in a remote. DVC pushes a folder's files before its listing.
+
+        Raises SilentError when one is in none that answers, and another does not answer.
+        """
+        found = {oid for remote in self.remotes for oid in remote.present(oids)}
+        if self.silent is not None and found < oids:
+            raise self.silent
+        return found
 
 
 @contextmanager
-def storage() -> Iterator[Storage]:
-    """The storage of this checkout. Raises UserError when DVC cannot read its settings."""
+def _repository() -> Iterator["Repo"]:
+    """DVC's view of this checkout. Raises UserError when it cannot read its settings.
+
+    It remembers nothing: a listing that somebody changed would stay in DVC's own index after
+    the right one is back.
+    """
     from dvc.exceptions import DvcException  # 0.4 s
     from dvc.repo import Repo
 
     try:
-        with Repo(str(files.home())) as repo:
-            yield Storage(repo)
+        with tempfile.TemporaryDirectory() as scratch:
+            private = {"core": {"site_cache_dir": scratch}}
+            with Repo(str(files.home()), config=private) as repo:
+                yield repo
     except DvcException as error:
         reason = " ".join(str(error).split())
         raise UserError(f"DVC cannot be asked ({reason}); `dvc status` says more") from error
+
+
+@contextmanager
+def storage() -> Iterator[Storage]:
+    """The storage of this checkout."""
+    with _repository() as repo:
+        yield Storage(repo)
+
+
+@contextmanager
+def revision(commit: str) -> Iterator["DVCFileSystem"]:
+    """The files of a commit: git's, and DVC's from its cache or else the default remote.
+
+    Their bytes are whatever lies there. Raises AbsentError and SilentError inside.
+    """
+    from dvc.api import DVCFileSystem
+
+    with _repository() as repo, repo.switch(commit), _explained("DVC's cache or remote"):
+        yield DVCFileSystem(repo)
 
 
 def md5(path: Path) -> str:
@@ -198,3 +204,32 @@ def folder_oid(folder: Path) -> str:
 def is_folder(folder: Path, oid: str) -> bool:
     """Whether `folder` is there, with exactly the files of this object."""
     return folder.is_dir() and folder_oid(folder) == oid
+
+
+def commit(name: str) -> str:
+    """The full id of a git revision. Raises NoRevisionError when there is none."""
+    found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if not found:
+        names = git("for-each-ref", "--format=%(refname:short)").split()
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f", perhaps {near[0]}" if near else ""
+        raise NoRevisionError(f"git has no revision {name!r}{hint}; `git log` lists commits")
+    return found
+
+
+def introducing(oid: str) -> list[str]:
+    """The commits of all branches that brought this object into dvc.lock, newest first."""
+    touching = git("log", "--all", f"-S{oid}", "--format=%H", "--", "dvc.lock").split()
+    return [commit for commit in touching if oid in git("show", f"{commit}:dvc.lock")]
+
+
+def git(*arguments: str, strict: bool = False) -> str:
+    """What git prints. Where it fails or is missing nothing, or UserError if `strict`."""
+    command = ["git", "-C", str(files.home()), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        if strict:
+            raise UserError(f"git does not answer ({error}); nothing was changed") from error
+        return ""
+    return done.stdout.strip()

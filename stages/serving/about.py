@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ def _told(part: Callable[[], Facts]) -> Facts:
 
 def _origin(folder: Path) -> Facts:
     """Version, run, commit, data and parameters."""
-    found = asdict(origin.trace(str(folder)))
+    found = origin.trace(str(folder))
     return {key: found[key] for key in ("version", "run", "commit", "data", "params") if found[key]}
 
 

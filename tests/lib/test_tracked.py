@@ -1,95 +1,127 @@
-"""What DVC tracks is found and read as DVC wrote it; what only looks like it is refused."""
+"""What git and DVC keep is found and read as it was written; what only looks like it is refused."""
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 
 import pytest
 
-from stages.lib import revisions, tracked
+from stages.lib import tracked
 from stages.lib.errors import UserError
-from stages.lib.tracked import AbsentError, DamagedError, Output
+from stages.lib.tracked import AbsentError, DamagedError
+from tests.conftest import commit
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A checkout without git in which DVC keeps one folder and one file."""
-    (tmp_path / ".dvc").mkdir()
-    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    for name in ("folder/b", "folder/a", "folder/deep/c", "file"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    monkeypatch.chdir(tmp_path)
-    command = [sys.executable, "-m", "dvc", "add", "-q", "folder", "file"]
+    """A git checkout in which DVC keeps one folder and one file."""
+    folder = tmp_path / "checkout"
+    (folder / ".dvc").mkdir(parents=True)
+    site = f"    site_cache_dir = {tmp_path / 'site'}\n"  # with its index of listings
+    (folder / ".dvc/config").write_text(f"[core]\n    analytics = false\n{site}")
+    (folder / ".gitignore").write_text(".dvc/cache\n.dvc/tmp\n")
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    for name in ("folder/b", "folder/a", "folder/deep/c", "flat/z", "flat/a", "file"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    monkeypatch.chdir(folder)
+    command = [sys.executable, "-m", "dvc", "add", "-q", "folder", "flat", "file"]
     subprocess.run(command, check=True)
-    return tmp_path
+    commit(folder, "one")
+    return folder
 
 
-def kept(checkout, content, end=""):
-    """Put an object into the cache, under the name that fits its bytes."""
-    name = hashlib.md5(content).hexdigest()
-    path = checkout / ".dvc/cache/files/md5" / name[:2] / (name[2:] + end)
+def stored(checkout, oid):
+    """Where DVC keeps an object."""
+    return checkout / ".dvc/cache/files/md5" / oid[:2] / oid[2:]
+
+
+def tamper(path, content):
+    """Give an object other bytes."""
     path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
     path.write_bytes(content)
-    return name + end
+    path.chmod(0o444)  # DVC believes such a file without reading it
 
 
-def test_outputs_come_back_as_they_were(checkout, tmp_path):
-    """Files and folders, deep ones too, by the names that DVC gave them."""
-    with tracked.storage() as storage:
-        outputs = {out.path: out for out in storage.outputs(None)}
-        for name in ("folder", "file"):
-            storage.checkout(outputs[name], tmp_path / "back" / name)
+def test_a_revision_comes_back_as_it_was(checkout, tmp_path):
+    """Files and folders, deep ones too, also when they are gone here; git's files as well."""
+    for name in ("file", "folder/a", ".gitignore"):
+        (checkout / name).unlink()
+    with tracked.revision(tracked.commit("HEAD")) as revision:
+        revision.get("/folder", str(tmp_path / "back"), recursive=True)
+        assert revision.read_bytes("/file") == b"file"
+        assert revision.read_bytes("/.gitignore").startswith(b".dvc/cache")
 
     found = {p.relative_to(tmp_path / "back").as_posix() for p in tmp_path.glob("back/**/*")}
-    assert found == {"folder", "folder/a", "folder/b", "folder/deep", "folder/deep/c", "file"}
-    assert (tmp_path / "back/folder/deep/c").read_text() == "folder/deep/c"
-    assert tracked.md5(tmp_path / "file") == outputs["file"].oid
+    assert found == {"a", "b", "deep", "deep/c"}
+    assert (tmp_path / "back/deep/c").read_text() == "folder/deep/c"
 
 
-def test_a_flat_folder_has_the_name_that_dvc_gives_it(checkout, tmp_path):
-    """As models are."""
-    flat = tmp_path / "flat"
-    flat.mkdir()
-    for name in ("z", "a"):
-        (flat / name).write_text(name)
-    subprocess.run([sys.executable, "-m", "dvc", "add", "-q", "flat"], check=True)
-
+def test_objects_are_named_by_their_bytes_and_read_whole(checkout):
+    """A folder is all of its files; one that was changed is told, and stays for a person to see."""
     with tracked.storage() as storage:
-        (oid,) = [out.oid for out in storage.outputs(None) if out.path == "flat"]
-    assert tracked.folder_oid(flat) == oid
+        outputs = storage.outputs()
+        members = storage.members(outputs["folder"])
+        names = {tracked.md5(checkout / "folder" / name) for name in ("a", "b", "deep/c")}
+        assert outputs.keys() == {"folder", "flat", "file"}
+        assert outputs["flat"] == tracked.folder_oid(checkout / "flat")  # as a model is
+        assert members == {outputs["folder"], *names}
+        assert storage.members(outputs["file"]) == {tracked.md5(checkout / "file")}
+        assert storage.cache.whole(members) == members
+        path = stored(checkout, min(names))
+        tamper(path, b"changed")
+        with pytest.raises(DamagedError, match="in DVC's cache was changed: its bytes have the"):
+            storage.cache.whole(members)
+    assert path.read_bytes() == b"changed"
 
 
-@pytest.mark.parametrize(
-    "listing",
-    [
-        [{"md5": "x", "relpath": "../evil"}],
-        [{"md5": "x", "relpath": "a/../../evil"}],
-        [{"md5": "x", "relpath": "/etc/evil"}],
-        [{"md5": "x", "relpath": ""}],
-        [{"md5": "x"}],
-        ["evil"],
-        {"md5": "x"},
-        7,
-        None,
-    ],
-)
-def test_a_listing_that_leads_elsewhere_is_refused(checkout, tmp_path, listing):
-    """Its hash fits, so only its paths tell; nothing is written."""
-    oid = kept(checkout, json.dumps(listing).encode(), tracked.FOLDER)
+def test_a_listing_that_leads_elsewhere_writes_nothing_there(checkout, tmp_path):
+    """Somebody put it into the cache: nothing is written outside of the folder asked for."""
+    with tracked.storage() as storage:
+        oid = storage.outputs()["folder"]
+    listing = [{"md5": tracked.md5(checkout / "file"), "relpath": "../evil"}]
+    before = sorted(tmp_path.iterdir())
+    tamper(stored(checkout, oid), json.dumps(listing).encode())
 
-    with tracked.storage() as storage, pytest.raises(DamagedError):
-        storage.checkout(Output("folder", oid, 1), tmp_path / "back")
-    assert not (tmp_path / "back").exists()
-    assert not (tmp_path.parent / "evil").exists()
+    with pytest.raises(UserError, match="cannot be read"), tracked.revision("HEAD") as revision:
+        revision.get("/folder", str(checkout / "back/folder"), recursive=True)
+    assert not (checkout / "back").exists()
+    assert sorted(tmp_path.iterdir()) == before
 
 
-def test_an_object_that_is_nowhere_is_told(checkout, tmp_path):
-    """Neither in the cache nor in a remote: `dvc push` where it was made."""
-    with tracked.storage() as storage, pytest.raises(AbsentError, match="`dvc push` it where"):
-        storage.obtain("0" * 32, tmp_path / "x")
+@pytest.mark.parametrize("listing", [[{"md5": "x"}], ["evil"], {"md5": "x"}, 7, None])
+def test_what_is_no_listing_is_told_in_one_line(checkout, listing):
+    """Its hash fits, so nobody changed it; it is no list of files."""
+    content = json.dumps(listing).encode()
+    oid = hashlib.md5(content).hexdigest() + tracked.FOLDER
+    tamper(stored(checkout, oid), content)
+
+    with tracked.storage() as storage, pytest.raises(UserError, match="cannot be read"):
+        storage.members(oid)
+
+
+def test_an_object_that_is_nowhere_is_told(checkout):
+    """Neither in the cache nor in a remote: push it where it was made."""
+    stored(checkout, tracked.md5(checkout / "file")).unlink()
+    told = pytest.raises(AbsentError, match="not in DVC's cache or remote; push it there")
+    with told, tracked.revision("HEAD") as revision:
+        revision.read_bytes("/file")
+
+
+def test_a_remote_that_takes_calls_and_says_nothing_is_told_in_seconds(checkout, monkeypatch):
+    """An SSH server behind which nobody answers; its own time limit is half an hour."""
+    monkeypatch.setattr(tracked, "PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"ssh://nobody@127.0.0.1:{server.getsockname()[1]}/x"
+        (checkout / ".dvc/config.local").write_text(f"['remote \"far\"']\n    url = {url}\n")
+        with tracked.storage() as storage:
+            assert storage.remotes == []
+            with pytest.raises(UserError, match=r"remote 'far' cannot be read .TimeoutError"):
+                storage.pushed({"0" * 32})
 
 
 def test_a_remote_that_dvc_does_not_know_is_told(checkout):
@@ -100,8 +132,11 @@ def test_a_remote_that_dvc_does_not_know_is_told(checkout):
         pass
 
 
-@pytest.mark.parametrize("name", ["HEAD", "nix", "--help", "", "a b", "HEAD^{tree}"])
-def test_without_git_there_is_no_revision(checkout, name):
-    """A folder that git does not know."""
-    with pytest.raises(revisions.NoRevisionError, match="git has no revision"):
-        revisions.commit(name)
+@pytest.mark.parametrize("name", ["nix", "--help", "", "a b", "HEAD^{tree}"])
+def test_what_is_no_revision_is_told(checkout, name):
+    """Nor is a folder that git does not know."""
+    with pytest.raises(tracked.NoRevisionError, match="git has no revision"):
+        tracked.commit(name)
+    (checkout / ".git").rename(checkout / "elsewhere")
+    with pytest.raises(tracked.NoRevisionError, match="git has no revision"):
+        tracked.commit("HEAD")

@@ -5,22 +5,14 @@ Copies are kept in .state/models/<content hash>, so each model comes once.
 
 import os
 import re
+import time
 from pathlib import Path
 
 import yaml
 
 from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
-from stages.lib.tracking import (
-    address,
-    find,
-    known,
-    logged_model,
-    registry,
-    removal,
-    resolve,
-    store,
-)
+from stages.lib.tracking import address, find, logged_model, registry, removal, resolve, store
 from stages.lib.tracking.registry import MADE_BY
 from stages.lib.tracking.resolve import UnreachableError
 from stages.lib.tracking.version import Version
@@ -53,14 +45,30 @@ def fetch(reference: str) -> tuple[Path, int]:
     try:
         version = resolve.version(reference)
     except UnreachableError as error:
-        found = known.recall(reference)
-        if found is None or not _intact(kept(found.content), found.content):
-            raise
-        address.warn(f"{error}; {reference} is version {found.number} as of {found.seen}")
-        return kept(found.content), found.number
+        return _last(reference, error)
     folder = fetched(version)
-    known.remember(reference, version)
+    if not version.store.embedded:  # that one is never away
+        seen = {"content": version.content_sha256, "number": version.number}
+        files.write_json(_meaning(reference), seen | {"seen": time.strftime("%Y-%m-%d %H:%M")})
     return folder, version.number
+
+
+def _meaning(reference: str) -> Path:
+    """The file that says what `reference` meant last in the configured registry."""
+    registered = [address.bare(address.configured() or ""), resolve.model_name(), reference]
+    return files.home() / ".state" / "models" / f"{files.digest(registered)}.json"
+
+
+def _last(reference: str, error: UnreachableError) -> tuple[Path, int]:
+    """What `reference` meant last. Raises `error` unless that is known, and here."""
+    try:
+        known = files.read_json(_meaning(reference))
+        folder = kept(str(known["content"]))
+        integrity.check(folder, str(known["content"]))
+    except UserError:
+        raise error from None
+    address.warn(f"{error}; {reference} is version {known['number']} as of {known['seen']}")
+    return folder, int(known["number"])
 
 
 def kept(content: str) -> Path:
@@ -73,7 +81,7 @@ def fetched(version: Version) -> Path:
     check_first(version)
     folder = kept(version.content_sha256)
     with store.lock("models"):
-        if not _intact(folder, version.content_sha256):
+        if not integrity.intact(folder, version.content_sha256):
             with files.replacing_folder(folder) as partial, resolve.asking(version.store):
                 download(version, partial)
     return folder
@@ -93,14 +101,6 @@ def check_first(version: Version) -> None:
         raise UserError(_wrong(version, f"its files are those of version {first.number}"))
 
 
-def _intact(folder: Path, content: str) -> bool:
-    try:
-        integrity.check(folder, content)
-    except UserError:
-        return False
-    return True
-
-
 def download(version: Version, folder: Path) -> None:
     """Fetch the files of `version` into the empty `folder` and check them.
 
@@ -110,16 +110,15 @@ def download(version: Version, folder: Path) -> None:
     removal.check(version)
     place = _place(version)
     sizes = _listed(version, place)
-    if (sizes[files.MANIFEST] or 0) > integrity.LONGEST:
+    if (sizes[files.MANIFEST] or 0) > files.LONGEST:
         raise UserError(_wrong(version, f"{files.MANIFEST} has {sizes[files.MANIFEST]:,} bytes"))
     _get(version, f"{place}/{files.MANIFEST}", folder)
-    manifest = integrity.read(folder / files.MANIFEST, version.content_sha256)
-    for name, facts in manifest["files"].items():
-        if sizes[name] not in {None, facts["size"]}:
+    listed = files.manifest(folder / files.MANIFEST, version.content_sha256)["files"]
+    for name in (integrity.WEIGHTS, integrity.ONNX):
+        if sizes[name] not in {None, listed.get(name, {}).get("size")}:
             raise UserError(_wrong(version, f"{name} has {sizes[name]} bytes"))
         _get(version, f"{place}/{name}", folder)
-    integrity.check(folder, version.content_sha256)
-    _check_run(version, manifest)
+    _check_run(version, integrity.check(folder, version.content_sha256))
 
 
 def _get(version: Version, uri: str, folder: Path) -> None:

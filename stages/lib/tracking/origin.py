@@ -2,20 +2,22 @@
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stages.lib import files, integrity, revisions, tracked
+from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, fetch, find, logged_model, registry, resolve, subject
 from stages.lib.tracking.lineage import NO_COMMIT
 from stages.lib.tracking.registry import MADE_BY
 from stages.lib.tracking.removal import REMOVED
 from stages.lib.tracking.resolve import RUN_ID, UnknownError, UnreachableError
-from stages.lib.tracking.store import Target
+from stages.lib.tracking.store import Store
 from stages.lib.tracking.version import DVC_OID, Version
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 DIFF = "source.diff"  # of a run: what its commit lacks
 INPUT = "input."  # and a path: the tag with its SHA-256
@@ -23,42 +25,31 @@ TUNING = "tune."
 MACHINE = "env."
 
 
-@dataclass(frozen=True)
-class Origin:
-    """All that is known of one model; a part is empty where nothing is known of it."""
-
-    model: Mapping[str, Any] = field(default_factory=dict)
-    version: Mapping[str, Any] = field(default_factory=dict)
-    run: Mapping[str, Any] = field(default_factory=dict)
-    commit: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] = field(default_factory=dict)
-    tuning: Mapping[str, str] = field(default_factory=dict)
-    machine: Mapping[str, str] = field(default_factory=dict)
-
-
-def trace(name: str) -> Origin:
-    """Where the model that `name` means comes from, and where it went.
+def trace(name: str) -> dict[str, dict[str, Any]]:
+    """Where the model that `name` means comes from, and where it went, as JSON.
 
     `name` is a file or folder of a model, a run id, a version, an alias or a git revision.
-    Raises UserError when it is none of them, or a model that was changed.
+    Where nothing is known, a part is empty. Raises UserError when it is none of them, or a
+    model that was changed.
     """
     content, run_id, version = _start(name)
     version = version or _version(content, run_id)
     content = content or (version.content_sha256 if version else "")
     run = find.run(run_id)
-    tags = {**(version.tags if version else {}), **_tags(run)}
+    recorded = run.store.client.get_run(run.run_id) if run else None
+    tags = {**(version.tags if version else {}), **(recorded.data.tags if recorded else {})}
     folders = _folders(content)
-    return Origin(
-        model={"content_sha256": content, "folders": [_short(f) for f in folders]},
-        version=_told(version) if version else {},
-        run=_run(run) if run else {"id": run_id},
-        commit=_commit(tags, run) | {"committed_in": _committed(version, folders)},
-        data=_part(tags, INPUT),
-        params=run.store.client.get_run(run.run_id).data.params if run else {},
-        tuning=_part(tags, TUNING),
-        machine=_part(tags, MACHINE),
-    )
+    places = [folder.relative_to(files.home()).as_posix() for folder in folders]
+    return {
+        "model": {"content_sha256": content, "folders": places},
+        "version": _told(version) if version else {},
+        "run": _run(recorded, run.store) if run and recorded else {"id": run_id},
+        "commit": _commit(tags, run_id) | {"committed_in": _committed(version, folders)},
+        "data": _part(tags, INPUT),
+        "params": recorded.data.params if recorded else {},
+        "tuning": _part(tags, TUNING),
+        "machine": _part(tags, MACHINE),
+    }
 
 
 def diff(run_id: str) -> str:
@@ -67,11 +58,12 @@ def diff(run_id: str) -> str:
     Raises UserError when they cannot be read.
     """
     run = find.run(run_id)
-    if run is None or _tags(run).get("git.dirty") != "true":
+    found = run.store.client.get_run(run.run_id) if run else None
+    if run is None or found is None or found.data.tags.get("git.dirty") != "true":
         return ""
-    uri = run.store.client.get_run(run.run_id).info.artifact_uri
+    place = f"{found.info.artifact_uri}/{DIFF}"
     with tempfile.TemporaryDirectory() as scratch, resolve.asking(run.store):
-        return logged_model.fetch(run.store, f"{uri}/{DIFF}", Path(scratch)).read_text()
+        return logged_model.fetch(run.store, place, Path(scratch)).read_text()
 
 
 def _start(name: str) -> tuple[str, str, Version | None]:
@@ -117,46 +109,38 @@ def _told(version: Version) -> dict[str, Any]:
     }
 
 
-def _tags(run: Target | None) -> Mapping[str, str]:
-    return run.store.client.get_run(run.run_id).data.tags if run else {}
-
-
 def _part(tags: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {k.removeprefix(prefix): v for k, v in sorted(tags.items()) if k.startswith(prefix)}
 
 
-def _run(run: Target) -> dict[str, Any]:
-    info = run.store.client.get_run(run.run_id).info
-    started = datetime.fromtimestamp(info.start_time / 1000, UTC)
-    tags = _tags(run)
+def _run(recorded: "Run", where: Store) -> dict[str, Any]:
+    started = datetime.fromtimestamp(recorded.info.start_time / 1000, UTC)
     return {
-        "id": run.run_id,
-        "name": info.run_name,
-        "status": info.status,
+        "id": recorded.info.run_id,
+        "name": recorded.info.run_name,
+        "status": recorded.info.status,
         "started": started.isoformat(timespec="seconds"),
-        "store": str(run.store),
-        "experiment": tags.get("dvc.experiment", ""),
+        "store": str(where),
+        "experiment": recorded.data.tags.get("dvc.experiment", ""),
     }
 
 
-def _commit(tags: Mapping[str, str], run: Target | None) -> dict[str, Any]:
+def _commit(tags: Mapping[str, str], run_id: str) -> dict[str, Any]:
     """The commit that was trained from, and what it lacks of what was trained."""
-    commit = tags.get("git.commit", NO_COMMIT)
-    dirty = tags.get("git.dirty") == "true"
+    dirty, text = tags.get("git.dirty") == "true", ""
     try:
-        text = diff(run.run_id) if dirty and run else ""
+        text = diff(run_id) if dirty else ""
     except UserError as error:
         address.warn(str(error))
-        text = ""
     return {
-        "id": commit,
+        "id": tags.get("git.commit", NO_COMMIT),
         "branch": tags.get("git.branch", ""),
         "dirty": dirty,
-        "changed_lines": changed_lines(text),
+        "changed_lines": _changed_lines(text),
     }
 
 
-def changed_lines(text: str) -> int:
+def _changed_lines(text: str) -> int:
     """How many lines a diff adds or removes; a file that git does not know counts as one."""
     lines = text.splitlines()
     changed = (x for x in lines if x.startswith(("+", "-")) and not x.startswith(("+++ ", "--- ")))
@@ -167,17 +151,9 @@ def _folders(content: str) -> list[Path]:
     """Where whole copies of the model lie: as the pipeline's output, pulled, or else kept."""
     models = files.home() / "models"
     places = [files.home() / subject.MODEL, *sorted((models / "pulled").glob("*"))]
-    found = [folder for folder in places if _holds(folder, content)]
-    return found or [folder for folder in [fetch.kept(content)] if _holds(folder, content)]
-
-
-def _holds(folder: Path, content: str) -> bool:
-    """Whether a folder has exactly the files of this hash; never for an unknown hash."""
-    try:
-        integrity.check(folder, content)
-    except UserError:
-        return False
-    return True
+    found = [folder for folder in places if integrity.intact(folder, content)]
+    kept = fetch.kept(content)
+    return found or ([kept] if integrity.intact(kept, content) else [])
 
 
 def _committed(version: Version | None, folders: list[Path]) -> list[str]:
@@ -185,8 +161,4 @@ def _committed(version: Version | None, folders: list[Path]) -> list[str]:
     oids = {tracked.folder_oid(folder) for folder in folders}
     if version is not None and DVC_OID in version.tags:
         oids.add(version.tags[DVC_OID])  # of a model that is in no folder here
-    return [commit for oid in oids for commit in revisions.introducing(oid)]
-
-
-def _short(folder: Path) -> str:
-    return folder.relative_to(files.home()).as_posix()
+    return [commit for oid in oids for commit in tracked.introducing(oid)]

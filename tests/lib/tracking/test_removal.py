@@ -1,5 +1,7 @@
 """The files of one version go, and nothing else; they come back with the same bytes."""
 
+import sqlite3
+
 import pytest
 
 from stages.lib import files
@@ -13,8 +15,12 @@ def size_on_disk(version):
     return removal.size(version, removal.model_id(version))
 
 
-def check_removed(version, other, tmp_path):
-    """Remove the files of `version`; `other` keeps its own."""
+@pytest.mark.parametrize("where", ["project", "server"])
+def test_files_go_and_come_back(where, request, trained, tmp_path):
+    """Numbers stay, building the same bytes brings files back; a server removes its own files."""
+    request.getfixturevalue(where)
+    name = f"of-{where}"
+    version, other = (trained(accuracy, name) for accuracy in (0.7, 0.75))
     before = size_on_disk(version), size_on_disk(other)
     assert removal.remove(version, removal.model_id(version), "by anna") is True
 
@@ -25,30 +31,12 @@ def check_removed(version, other, tmp_path):
     assert before[0] > len(linear(0.0).SerializeToString())
     metrics = gone.store.client.get_logged_model(removal.model_id(gone)).metrics
     assert [m.key for m in metrics] == ["validation_accuracy"]
-    folder = tmp_path / f"model-{version.validation_accuracy}"
-    again = registry.register(
-        version.name,
-        folder,
-        run_id=version.run_id,
-        content_hash=version.content_sha256,
-        metrics={},
-    )
+    folder, facts = tmp_path / "model-0.7", {"content_hash": "hash 0.7", "metrics": {}}
+    again = registry.register(name, folder, run_id=version.run_id, **facts)
     found = registry.find_in(version.store, version.name, version.content_sha256)
     assert (again.number, removal.REMOVED in found.tags) == (version.number, False)
     graph = logged_model.fetch(version.store, f"{version.uri}/model.onnx", tmp_path)
     assert files.sha256(graph) == files.sha256(folder / "model.onnx")
-
-
-def test_files_go_and_come_back(project, trained, tmp_path):
-    """In this checkout's own store; numbers stay, building the same bytes brings files back."""
-    version, other = trained(0.9), trained(0.95)
-    check_removed(version, other, tmp_path)
-
-
-def test_on_a_server_it_is_the_same(server, trained, tmp_path):
-    """Files that a server keeps are removed through it."""
-    version, other = trained(0.7, "of-removal"), trained(0.75, "of-removal")
-    check_removed(version, other, tmp_path)
 
 
 def test_what_is_sent_brings_removed_files_back(project, trained, monkeypatch):
@@ -58,13 +46,8 @@ def test_what_is_sent_brings_removed_files_back(project, trained, monkeypatch):
     pruned = trained(0.9)
     removal.remove(pruned, removal.model_id(pruned), "by anna")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", nobody)
-    registry.register(
-        "m",
-        project.parent / "model-0.9",
-        run_id="0" * 32,
-        content_hash=pruned.content_sha256,
-        metrics={},
-    )
+    facts = {"content_hash": pruned.content_sha256, "metrics": {}}
+    registry.register("m", project.parent / "model-0.9", run_id="0" * 32, **facts)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
     outbox.send(better)
 
@@ -85,8 +68,6 @@ def test_a_version_that_got_an_alias_meanwhile_stays(project, trained):
 
 def test_an_address_that_was_changed_is_not_followed(project, trained, monkeypatch):
     """Somebody pointed the model at another folder: nothing there is deleted."""
-    import sqlite3
-
     version = trained(0.9)
     precious = project / "precious"
     precious.mkdir()
@@ -98,19 +79,6 @@ def test_an_address_that_was_changed_is_not_followed(project, trained, monkeypat
 
     assert (precious / "thesis").exists()
     assert removal.REMOVED not in registry.find_in(version.store, "m", "hash 0.9").tags
-
-
-def test_files_that_two_versions_have_are_told(project, trained):
-    """The same model under two names."""
-    version = trained(0.9)
-    model = removal.model_id(version)
-    assert not removal.shared(version, model)
-    client = version.store.client
-    client.create_registered_model("other")
-    with registry._default(version.store):
-        client.create_model_version("other", f"models:/{model}", version.run_id)
-
-    assert removal.shared(version, model)
 
 
 def test_what_this_project_did_not_make_has_no_model(project):

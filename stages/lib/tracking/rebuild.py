@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from stages.lib import files, integrity, revisions, tracked
+from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracking import find, lineage, resolve, subject
 from stages.lib.tracking.origin import INPUT
@@ -32,7 +32,7 @@ def rebuild(reference: str) -> int:
     if version.commit in {lineage.NO_COMMIT, "unknown"}:
         found = f"version {version.number} was built outside of git"
         raise UserError(f"{found}, so there is nothing to rebuild it from; choose another")
-    commit = kept_in(version) or revisions.commit(version.commit)
+    commit = kept_in(version) or tracked.commit(version.commit)
     for doubt in doubts(version, commit):
         print(f"note: {doubt}", flush=True)
     with tempfile.TemporaryDirectory(prefix="digits-rebuild-") as scratch:
@@ -53,7 +53,7 @@ def kept_in(version: Version) -> str | None:
     """
     if version.tags.get("git.dirty") != "true" or DVC_OID not in version.tags:
         return None
-    return next(reversed(revisions.introducing(version.tags[DVC_OID])), None)
+    return next(reversed(tracked.introducing(version.tags[DVC_OID])), None)
 
 
 def doubts(version: Version, commit: str) -> Iterator[str]:
@@ -73,19 +73,17 @@ def doubts(version: Version, commit: str) -> Iterator[str]:
 
 
 def _clone(commit: str, clone: Path) -> None:
-    """A clean checkout of a commit, with the raw data where DVC has them here."""
+    """A clean checkout of a commit, with the raw data where DVC has them here.
+
+    Their bytes are checked by the clone's own stage `download`.
+    """
     _run(files.home(), "git", "clone", "--quiet", "--no-checkout", str(files.home()), str(clone))
     _run(clone, "git", "checkout", "--quiet", "--detach", commit)
-    # DVC's own place for this is a folder that every user of the machine can write to.
-    private = str(clone / ".dvc" / "tmp" / "site")
-    _run(clone, sys.executable, "-m", "dvc", "config", "--local", "core.site_cache_dir", private)
-    with tracked.storage() as storage:
-        raw = next((o for o in storage.outputs(commit) if o.path == RAW), None)
-        try:
-            if raw is not None:
-                storage.checkout(raw, clone / RAW)
-        except tracked.AbsentError:
-            print(f"note: {RAW} is not in DVC's cache; it is downloaded anew", flush=True)
+    try:
+        with tracked.revision(commit) as revision:
+            revision.get(f"/{RAW}", str(clone / RAW), recursive=True)
+    except tracked.AbsentError:
+        print(f"note: {RAW} is not in DVC's cache; it is downloaded anew", flush=True)
 
 
 def _run(folder: Path, *command: str) -> None:
@@ -93,13 +91,13 @@ def _run(folder: Path, *command: str) -> None:
     ours = ("MLFLOW_", "DVC_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     environment |= {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # DVC's own place for this is a folder that every user of the machine can write to.
+    environment["DVC_SITE_CACHE_DIR"] = str(folder / ".dvc" / "tmp" / "site")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     status = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
     if status:
-        words = " ".join(command[-3:])
-        raise UserError(
-            f"`{words}` failed in a clean clone, status {status}; its last lines say why"
-        )
+        failed = f"`{' '.join(command[-3:])}` failed in a clean clone, status {status}"
+        raise UserError(f"{failed}; its last lines say why")
 
 
 def first_difference(version: Version, clone: Path) -> str | None:

@@ -1,25 +1,19 @@
 """Remove the files of old versions that nobody needs, after showing which.
 
-digits prune --keep 10
-
 A version stays whole while it is among the newest, has an alias, was ever champion, waits to
 be sent, or is named by a git tag: the tag's commit is the one it was trained from, or the
 metrics/register.json of that commit names it.
 """
 
 import json
-import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from stages.lib import files, table
+from stages.lib import files, table, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, removal, resolve
 from stages.lib.tracking.aliases import Standing
-from stages.lib.tracking.entry import PREFIX, written
+from stages.lib.tracking.entry import written
 from stages.lib.tracking.journal import UNSENT
 from stages.lib.tracking.version import Version
 
@@ -28,27 +22,13 @@ REGISTRATION = "metrics/register.json"
 LISTING = "%(refname:short) %(*objectname) %(objectname)"  # of a tag object its commit first
 
 
-@dataclass(frozen=True)
-class Named:
-    """Which git tag names a commit, and which a registered version."""
-
-    commits: dict[str, str]
-    registered: dict[str, str]
-
-    def tag(self, version: Version) -> str | None:
-        """A tag that names `version`; None when none does."""
-        ours = (version.content_sha256, f"{version.name} {version.number}")
-        by_content = (self.registered[name] for name in ours if name in self.registered)
-        return self.commits.get(version.commit) or next(by_content, None)
-
-
 def prune(keep: int, *, yes: bool) -> str:
     """Remove the files of all versions but the newest `keep` and the protected; what was done.
 
     Asks on a terminal unless `yes`. Raises UserError, and removes nothing, when nobody can
     be asked, the record of aliases was tampered with or the registry does not answer.
     """
-    where, name, named = resolve.source(), resolve.model_name(), named_by_tags(files.home())
+    where, name, named = resolve.source(), resolve.model_name(), named_by_tags()
     with resolve.asking(where):
         now = aliases.standing(where, name)
         aliases.whole(now)
@@ -56,7 +36,7 @@ def prune(keep: int, *, yes: bool) -> str:
         old = [v for v in versions[keep:] if removal.REMOVED not in v.tags]
         reasons = {v.number: _protection(v, now, named) for v in old}
         goes = [v for v in old if reasons[v.number] is None]
-        sizes = {v.number: _size(v) for v in goes}
+        sizes = {v.number: removal.size(v, str(removal.model_id(v))) for v in goes}
     if not old:
         return f"nothing to remove: {name} has {len(versions)} version(s), {keep} are kept"
     rows = [_row(v, reasons[v.number], sizes) for v in old]
@@ -78,77 +58,47 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-def _size(version: Version) -> int:
-    model = removal.model_id(version)
-    return removal.size(version, model) if model else 0
-
-
-def _protection(version: Version, now: Standing, named: Named) -> str | None:
+def _protection(version: Version, now: Standing, named: dict[str, str]) -> str | None:
     """Why the files of `version` stay; None when they may go."""
-    marks = [v for k, v in version.tags.items() if k.startswith(PREFIX)]
-    champion = version.number in now.record.champions or any("champion" in m for m in marks)
     model = removal.model_id(version)
+    ours = (version.commit, version.content_sha256, f"{version.name} {version.number}")
+    tag = next((named[name] for name in ours if name in named), None)
     reasons = {
         f"it is {', '.join(version.aliases)}": bool(version.aliases),
-        "it was champion": champion,
+        "it was champion": version.number in now.record.champions,
         "it waits to be sent": version.tags.get(UNSENT) == "true",
         "this project did not make it": model is None,
         "another version has the same files": model is not None and removal.shared(version, model),
-        f"git tag {named.tag(version)} names it": bool(named.tag(version)),
+        f"git tag {tag} names it": tag is not None,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-def named_by_tags(folder: Path) -> Named:
-    """What the git tags of the checkout in `folder` name; nothing where there is no git.
+def named_by_tags() -> dict[str, str]:
+    """The git tags of this checkout by what they name; nothing where there is no git.
 
-    Raises UserError when there is a repository that git cannot read.
+    That is a commit, a content hash, or a model's name and a version's number. Raises
+    UserError when there is a repository that git cannot read.
     """
+    folder = files.home()
     if not any((place / ".git").exists() for place in (folder, *folder.parents)):
-        return Named({}, {})
-    try:
-        prefix = _git(folder, "rev-parse", "--show-prefix").decode().strip()
-        listed = _git(folder, "for-each-ref", "refs/tags", f"--format={LISTING}").decode()
-        tags = {line.split()[1]: line.split()[0] for line in listed.splitlines()}
-        asked = "".join(f"{commit}:{prefix}{REGISTRATION}\n" for commit in tags)
-        texts = _objects(_git(folder, "cat-file", "--batch", asked=asked))
-    except (OSError, subprocess.CalledProcessError) as error:
-        message = f"git does not tell which versions its tags name ({error}); nothing was removed"
-        raise UserError(message) from error
-    entries = [(_entry(text), tag) for text, tag in zip(texts, tags.values(), strict=True)]
-    names = {name: tag for entry, tag in entries for name in _names(entry)}
-    return Named(tags, names)
+        return {}
+    named: dict[str, str] = {}
+    listed = tracked.git("for-each-ref", "refs/tags", f"--format={LISTING}", strict=True)
+    for tag, commit, *_ in map(str.split, listed.splitlines()):
+        entry = _entry(tracked.git("show", f"{commit}:./{REGISTRATION}"))
+        names = (commit, entry.get("content_sha256"), f"{entry.get('name')} {entry.get('version')}")
+        named |= {str(name): tag for name in names}
+    return named
 
 
-def _git(folder: Path, *arguments: str, asked: str = "") -> bytes:
-    command = ["git", *arguments]
-    given = asked.encode()
-    return subprocess.run(command, cwd=folder, input=given, capture_output=True, check=True).stdout
-
-
-def _objects(batch: bytes) -> Iterator[bytes]:
-    """The contents in the output of `git cat-file --batch`; empty where there was none."""
-    while batch:
-        head, _, batch = batch.partition(b"\n")
-        if head.endswith(b" missing"):
-            yield b""
-            continue
-        size = int(head.split()[-1])
-        yield batch[:size]
-        batch = batch[size + 1 :]
-
-
-def _entry(text: bytes) -> dict[str, Any]:
+def _entry(text: str) -> dict[str, Any]:
+    """What a registration says; nothing where it is none."""
     try:
         entry = json.loads(text)
     except ValueError:
         return {}
     return entry if isinstance(entry, dict) else {}
-
-
-def _names(entry: dict[str, Any]) -> set[str]:
-    """What a registration calls its version: the hash of its content, and its number."""
-    return {str(entry.get("content_sha256")), f"{entry.get('name')} {entry.get('version')}"}
 
 
 def _confirm(total: str, *, yes: bool) -> None:
@@ -157,11 +107,8 @@ def _confirm(total: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UserError(f"{total} would go; nothing was removed, --yes removes them")
-    try:
-        answer = input(f"remove the files of {total} for good? [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in {"y", "yes"}:
+    print(f"remove the files of {total} for good? [y/N] ", end="", flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UserError("nothing was removed")
 
 
