@@ -31,9 +31,11 @@ class Handler(logging.Handler):
         line(event=record.getMessage(), level=level, logger=record.name, **trace)
 
 
-def start() -> None:
-    """Send what libraries log here, from warnings upward."""
-    logging.basicConfig(level=logging.WARNING, handlers=[Handler()], force=True)
+CONFIG = {  # of what libraries log, from warnings upward
+    "handlers": {"json": {"class": f"{__name__}.Handler"}},
+    "loggers": {},
+    "root": {"handlers": ["json"], "level": "WARNING"},
+}
 
 
 def failed(request_id: str) -> None:

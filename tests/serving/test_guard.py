@@ -4,8 +4,7 @@ import base64
 
 import pytest
 
-from stages.serve import serve, token
-from stages.serving.guard import Guard, is_loopback
+from stages.serving.guard import Guard, is_loopback, token
 from stages.serving.replies import RefusedError
 from tests.serving.conftest import request
 from tests.serving.service import served
@@ -115,7 +114,6 @@ def test_the_token_comes_from_file_or_environment(tmp_path, monkeypatch):
 
     assert token(None) == SECRET
     assert token(tmp_path / "token") == f"{SECRET}-2"
-    assert callable(serve)
 
 
 def test_a_service_for_others_wants_the_token(project):

@@ -21,11 +21,11 @@ def test_damaged_pictures_and_twisted_numbers(running):
     """All formats; the process does not grow."""
     process, address = running
     fuzz.fuzzed(address, 300, seed=1)
-    before = endure.memory(process.pid)
+    before = endure.memory(process)
     seen = fuzz.fuzzed(address, 1200 * TIMES)
 
     assert [key for key in seen if str(key) >= "500"] == []
     assert seen[200] > 100
     assert seen[400] > 100
-    assert endure.memory(process.pid) - before < GROWTH
+    assert endure.memory(process) - before < GROWTH
     assert process.poll() is None
