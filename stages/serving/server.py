@@ -14,9 +14,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +40,13 @@ MEMORY = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What each worker needs to know; `leaving` is set when the service ends."""
+    """What each worker needs to know."""
 
     guard: Guard
     limits: Limits
-    state: Path  # the file that names the model
     feedback: Path
-    leaving: Event = field(default_factory=multiprocessing.get_context("spawn").Event)
+    state: Path  # the file that names the model
+    leaving: Path  # a file that is there when the service ends
 
 
 def run(
@@ -69,11 +68,12 @@ def run(
     allowed, limits = guard.of(host, token), limits or Limits()
     for number in SIGNALS:
         signal.signal(number, lambda *_: sys.exit(0))
-    with reserved(host, port) as address, tempfile.TemporaryDirectory("-digits") as scratch:
+    with reserved(host, port) as address, tempfile.TemporaryDirectory("-digits") as folder:
+        scratch, feedback = Path(folder), files.home() / "data/feedback"
+        plan = Plan(allowed, limits, feedback, scratch / "model.json", scratch / "leaving")
         granian = _granian(address, workers, limits)
-        plan = Plan(allowed, limits, Path(scratch) / "model.json", files.home() / "data/feedback")
         follow.follow(model, plan.state)
-        _prepare(workers, Path(scratch))
+        _prepare(workers, scratch)
         granian.on_startup(partial(_linger, granian, plan))
         threading.Thread(target=_announce, args=(address, plan.state), daemon=True).start()
         granian.serve(target_loader=partial(_application, plan), wrap_loader=False)
@@ -134,7 +134,7 @@ def _linger(granian: Any, plan: Plan) -> None:
     """
 
     def leave(*signal_: Any) -> None:
-        plan.leaving.set()
+        plan.leaving.touch()
         end = granian.signal_handler_interrupt
         threading.Timer(plan.limits.linger_seconds, end, signal_).start()
 

@@ -20,7 +20,7 @@ from stages.serving.metrics import Metrics
 from stages.serving.served import Holder, Served, load
 from stages.serving.server import Plan
 
-SECONDS = 0.5  # between two looks at a file
+SECONDS = 0.1  # between two looks at files
 
 
 def application(plan: Plan) -> Front:
@@ -43,20 +43,18 @@ def from_state(state: Path) -> Served:
 
 
 def _watch(plan: Plan, holder: Holder, numbers: Metrics) -> None:
-    """Follow the file and the end of the service; end when the parent is gone."""
+    """Follow the file that names the model; end when the service ends or the parent is gone."""
     parent = multiprocessing.parent_process()
     seen = plan.state.stat().st_mtime_ns
-    try:
-        while parent is not None and parent.is_alive():
-            if holder.leaving:
-                time.sleep(SECONDS)
-            holder.leaving = plan.leaving.wait(SECONDS)
-            changed = plan.state.stat().st_mtime_ns
-            if changed != seen:
-                seen = changed
-                swap(plan.state, holder, numbers)
-    finally:
-        os.kill(os.getpid(), signal.SIGTERM)
+    while parent is not None and parent.is_alive() and not plan.leaving.exists():
+        time.sleep(SECONDS)
+        changed = plan.state.stat().st_mtime_ns
+        if changed != seen:
+            seen = changed
+            swap(plan.state, holder, numbers)
+    holder.leaving = True
+    time.sleep(plan.limits.linger_seconds + 1)
+    os.kill(os.getpid(), signal.SIGTERM)  # the parent's is lost when it comes during the start
 
 
 def swap(state: Path, holder: Holder, numbers: Metrics) -> None:
