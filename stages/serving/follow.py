@@ -3,11 +3,10 @@
 Writes into a file which verified model a reference means, again whenever that changes.
 """
 
-import io
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import redirect_stderr
 from pathlib import Path
 
 from stages.lib import files, integrity
@@ -26,19 +25,20 @@ def follow(reference: str, state: Path) -> None:
     Raises UserError when it means nothing that can be served; later on, such a version is
     told in the log and the one before stays.
     """
-    number = _publish(reference, state)
+    with redirect_stderr(logs.Notes()):
+        number = _publish(reference, state)
     if number is not None and not reference.isdecimal():
         thread = threading.Thread(target=_watch, args=(reference, number, state), daemon=True)
         thread.start()
 
 
 def _watch(reference: str, number: int | None, state: Path) -> None:
-    said = ""
+    sys.stderr, said = logs.Notes(), ""
     while True:
         time.sleep(SECONDS)
         newest = number
         try:
-            newest = _number(reference)
+            newest = resolve.version(reference).number
             if newest != number:
                 number = _publish(reference, state)
             said = ""
@@ -50,23 +50,6 @@ def _watch(reference: str, number: int | None, state: Path) -> None:
                 logs.line(event="model refused", level="error", reference=reference, reason=said)
 
 
-@contextmanager
-def _logged() -> Iterator[None]:
-    """Send the notes for people that functions print into the service's log."""
-    with redirect_stderr(io.StringIO()) as told:
-        try:
-            yield
-        finally:
-            for note in told.getvalue().splitlines():
-                logs.line(event=note, level="warning")
-
-
-@_logged()
-def _number(reference: str) -> int:
-    return resolve.version(reference).number
-
-
-@_logged()
 def _publish(reference: str, state: Path) -> int | None:
     """Fetch and check what `reference` means now, and write it down.
 

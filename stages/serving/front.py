@@ -78,6 +78,8 @@ class Front:
         try:
             await self._read(scope, receive, body)
             await self._admit()
+            if self.holder.leaving:
+                await asyncio.sleep(self.holder.until - time.monotonic())
             self._count(+1)
             try:
                 await self._routed(scope, _replayed(bytes(body), receive), send)

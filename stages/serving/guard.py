@@ -63,7 +63,7 @@ class Limits:
     connections: int = 512  # that are open at once; more wait
     waiting: int = 32  # requests that are worked on or wait for it; more get 503
     shed_seconds: float = 0.5  # that a 503 takes: a client that comes back at once is slowed
-    linger_seconds: float = 1.0  # at the end: for what is on its way on open connections
+    linger_seconds: float = 0.5  # at the end: for what is on its way on open connections
     finish_seconds: int = 30  # at the end: for what is being answered
 
 

@@ -1,6 +1,7 @@
 """One line of JSON per request and per event, on standard error."""
 
 import contextlib
+import io
 import logging
 import os
 import traceback
@@ -29,6 +30,16 @@ class Handler(logging.Handler):
             trace["trace"] = "".join(traceback.format_exception(*record.exc_info))
         level = record.levelname.lower()
         line(event=record.getMessage(), level=level, logger=record.name, **trace)
+
+
+class Notes(io.StringIO):
+    """A standard error for functions that print notes for people: each becomes an event."""
+
+    def write(self, note: str) -> int:
+        """Write one note."""
+        if note.strip():
+            line(event=note.strip(), level="warning")
+        return len(note)
 
 
 CONFIG = {  # of what libraries log, from warnings upward

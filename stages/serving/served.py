@@ -1,5 +1,6 @@
 """The model that is served: loaded, warmed, and replaced as a whole."""
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +55,15 @@ class Holder:
 
     def __init__(self, served: Served | None = None) -> None:
         self.served = served
-        self.leaving = False
+        self.leaving, self.until = False, 0.0
+
+    def leave(self, seconds: float) -> None:
+        """Close each connection with its answer, which takes at least until so many seconds on.
+
+        A client that had its answer would connect again, and Granian closes a new connection
+        whose request is still on its way when it is told to end.
+        """
+        self.leaving, self.until = True, time.monotonic() + seconds
 
     def __call__(self) -> Served:
         """The model to answer with. Raises LookupError when there is none yet."""

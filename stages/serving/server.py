@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 import tempfile
 import threading
 import time
@@ -29,7 +28,6 @@ from stages.lib.errors import UserError
 from stages.serving import guard, logs
 from stages.serving.guard import Guard, Limits
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # By itself glibc keeps, for each thread, as much memory as the largest picture took.
 MEMORY = {
     "MALLOC_ARENA_MAX": "2",
@@ -66,8 +64,6 @@ def run(
     from stages.serving import follow  # MLflow: in this process alone
 
     allowed, limits = guard.of(host, token), limits or Limits()
-    for number in SIGNALS:
-        signal.signal(number, lambda *_: sys.exit(0))
     with reserved(host, port) as address, tempfile.TemporaryDirectory("-digits") as folder:
         scratch, feedback = Path(folder), files.home() / "data/feedback"
         plan = Plan(allowed, limits, feedback, scratch / "model.json", scratch / "leaving")
@@ -138,7 +134,7 @@ def _linger(granian: Any, plan: Plan) -> None:
         end = granian.signal_handler_interrupt
         threading.Timer(plan.limits.linger_seconds, end, signal_).start()
 
-    for number in SIGNALS:
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
 
 

@@ -52,7 +52,7 @@ def _watch(plan: Plan, holder: Holder, numbers: Metrics) -> None:
         if changed != seen:
             seen = changed
             swap(plan.state, holder, numbers)
-    holder.leaving = True
+    holder.leave(plan.limits.linger_seconds + 1)
     time.sleep(plan.limits.linger_seconds + 1)
     os.kill(os.getpid(), signal.SIGTERM)  # the parent's is lost when it comes during the start
 
