@@ -8,7 +8,6 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi.routing import APIRoute
@@ -110,22 +109,32 @@ class Front:
 
     async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
         """Read the body. Raises RefusedError when it is too large, takes too long or ends early."""
-        too_large = RefusedError(413, f"more than {self.limits.body:,} bytes", CLOSE)
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self.limits.body:
-                raise too_large
+                raise self._too_large()
+        more = True
         try:
             async with asyncio.timeout(self.limits.body_seconds):
-                async for chunk in _chunks(receive):
+                while more:
+                    message = await receive()
+                    chunk, more = message.get("body", b""), message.get("more_body", False)
                     body += chunk
                     self.buffered += len(chunk)
-                    if len(body) > self.limits.body:
-                        raise too_large
-                    if self.buffered > self.limits.buffered:
-                        self.metrics.sheds.inc()
-                        raise RefusedError(503, BUSY, LATER | CLOSE)
+                    self._check(message, body)
         except TimeoutError:
             raise RefusedError(408, "the body took too long", CLOSE) from None
+
+    def _too_large(self) -> RefusedError:
+        return RefusedError(413, f"more than {self.limits.body:,} bytes", CLOSE)
+
+    def _check(self, message: Message, body: bytearray) -> None:
+        if message["type"] == "http.disconnect":
+            raise RefusedError(400, "the body ended early", CLOSE)
+        if len(body) > self.limits.body:
+            raise self._too_large()
+        if self.buffered > self.limits.buffered:
+            self.metrics.sheds.inc()
+            raise RefusedError(503, BUSY, LATER | CLOSE)
 
     def _observe(self, scope: Scope, answer: "Answering", seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
@@ -165,17 +174,6 @@ def _id(scope: Scope) -> str:
         if name == b"x-request-id" and ID.fullmatch(value):
             return str(value.decode())
     return secrets.token_hex(8)
-
-
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
-    """The body in pieces. Raises RefusedError when the client leaves before its end."""
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RefusedError(400, "the body ended early", CLOSE)
-        more = message.get("more_body", False)
-        yield message.get("body", b"")
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
