@@ -36,14 +36,14 @@ class Front:
     def __init__(
         self,
         app: ASGIApp,
-        hot: dict[tuple[str, str], APIRoute],
+        hot: dict[tuple[str, str], APIRoute] | None = None,
         *,
         holder: Holder,
         guard: Guard,
         limits: Limits,
         metrics: Metrics,
     ) -> None:
-        self.app, self.hot = app, hot
+        self.app, self.hot = app, hot or {}
         self.holder, self.guard, self.limits = holder, guard, limits
         self.metrics = metrics
         self.buffered = self.waiting = 0
