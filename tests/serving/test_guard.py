@@ -68,7 +68,7 @@ def test_the_token_is_asked_for_wherever_something_can_be_learnt():
 
     def status(*values, path="/predict"):
         given = [("authorization", value) for value in values]
-        return refused(guard, [("host", "digits.example"), *given], path=path)
+        return refused(guard, [("host", "digits.example"), *given], "GET", path)
 
     assert status(f"Bearer {SECRET}") == status(f"Basic {basic}") == 0
     for wrong in (f"Bearer {SECRET}x", "Bearer", "Bearer ", "Basic", "Basic !", SECRET, "", "é"):
