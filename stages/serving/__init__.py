@@ -1,1 +1,1 @@
-"""The parts of the HTTP service; `stages.serve` starts it."""
+"""The parts of the HTTP service; `stages.serving.server` starts it."""

@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from stages.serving import inference, operations, pages, reading, replies, scoring
 from stages.serving.front import Front
-from stages.serving.guard import Guard
-from stages.serving.limits import Limits
+from stages.serving.guard import Guard, Limits
 from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
 from stages.serving.served import Holder

@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stages.serving import logs, replies
-from stages.serving.guard import HEADERS, READING, Guard
-from stages.serving.limits import Limits
+from stages.serving.guard import HEADERS, READING, Guard, Limits
 from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
 from stages.serving.served import Holder
@@ -25,10 +24,6 @@ ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 CLOSE = {"connection": "close"}  # what was not read of the body would be taken for a request
 LATER = {"retry-after": "1"}
 BUSY = "too many requests at once; try again in a second"
-
-
-class GoneError(Exception):
-    """The client left before its request was whole."""
 
 
 class Front:
@@ -41,23 +36,20 @@ class Front:
     def __init__(
         self,
         app: ASGIApp,
-        hot: dict[tuple[str, str], APIRoute],
+        hot: dict[tuple[str, str], APIRoute] | None = None,
         *,
         holder: Holder,
         guard: Guard,
         limits: Limits,
         metrics: Metrics,
     ) -> None:
-        self.app, self.hot = app, hot
+        self.app, self.hot = app, hot or {}
         self.holder, self.guard, self.limits = holder, guard, limits
         self.metrics = metrics
         self.buffered = self.waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the start and end of the application."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        """One request."""
         start = time.perf_counter()
         scope["request_id"] = _id(scope)
         answer = Answering(send, scope["request_id"], self.holder)
@@ -65,8 +57,6 @@ class Front:
             await self._checked(scope, receive, answer)
         except RefusedError as refused:
             await replies.error(scope["request_id"], refused)(scope, receive, answer)
-        except GoneError:
-            answer.status = 499
         except Exception:  # the last resort: the client gets a sentence, the log the trace
             logs.failed(scope["request_id"])
             if not answer.status:
@@ -78,6 +68,8 @@ class Front:
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard.check(scope["method"], scope["path"], scope["headers"])
         if scope["method"] in READING:
+            if scope["method"] == "HEAD":
+                scope["method"] = "GET"  # the server leaves the body away
             await self._routed(scope, receive, send)
             return
         await self._admit()
@@ -85,6 +77,8 @@ class Front:
         try:
             await self._read(scope, receive, body)
             await self._admit()
+            if self.holder.leaving:
+                await asyncio.sleep(self.holder.until - time.monotonic())
             self._count(+1)
             try:
                 await self._routed(scope, _replayed(bytes(body), receive), send)
@@ -114,24 +108,33 @@ class Front:
         self.metrics.waiting.set(self.waiting)
 
     async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
-        """Read the body; RefusedError as soon as it is too large, GoneError when it ends early."""
-        too_large = RefusedError(413, f"more than {self.limits.body:,} bytes", CLOSE)
+        """Read the body. Raises RefusedError when it is too large, takes too long or ends early."""
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self.limits.body:
-                raise too_large
+                raise self._too_large()
         more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise GoneError
-            chunk, more = message.get("body", b""), message.get("more_body", False)
-            body += chunk
-            self.buffered += len(chunk)
-            if len(body) > self.limits.body:
-                raise too_large
-            if more and self.buffered > self.limits.buffered:
-                self.metrics.sheds.inc()
-                raise RefusedError(503, BUSY, LATER | CLOSE)
+        try:
+            async with asyncio.timeout(self.limits.body_seconds):
+                while more:
+                    message = await receive()
+                    chunk, more = message.get("body", b""), message.get("more_body", False)
+                    body += chunk
+                    self.buffered += len(chunk)
+                    self._check(message, body)
+        except TimeoutError:
+            raise RefusedError(408, "the body took too long", CLOSE) from None
+
+    def _too_large(self) -> RefusedError:
+        return RefusedError(413, f"more than {self.limits.body:,} bytes", CLOSE)
+
+    def _check(self, message: Message, body: bytearray) -> None:
+        if message["type"] == "http.disconnect":
+            raise RefusedError(400, "the body ended early", CLOSE)
+        if len(body) > self.limits.body:
+            raise self._too_large()
+        if self.buffered > self.limits.buffered:
+            self.metrics.sheds.inc()
+            raise RefusedError(503, BUSY, LATER | CLOSE)
 
     def _observe(self, scope: Scope, answer: "Answering", seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
@@ -159,6 +162,8 @@ class Answering:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             own = [(b"x-request-id", self.request_id), *HEADERS]
+            if self.holder.leaving:
+                own.append((b"connection", b"close"))
             message["headers"] = [*message["headers"], *own]
         await self.send(message)
 

@@ -1,14 +1,20 @@
-"""Who may ask: this computer's own pages and programs, or whoever has the token."""
+"""Who may ask, and how much: this computer's own pages and programs, or whoever has the token."""
 
 import base64
 import binascii
 import hmac
 import ipaddress
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from stages.lib.errors import UserError
 from stages.serving.replies import RefusedError
 
+TOKEN = "DIGITS_TOKEN"  # noqa: S105  (the name of a variable)
+SHORTEST = 16  # characters of a token
+MIB = 2**20
 LOOPBACK = re.compile(rb"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 READING = {"GET", "HEAD", "OPTIONS"}
 OPEN = {"/ping", "/health", "/v2/health/live", "/v2/health/ready"}  # for what restarts services
@@ -34,6 +40,45 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def token(file: Path | None) -> str | None:
+    """The token of a file, or else of the environment; never of a command line."""
+    try:
+        found = file.read_text().strip() if file else os.environ.get(TOKEN, "").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read ({error}); expected a file with a token") from error
+    if (file or found) and len(found) < SHORTEST:
+        raise UserError(f"the token has {len(found)} characters; take at least {SHORTEST}")
+    return found or None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one worker process; more is refused, never queued without end."""
+
+    body: int = 16 * MIB  # bytes of one request's body
+    buffered: int = 128 * MIB  # bytes of all bodies that are held at once
+    head: int = 64 * 1024  # bytes of a request's line and headers
+    head_seconds: int = 10  # in which they have to come, from the answer before or the beginning
+    body_seconds: float = 60.0  # in which the body has to come after them
+    connections: int = 512  # that are open at once; more wait
+    waiting: int = 32  # requests that are worked on or wait for it; more get 503
+    shed_seconds: float = 0.5  # that a 503 takes: a client that comes back at once is slowed
+    linger_seconds: float = 0.5  # at the end: for what is on its way on open connections
+    finish_seconds: int = 30  # at the end: for what is being answered
+
+
+def of(host: str, token: str | None) -> "Guard":
+    """The rules of a service that listens on `host`.
+
+    Raises UserError when others could reach it without a token.
+    """
+    guard = Guard(is_loopback(host), token)
+    if not guard.loopback and guard.token is None:
+        found = f"others could reach {host} and there is no token"
+        raise UserError(f"{found}; set {TOKEN} or give --token-file, or leave --host away")
+    return guard
+
+
 @dataclass(frozen=True)
 class Guard:
     """The rules of one service. `token`: None only where `loopback`."""
@@ -45,8 +90,11 @@ class Guard:
         """Raise RefusedError for a request that is not to be answered.
 
         A foreign page whose name was made to lead here says its own name as the host; one
-        that posts here says its own origin.
+        that posts here says its own origin. Whether the service lives may be asked by all,
+        also by probes that name no host, as in HTTP/1.0.
         """
+        if path in OPEN and method in READING:
+            return
         host = self._host(headers)
         if method not in READING:
             for origin in _values(headers, b"origin"):
@@ -54,7 +102,7 @@ class Guard:
                     raise RefusedError(403, "other sites may not post here")
         if any(b"multipart" in v.lower() for v in _values(headers, b"content-type")):
             raise RefusedError(415, "no forms; send the picture's bytes as the body")
-        if self.token is not None and path not in OPEN:
+        if self.token is not None:
             self._authorise(_values(headers, b"authorization"))
 
     def _host(self, headers: Headers) -> bytes:

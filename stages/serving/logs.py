@@ -1,6 +1,7 @@
 """One line of JSON per request and per event, on standard error."""
 
 import contextlib
+import io
 import logging
 import os
 import traceback
@@ -31,9 +32,21 @@ class Handler(logging.Handler):
         line(event=record.getMessage(), level=level, logger=record.name, **trace)
 
 
-def start() -> None:
-    """Send what libraries log here, from warnings upward."""
-    logging.basicConfig(level=logging.WARNING, handlers=[Handler()], force=True)
+class Notes(io.StringIO):
+    """A standard error for functions that print notes for people: each becomes an event."""
+
+    def write(self, note: str) -> int:
+        """Write one note."""
+        if note.strip():
+            line(event=note.strip(), level="warning")
+        return len(note)
+
+
+CONFIG = {  # of what libraries log, from warnings upward
+    "handlers": {"json": {"class": f"{__name__}.Handler"}},
+    "loggers": {},
+    "root": {"handlers": ["json"], "level": "WARNING"},
+}
 
 
 def failed(request_id: str) -> None:

@@ -1,7 +1,7 @@
 """What Prometheus reads. With several workers, the sums of all of them.
 
 Workers share their numbers through files in PROMETHEUS_MULTIPROC_DIR, which
-`stages.serve` sets before it starts them.
+`stages.serving.server` sets before it starts them.
 """
 
 import functools

@@ -1,12 +1,12 @@
 """The model that is served: loaded, warmed, and replaced as a whole."""
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from stages.lib import classifier
 from stages.lib.classifier import Classifier
@@ -45,16 +45,9 @@ def load(folder: Path, name: str, version: str, about: dict[str, Any]) -> Served
 
     Raises UserError when a file is missing or altered, or the network does not answer.
     """
-    loaded = classifier.load(folder)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # requests run side by side; threads of one only wait
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(
-        str(folder / classifier.ONNX), options, providers=["CPUExecutionProvider"]
-    )
-    model = replace(loaded, session=session)
+    model = classifier.load(folder, threads=1)  # requests run side by side; threads of one wait
     model.probabilities(np.zeros((1, 28, 28), np.uint8))
-    return Served(model, folder, name, version, str(loaded.manifest["content_sha256"]), about)
+    return Served(model, folder, name, version, str(model.manifest["content_sha256"]), about)
 
 
 class Holder:
@@ -62,7 +55,15 @@ class Holder:
 
     def __init__(self, served: Served | None = None) -> None:
         self.served = served
-        self.leaving = False
+        self.leaving, self.until = False, 0.0
+
+    def leave(self, seconds: float) -> None:
+        """Close each connection with its answer, which takes at least until so many seconds on.
+
+        A client that had its answer would connect again, and Granian closes a new connection
+        whose request is still on its way when it is told to end.
+        """
+        self.leaving, self.until = True, time.monotonic() + seconds
 
     def __call__(self) -> Served:
         """The model to answer with. Raises LookupError when there is none yet."""

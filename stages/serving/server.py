@@ -1,99 +1,150 @@
-"""The server of one process: it ends without dropping what it was asked."""
+"""The processes of a service: the port, Granian's workers that answer on it, and their end.
 
-import asyncio
-import ctypes
-import select
+This process follows the registry and answers nothing. Granian starts the workers, starts those
+that die again, and closes connections whose head does not come in time.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
 import socket
-import struct
-import sys
-from collections.abc import Awaitable, Callable
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-import uvicorn
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
 
-from stages.serving.limits import Limits
-from stages.serving.protocol import Protocol
-from stages.serving.served import Holder
+from stages.lib import files
+from stages.lib.errors import UserError
+from stages.serving import guard, logs
+from stages.serving.guard import Guard, Limits
 
-SO_ATTACH_FILTER = 26  # Linux
-DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # a packet filter that takes 0 bytes of each
-TICK = 0.02  # seconds
-
-
-class Server(uvicorn.Server):
-    """Uvicorn's server around `app`, with a background task and a patient end."""
-
-    def __init__(
-        self,
-        app: Any,
-        holder: Holder,
-        limits: Limits,
-        background: Callable[[], Awaitable[None]],
-        ready: Callable[[], None],
-        *,
-        alone: bool = True,
-    ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=partial(Protocol, limits),  # type: ignore[arg-type]
-                ws="none",
-                loop="uvloop",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                backlog=limits.connections,
-                timeout_keep_alive=limits.idle_seconds,  # type: ignore[arg-type]
-                timeout_graceful_shutdown=limits.finish_seconds,  # type: ignore[arg-type]
-            )
-        )
-        self.holder, self.limits, self.background = holder, limits, background
-        self.ready, self.alone = ready, alone
-
-    async def main_loop(self) -> None:
-        """Say that requests are answered from now on; do so until a signal."""
-        self.ready()
-        task = asyncio.ensure_future(self.background())
-        try:
-            await super().main_loop()
-        finally:
-            task.cancel()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no new connection; answer what was sent on the open ones; end.
-
-        A client may have sent a request that is still on its way through this computer, on
-        a connection that waits to be accepted or that seems idle: both are waited for.
-        """
-        self.holder.leaving = True
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self.limits.linger_seconds
-        for listening in sockets or [] if self.alone else []:
-            refuse_new(listening)
-            while pending(listening) and loop.time() < until:
-                await asyncio.sleep(0)
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            connection.leave()  # type: ignore[union-attr]
-        while self.server_state.connections and loop.time() < until:
-            await asyncio.sleep(TICK)
-        await super().shutdown(sockets)
+# By itself glibc keeps, for each thread, as much memory as the largest picture took.
+MEMORY = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(2**18),
+    "MALLOC_TRIM_THRESHOLD_": str(2**20),
+}
 
 
-def refuse_new(listening: socket.socket) -> None:
-    """Let no new connection in, while those that wait in the queue can still be accepted.
+@dataclass(frozen=True)
+class Plan:
+    """What each worker needs to know."""
 
-    Closing the socket would reset these, with the requests that they carry.
+    guard: Guard
+    limits: Limits
+    feedback: Path
+    state: Path  # the file that names the model
+    leaving: Path  # a file that is there when the service ends
+
+
+def run(
+    model: str,
+    host: str,
+    port: int,
+    *,
+    workers: int = 1,
+    token: str | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Serve `model` until SIGTERM or Ctrl-C, and finish what was asked.
+
+    Raises UserError when there is no such model, when the port is taken, and when others
+    could reach the service without a token.
     """
-    if sys.platform == "linux":
-        code = ctypes.create_string_buffer(DROP_ALL)
-        program = struct.pack("HP", 1, ctypes.addressof(code))
-        listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+    from stages.serving import follow  # MLflow: in this process alone
+
+    allowed, limits = guard.of(host, token), limits or Limits()
+    with reserved(host, port) as address, tempfile.TemporaryDirectory("-digits") as folder:
+        scratch, feedback = Path(folder), files.home() / "data/feedback"
+        plan = Plan(allowed, limits, feedback, scratch / "model.json", scratch / "leaving")
+        granian = _granian(address, workers, limits)
+        follow.follow(model, plan.state)
+        _prepare(workers, scratch)
+        granian.on_startup(partial(_linger, granian, plan))
+        threading.Thread(target=_announce, args=(address, plan.state), daemon=True).start()
+        granian.serve(target_loader=partial(_application, plan), wrap_loader=False)
 
 
-def pending(listening: socket.socket) -> bool:
-    """Whether a connection waits to be accepted."""
-    return bool(select.select([listening], [], [], 0)[0])
+def _granian(address: tuple[str, int], workers: int, limits: Limits) -> Any:
+    """The server within `limits`; it logs as `stages.serving.logs` says from now on."""
+    return Granian(
+        "stages.serving.app",
+        *address,
+        interface=Interfaces.ASGINL,
+        workers=workers,
+        http=HTTPModes.http1,
+        websockets=False,
+        backpressure=limits.connections,
+        http1_settings=HTTP1Settings(1000 * limits.head_seconds, max_buffer_size=limits.head),
+        log_level=LogLevels.warning,
+        log_dictconfig=logs.CONFIG,
+        respawn_failed_workers=True,
+        workers_kill_timeout=limits.finish_seconds,
+    )
+
+
+def _application(plan: Plan) -> Any:
+    """The application of a worker: only there it is imported."""
+    from stages.serving import swap
+
+    return swap.application(plan)
+
+
+@contextlib.contextmanager
+def reserved(host: str, port: int) -> Iterator[tuple[str, int]]:
+    """The address that workers listen on, and that no other service gets; port 0 is any."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, port))
+        except (OSError, OverflowError) as error:
+            found = f"cannot listen on {host} port {port} ({error})"
+            raise UserError(f"{found}; give another --port or --host") from error
+        yield bound.getsockname()[:2]
+
+
+def _prepare(workers: int, scratch: Path) -> None:
+    """Set what workers inherit."""
+    multiprocessing.set_start_method("spawn", force=True)  # not a copy of this process's threads
+    os.environ |= MEMORY
+    if workers > 1:
+        (scratch / "metrics").mkdir()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(scratch / "metrics")
+
+
+def _linger(granian: Any, plan: Plan) -> None:
+    """At SIGTERM and Ctrl-C, answer for a moment more, and close each connection that asks.
+
+    A client may have sent a request that is still on its way on a connection that seems idle.
+    """
+
+    def leave(*signal_: Any) -> None:
+        plan.leaving.touch()
+        end = granian.signal_handler_interrupt
+        threading.Timer(plan.limits.linger_seconds, end, signal_).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
+
+
+def _announce(address: tuple[str, int], state: Path) -> None:
+    """Print the address and the model as soon as somebody listens there."""
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(address):
+            break
+        time.sleep(0.05)
+    host, port = address
+    told = files.read_json(state)
+    where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print(f"{where}  ({told['name']} {told['version']}; Ctrl-C ends it)", flush=True)

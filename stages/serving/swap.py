@@ -1,19 +1,36 @@
-"""Take up the model that `stages.serving.follow` wrote down, while requests go on."""
+"""One process that answers: its application, and the model that it takes up between requests."""
 
-import asyncio
 import multiprocessing
+import os
 import signal
-from collections.abc import Awaitable, Callable
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+from prometheus_client import multiprocess
+
 from stages.lib import files
 from stages.lib.errors import UserError
-from stages.serving import logs
+from stages.serving import logs, metrics
+from stages.serving.app import create_app
+from stages.serving.front import Front
 from stages.serving.metrics import Metrics
 from stages.serving.served import Holder, Served, load
+from stages.serving.server import Plan
 
-SECONDS = 0.5  # between two looks at a file
+SECONDS = 0.1  # between two looks at files
+
+
+def application(plan: Plan) -> Front:
+    """What this worker answers with, from the model that the file of `plan` names."""
+    os.setpgid(0, 0)  # Ctrl-C is for the parent
+    _forget_dead()
+    holder, numbers = Holder(), Metrics()
+    take(from_state(plan.state), holder, numbers)
+    threading.Thread(target=_watch, args=(plan, holder, numbers), daemon=True).start()
+    return create_app(holder, plan.feedback, plan.guard, plan.limits, numbers)
 
 
 def from_state(state: Path) -> Served:
@@ -25,41 +42,42 @@ def from_state(state: Path) -> Served:
     return served
 
 
-def watching(state: Path, holder: Holder, metrics: Metrics) -> Callable[[], Awaitable[None]]:
-    """A task that puts into `holder` whatever model the file comes to name."""
-
-    async def watch() -> None:
-        seen = state.stat().st_mtime_ns
-        while not _orphaned():
-            await asyncio.sleep(SECONDS)
-            changed = state.stat().st_mtime_ns
-            if changed != seen:
-                seen = changed
-                await asyncio.to_thread(swap, state, holder, metrics)
-        signal.raise_signal(signal.SIGTERM)
-
-    return watch
-
-
-def _orphaned() -> bool:
-    """Whether this is a worker whose parent is gone, without having ended it."""
+def _watch(plan: Plan, holder: Holder, numbers: Metrics) -> None:
+    """Follow the file that names the model; end when the service ends or the parent is gone."""
     parent = multiprocessing.parent_process()
-    return parent is not None and not parent.is_alive()
+    seen = plan.state.stat().st_mtime_ns
+    while parent is not None and parent.is_alive() and not plan.leaving.exists():
+        time.sleep(SECONDS)
+        changed = plan.state.stat().st_mtime_ns
+        if changed != seen:
+            seen = changed
+            swap(plan.state, holder, numbers)
+    holder.leave(plan.limits.linger_seconds + 1)
+    time.sleep(plan.limits.linger_seconds + 1)
+    os.kill(os.getpid(), signal.SIGTERM)  # the parent's is lost when it comes during the start
 
 
-def swap(state: Path, holder: Holder, metrics: Metrics) -> None:
+def swap(state: Path, holder: Holder, numbers: Metrics) -> None:
     """Replace the model, or tell why the one before stays."""
     try:
         served = from_state(state)
     except Exception as error:  # whatever is wrong with a new model, the old one answers
-        metrics.swaps.labels("refused").inc()
+        numbers.swaps.labels("refused").inc()
         logs.line(event="model refused", level="error", reason=str(error))
         return
-    take(served, holder, metrics)
+    take(served, holder, numbers)
 
 
-def take(served: Served, holder: Holder, metrics: Metrics) -> None:
+def take(served: Served, holder: Holder, numbers: Metrics) -> None:
     """Answer with `served` from now on."""
     before, holder.served = holder.served, served
-    metrics.swapped(before, served)
+    numbers.swapped(before, served)
     logs.line(event="model taken up", **served.identity)
+
+
+def _forget_dead() -> None:
+    """Take the gauges of workers that died out of the sums."""
+    for file in Path(os.environ.get(metrics.FOLDER, "/nowhere")).glob("gauge_live*.db"):
+        number = int(file.stem.rpartition("_")[2])
+        if not psutil.pid_exists(number):
+            multiprocess.mark_process_dead(number)  # type: ignore[no-untyped-call]

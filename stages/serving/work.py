@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lib.classifier import softmax
 from stages.serving.metrics import Metrics
 from stages.serving.served import Holder, Served
 
@@ -109,8 +110,7 @@ class Lane:
 def _outcomes(served: Served, pictures: list[Pictures], metrics: Metrics) -> list[Outcome]:
     """The outcome for each of several arrays of pictures, from one run of the network."""
     logits = served.classifier.logits(np.concatenate(pictures))
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    likely = raised / raised.sum(1, keepdims=True)
+    likely = softmax(logits)
     metrics.read(likely, served)
     ends = np.cumsum([len(p) for p in pictures])[:-1]
     parts = zip(np.split(logits, ends), np.split(likely, ends), strict=True)

@@ -37,11 +37,11 @@ def bodies(folder):
     """Hostile bodies."""
     with served(folder, "--model", "model") as (process, address):
         fuzz.fuzzed(address, 1000, seed=1)
-        before = endure.memory(process.pid)
+        before = endure.memory(process)
         made_up = fuzz.described(address, DESCRIBED)
         count = BODIES - sum(n for key, n in made_up.items() if isinstance(key, int))
         damaged = fuzz.fuzzed(address, count)
-        grown = (endure.memory(process.pid) - before) / 2**20
+        grown = (endure.memory(process) - before) / 2**20
         seen = made_up + damaged
         print(f"{BODIES:,} bodies: {dict(seen)}; grown by {grown:.1f} MiB", flush=True)
 

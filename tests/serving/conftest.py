@@ -1,19 +1,13 @@
-"""A service that runs: a process of its own for one model, or a thread with other limits."""
+"""A service that runs, with its usual limits or with tight ones."""
 
 import contextlib
 import http.client
 import json
 import socket
-import threading
 
 import pytest
 
-from stages.serve import listening
-from stages.serving import served, server
-from stages.serving.app import create_app
-from stages.serving.limits import Limits
-from stages.serving.metrics import Metrics
-from stages.serving.served import Holder
+from stages.serving import served
 from tests import sealed
 from tests.serving import service
 
@@ -70,31 +64,13 @@ def model(project):
     return served.load(project / "model", "digits", "1", {})
 
 
-@pytest.fixture
-def within(model, tmp_path):
-    """A function: limits -> the address of a service in a thread of this process."""
-    with contextlib.ExitStack() as stack:
-
-        def start(**limits):
-            holder, metrics = Holder(model), Metrics()
-            told = Limits(**limits)
-            app = create_app(holder, tmp_path, limits=told, metrics=metrics)
-            started = threading.Event()
-            bound = stack.enter_context(listening("127.0.0.1", 0))
-            address = bound.getsockname()
-            one = server.Server(app, holder, told, _nothing, started.set)
-            thread = threading.Thread(target=one.run, args=[[bound]])
-            thread.start()
-            stack.callback(thread.join)
-            stack.callback(setattr, one, "should_exit", True)
-            assert started.wait(30)
-            return address
-
-        yield start
-
-
-async def _nothing():
-    """No background task."""
+@pytest.fixture(scope="package")
+def tight(project):
+    """The address of a service that takes little on."""
+    limits = {"head": 8192, "head_seconds": 1, "body": 10_000, "body_seconds": 1}
+    limits |= {"connections": 64, "waiting": 4, "shed_seconds": 0.05}
+    with service.served(project, limits=limits) as (_, address):
+        yield address
 
 
 def raw(address, content, *, seconds=30):

@@ -1,7 +1,6 @@
 """What a service goes through under load; tests do a little of it, the benchmark all."""
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -10,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.serving import service
 from tests.serving.load import hammer, post
 from tests.serving.service import served
 
@@ -63,7 +63,6 @@ def swapped(folder, models, times):
     return seen.models, dropped
 
 
-def memory(pid):
-    """Bytes of RAM that a process holds alone or shared."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")
+def memory(process):
+    """Bytes of RAM that a service's workers hold alone or shared."""
+    return sum(worker.memory_info().rss for worker in service.workers(process))

@@ -42,7 +42,7 @@ class Client(asyncio.Protocol):
 
     def __init__(self, request, seen, ended, pause=0.0):
         self.request, self.seen, self.ended, self.pause = request, seen, ended, pause
-        self.answer, self.sent, self.last = b"", None, False
+        self.answer, self.sent = b"", None
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport):
@@ -72,7 +72,6 @@ class Client(asyncio.Protocol):
         self.seen.models[model.decode()] += 1
         self.sent = None
         if b"connection: close" in head.lower():
-            self.last = True
             self.transport.close()
         elif self.pause:
             asyncio.get_running_loop().call_later(self.pause, self.ask)

@@ -1,4 +1,4 @@
-"""`digits serve` as a process of its own."""
+"""`digits serve` as processes of its own."""
 
 import os
 import re
@@ -7,17 +7,28 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import psutil
+
+LIMITED = """
+from stages.serving import guard, server
+server.run("model", "127.0.0.1", 0, limits=guard.Limits(**{limits}))
+"""
+
 
 @contextmanager
-def served(folder, *options, environment=None, log=None):
-    """The process and its address (host, port), for the checkout in `folder`."""
-    command = [sys.executable, "-m", "stages.cli", "serve", "--port", "0", *options]
+def served(folder, *options, environment=None, log=None, limits=None):
+    """The process and its address (host, port), for the checkout in `folder`.
+
+    With `limits`, those other than the usual ones, it is the model in `folder/model`.
+    """
+    command = ["-m", "stages.cli", "serve", "--port", "0", *options]
+    if limits:
+        command = ["-c", LIMITED.format(limits=limits)]
     kept = {k: v for k, v in os.environ.items() if k not in {"MLFLOW_TRACKING_URI", "DIGITS_TOKEN"}}
-    told = subprocess.PIPE
     with subprocess.Popen(
-        command,
+        [sys.executable, *command],
         cwd=folder,
-        stdout=told,
+        stdout=subprocess.PIPE,
         stderr=log or subprocess.DEVNULL,
         text=True,
         env=kept | (environment or {}),
@@ -31,3 +42,9 @@ def served(folder, *options, environment=None, log=None):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 process.wait(40)
+
+
+def workers(process):
+    """The processes that answer."""
+    children = psutil.Process(process.pid).children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]

@@ -15,7 +15,7 @@ from stages.lib import classifier
 from tests import sealed
 from tests.conftest import call
 from tests.serving.conftest import request
-from tests.serving.service import served
+from tests.serving.service import served, workers
 from tests.strokes import page
 
 JSON = {"Content_Type": "application/json"}
@@ -230,11 +230,12 @@ def test_the_documentation_needs_nothing_from_elsewhere(ask):
 def test_neither_torch_nor_mlflow_is_loaded(running):
     """Not by the modules that answer, and not by the process that does."""
     heavy = "{'torch', 'mlflow', 'sklearn', 'scipy', 'pandas', 'matplotlib'}"
-    code = f"import sys, stages.serve; sys.exit({heavy} & set(sys.modules) or 0)"
+    code = f"import sys, stages.serving.swap; sys.exit({heavy} & set(sys.modules) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
-    maps = Path(f"/proc/{running[0].pid}/maps").read_text()
+    (worker,) = workers(running[0])
+    maps = Path(f"/proc/{worker.pid}/maps").read_text()
     assert "onnxruntime" in maps
     assert not re.search(r"/(torch|pandas|sklearn)/", maps)
 

@@ -4,11 +4,16 @@
 """
 
 import os
+import signal
 
+import psutil
 import pytest
 
 from tests import sealed
 from tests.serving import endure
+from tests.serving.conftest import request
+from tests.serving.service import served, workers
+from tests.serving.test_follow import eventually
 
 TIMES = int(os.environ.get("DIGITS_ENDURE", "1"))
 
@@ -30,3 +35,31 @@ def test_new_models_under_load_drop_no_request(project, tmp_path):
 
     assert dropped == []
     assert set(seen) == {"model/local", *(f"model/{i + 1}" for i in range(4 * TIMES))}
+
+
+def test_a_worker_that_dies_is_replaced(project):
+    """Also the only one."""
+    with served(project, "--model", "model") as (process, address):
+        (worker,) = workers(process)
+        worker.kill()
+        assert eventually(lambda: worker.pid not in [new.pid for new in workers(process)] != [])
+        assert eventually(lambda: answers(address))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(40) == 0
+
+
+def answers(address):
+    """Whether somebody listens there and is well."""
+    try:
+        return request(address, "GET", "/ping")[0] == 200
+    except OSError:
+        return False
+
+
+def test_a_parent_that_is_killed_leaves_nobody(project):
+    """Its workers end by themselves."""
+    with served(project, "--model", "model") as (process, address):
+        found = [*workers(process), *psutil.Process(process.pid).children()]
+        process.kill()
+        assert eventually(lambda: not any(child.is_running() for child in found))
+        assert not answers(address)
