@@ -19,7 +19,7 @@ from stages.lib import files, table
 from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, removal, resolve
 from stages.lib.tracking.aliases import Standing
-from stages.lib.tracking.entry import PREFIX, written
+from stages.lib.tracking.entry import written
 from stages.lib.tracking.journal import UNSENT
 from stages.lib.tracking.version import Version
 
@@ -85,12 +85,10 @@ def _size(version: Version) -> int:
 
 def _protection(version: Version, now: Standing, named: Named) -> str | None:
     """Why the files of `version` stay; None when they may go."""
-    marks = [v for k, v in version.tags.items() if k.startswith(PREFIX)]
-    champion = version.number in now.record.champions or any("champion" in m for m in marks)
     model = removal.model_id(version)
     reasons = {
         f"it is {', '.join(version.aliases)}": bool(version.aliases),
-        "it was champion": champion,
+        "it was champion": version.number in now.record.champions,
         "it waits to be sent": version.tags.get(UNSENT) == "true",
         "this project did not make it": model is None,
         "another version has the same files": model is not None and removal.shared(version, model),

@@ -89,14 +89,14 @@ def test_what_somebody_may_need_stays(many, capsys):
         assert line.endswith(f"stays: {reason}")
 
 
-def test_a_former_champion_stays_though_the_record_was_lost(many):
-    """Its mark tells, after a person accepted that the record is gone."""
+def test_a_former_champion_stays_though_the_registry_lost_its_entry(many):
+    """The file tells, after a person accepted that the entry is gone."""
     many(2)
     first, _ = (
         aliases.change(standing(), {"champion": to}, action="promote", why="x") for to in (1, 2)
     )
-    store.embedded().client.delete_registered_model_tag("digits", first.key)
-    with pytest.raises(UserError, match="was tampered with"):
+    store.embedded().client.delete_registered_model_tag("digits", first.id)
+    with pytest.raises(UserError, match="not in the registry; nothing was changed"):
         prune(0, yes=True)
     aliases.accept(standing(), "lost")
     prune(0, yes=True)
