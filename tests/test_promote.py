@@ -14,7 +14,7 @@ from stages.lib.tracking.removal import REMOVED
 from tests import sealed
 from tests.conftest import ROOT
 
-# Kills itself before its write number N; says how many there were when it came to its end.
+# Kills itself before its write number N.
 KILLED = """
 import os, sys
 from mlflow import MlflowClient
@@ -34,7 +34,7 @@ for name in ("set_registered_model_tag", "set_registered_model_alias"):
     deadly(MlflowClient, name)
 deadly(MlflowClient, "delete_registered_model_alias")
 deadly(files, "write_bytes")
-print(getattr(promotion, sys.argv[2])(*sys.argv[3:]))
+getattr(promotion, sys.argv[2])(*sys.argv[3:])
 """
 
 
@@ -172,7 +172,7 @@ def test_killed_at_any_write_the_same_command_finishes_it(three, workspace, call
     count = len(standing().record.entries)
 
     assert killed(write, *call) == -9
-    assert killed(99, *call) == 0
+    assert "champion" in {"by_hand": by_hand, "rollback": rollback}[call[0]](*call[1:])
 
     now = standing()
     assert now.aliases == {"champion": 3}
