@@ -11,7 +11,7 @@ from typing import Any
 from stages.lib import comparison, dataset, files, gate, schema, stage, table
 from stages.lib.errors import UserError
 from stages.lib.gate import Decision
-from stages.lib.tracking import aliases, fetch, promotion, registry
+from stages.lib.tracking import fetch, promotion, registry
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import CHALLENGER, CHAMPION
 from stages.lib.tracking.version import Version
@@ -43,9 +43,7 @@ def register(
     )
     judged = partial(decide, rules=register, validation=validation, trained=trained)
     decision = promotion.promote(version, judged)
-    with registry.explained("looking up aliases"):
-        held = aliases.standing(version.store, version.name).aliases
-    alias = next((a for a in aliases.RECORDED if held.get(a) == version.number), "none")
+    alias = promotion.alias(version)
     entry = {"name": version.name, "version": version.number, "alias": alias}
     content = {"content_sha256": version.content_sha256, "gate": decision.record}
     files.write_json(registration, {**entry, **content})

@@ -12,8 +12,8 @@ def verify(
 ) -> None:
     """Check every version, and everything that DVC tracks.
 
-    Exit status: 0 when all is well, 1 when something is not pushed, 2 when something is
-    not what it was.
+    Exit status: 0 when all is well, 1 when something is not pushed or the record of aliases
+    differs, 2 when something is not what it was.
     """
     from stages import verify as checking  # 2 s: MLflow
 
@@ -21,7 +21,13 @@ def verify(
         from stages.rebuild import rebuild as build
 
         raise typer.Exit(build(rebuild))
-    raise typer.Exit(checking.show(checking.verify(_watched)))
+    from stages.lib.tracking import history
+
+    worst = checking.show(checking.verify(_watched))
+    lines, status = history.report(history.standing())
+    for line in lines:
+        print(line)
+    raise typer.Exit(max(worst, status))
 
 
 def _watched(items: list[Any]) -> Any:

@@ -81,9 +81,10 @@ class Decision:
 
     @property
     def measured(self) -> Row:
-        """As an entry of the record of aliases holds it beside the reason: times included."""
+        """As an entry of the record of aliases holds it beside its reason: times included."""
         rules = {v.rule: {"passed": v.passed, **v.numbers, **v.timed} for v in self.rules}
-        return {k: v for k, v in self.record.items() if k != "why"} | {"rules": rules}
+        facts = {"mode": self.mode, "verdict": self.verdict, "champion": self.champion}
+        return {**facts, "n": self.n, "rules": rules}
 
     @property
     def tags(self) -> dict[str, str]:

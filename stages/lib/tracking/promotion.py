@@ -52,6 +52,13 @@ def _carry_out(version: Version, decision: Decision, seen: Standing) -> None:
     aliases.change(seen, moves, action="register", why=decision.why, gate=decision.measured)
 
 
+def alias(version: Version) -> str:
+    """The alias that `version` has now: champion before challenger, or "none"."""
+    with explained("looking up aliases"):
+        held = aliases.standing(version.store, version.name).aliases
+    return next((name for name in aliases.RECORDED if held.get(name) == version.number), "none")
+
+
 def by_hand(reference: str, why: str) -> str:
     """Make the version that `reference` names champion; what was done, as a sentence.
 

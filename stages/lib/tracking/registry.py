@@ -154,10 +154,8 @@ def all_in(store: Store, name: str, *conditions: str) -> list[Version]:
         return []
     condition = " and ".join([f"name = '{name}'", *conditions])
     hits = store.client.search_model_versions(condition, MOST, ["version_number DESC"])
-    named: dict[int, list[str]] = {}
-    for alias, number in model.aliases.items():
-        named.setdefault(int(number), []).append(alias)
-    return [Version.of(store, hit, named.get(int(hit.version), [])) for hit in hits]
+    named = [(int(number), alias) for alias, number in model.aliases.items()]
+    return [Version.of(store, v, [a for n, a in named if n == int(v.version)]) for v in hits]
 
 
 def versions(name: str) -> list[Version]:

@@ -33,6 +33,7 @@ def test_a_challenger_that_becomes_champion_is_no_challenger_any_more(project, t
         decision = Decision(verdict, "enforce", verdict, "why")
         promotion.promote(version, lambda *_, chosen=decision: chosen)
     assert aliases.standing(version.store, "m").aliases == {"champion": 2}
+    assert promotion.alias(version) == "champion"
 
 
 def test_an_earlier_verdict_is_taken_back(project, trained):
