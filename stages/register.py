@@ -16,6 +16,7 @@ from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import CHALLENGER, CHAMPION
 from stages.lib.tracking.version import Version
 
+FIRST = "the first version, there is none to beat"
 WAY_OUT = "`digits rollback` or `digits promote` makes another version champion"
 
 
@@ -73,39 +74,33 @@ def decide(
     the pictures or a model cannot be had.
     """
     made = partial(Decision, mode=rules.gate, champion=champion.number if champion else None)
-    settled = _settled(candidate, champion, now, rules, made)
-    if settled is None:
-        assert champion is not None
+    settled = _settled(candidate, champion, now, made)
+    if settled is None and champion is not None:
         settled = _contested(
-            candidate, champion, rules=rules, made=made, validation=validation, trained=trained
+            candidate, champion, made=made, rules=rules, validation=validation, trained=trained
         )
-    return replace(settled, alias=None) if rules.gate == "dry-run" else settled
+    decision = settled or made(CHAMPION, verdict="first", why=FIRST)
+    return replace(decision, alias=None) if rules.gate == "dry-run" else decision
 
 
 def _settled(
-    candidate: Version,
-    champion: Version | None,
-    now: Standing,
-    rules: schema.Register,
-    made: "partial[Decision]",
+    candidate: Version, champion: Version | None, now: Standing, made: "partial[Decision]"
 ) -> Decision | None:
-    """What is clear without measuring; None when the two models have to be compared."""
+    """What is clear without the champion's numbers; None when it is to be beaten, or is none."""
     if champion is not None and champion.number == candidate.number:
-        before = made(None, verdict="not judged", why="it was champion before there was a gate")
-        return gate.recalled(candidate.tags) or before
+        why = "it was champion before there was a gate"
+        before = gate.recalled(candidate.tags) or made(None, verdict="not judged", why=why)
+        return replace(before, alias=CHAMPION)
     withdrawn = now.record.withdrawn.get(candidate.number)
     if withdrawn is not None:
-        why = (
-            f"{withdrawn.who} rolled back from it: {withdrawn.why}; `digits promote` brings it back"
-        )
+        why = f"{withdrawn.who} rolled back from it: {withdrawn.why}"
+        why = f"{why}; `digits promote` brings it back"
         return made(CHALLENGER, verdict="withdrawn", why=why)
-    if champion is None and now.record.champions:
+    if champion is None and now.record.champions and not now.cut_off({CHAMPION: candidate.number}):
         why = "the alias champion was removed by other means; `digits promote` sets it again"
         return made(CHALLENGER, verdict="no champion", why=why)
-    if rules.gate == "off":
+    if made.keywords["mode"] == "off":
         return made(CHAMPION, verdict="off", why="the gate is off, the newest version is champion")
-    if champion is None:
-        return made(CHAMPION, verdict="first", why="the first version, there is none to beat")
     return None
 
 
@@ -113,15 +108,14 @@ def _contested(
     candidate: Version,
     champion: Version,
     *,
-    rules: schema.Register,
     made: "partial[Decision]",
+    rules: schema.Register,
     validation: Path,
     trained: Path | None,
 ) -> Decision:
     """What the comparison with the champion says."""
     pictures = dataset.load(validation)
-    told = _pictures(candidate, validation.name)
-    if told not in {None, files.sha256(validation)}:
+    if _pictures(candidate, validation.name) not in {None, files.sha256(validation)}:
         why = f"it was validated on other pictures than those in {validation}"
         return made(CHALLENGER, verdict="incomparable", why=why)
     try:
@@ -160,12 +154,13 @@ def _notes(candidate: Version, champion: Version, level: float) -> list[str]:
     if not unknown and len(set(hashes.values())) > 1:
         other = f"version {champion.number} was trained on another division of the pictures"
         notes.append(f"{other}, perhaps on some of these")
-    tried = len(promotion.rivals(champion) - {candidate.number})
+    with registry.explained("looking up versions"):
+        against = f"tags.`{gate.AGAINST}` = '{champion.number}'"
+        rivals = registry.all_in(champion.store, champion.name, against)
+    tried = sum(rival.number != candidate.number for rival in rivals)
     if tried:
-        luck = f"an equal one passes by luck once in {2 / level:.0f} times"
-        notes.append(
-            f"{tried} other version(s) were held against version {champion.number}; {luck}"
-        )
+        told = f"{tried} other version(s) were held against version {champion.number}"
+        notes.append(f"{told}; an equal one passes by luck once in {2 / level:.0f} times")
     return notes
 
 

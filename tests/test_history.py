@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from stages import history
+from stages.cli import main
 from stages.lib.errors import UserError
-from stages.lib.tracking import aliases, ledger, store
+from stages.lib.tracking import aliases, entry, history, store
+from stages.lib.tracking.entry import FILE
 
 TIMES = [datetime(2026, 11, 20, hour, tzinfo=UTC) for hour in (9, 11, 15)]
 
@@ -22,9 +23,9 @@ def recorded(workspace, monkeypatch):
     for moment, to, action in zip(
         TIMES, (1, 2, 1), ("register", "promote", "rollback"), strict=True
     ):
-        monkeypatch.setattr(ledger, "now", lambda moment=moment: moment)
+        monkeypatch.setattr(entry, "now", lambda moment=moment: moment)
         aliases.change(standing(), {"champion": to}, action=action, why=f"reason of {moment:%H}")
-    monkeypatch.setattr(ledger, "now", lambda: datetime(2026, 11, 22, tzinfo=UTC))
+    monkeypatch.setattr(entry, "now", lambda: datetime(2026, 11, 22, tzinfo=UTC))
     return client
 
 
@@ -33,16 +34,24 @@ def standing():
     return aliases.standing(store.embedded(), "digits")
 
 
+def digits(capsys, *arguments):
+    """What the command says on either stream, line by line, and its exit status."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["history", *arguments])
+    told = capsys.readouterr()
+    return (told.out + told.err).splitlines(), ended.value.code
+
+
 def test_the_record_is_a_table(recorded, capsys):
-    """Newest first: who, when, from, to, why; and the hash that guards all of it."""
-    history.history()
-    lines = capsys.readouterr().out.splitlines()
+    """Newest first: who, when, from, to, why."""
+    lines, status = digits(capsys)
 
     assert lines[0].split() == ["entry", "when", "(UTC)", "who", "what", "change", "why"]
     assert lines[1].startswith("3      2026-11-20 15:00:00  ")
     assert lines[1].endswith("rollback  champion 2 -> 1     reason of 15")
     assert lines[3].endswith("register  champion none -> 1  reason of 09")
-    assert lines[4] == f"3 entries; SHA-256 of the last: {standing().record.heads[0][:16]}"
+    assert (len(lines), status) == (4, 0)
 
 
 @pytest.mark.parametrize(
@@ -60,80 +69,131 @@ def test_the_record_is_a_table(recorded, capsys):
 )
 def test_who_was_champion_then(recorded, capsys, moment, words):
     """UTC unless it says otherwise; each change holds from its own moment on."""
-    history.at(moment)
+    lines, status = digits(capsys, "--at", moment)
 
-    assert re.search(words, capsys.readouterr().out)
+    assert re.search(words, "\n".join([*lines, ""]))
+    assert status == 0
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01", "25:00", "0001-01-01T00:00+14:00"])
-def test_what_is_no_time_is_told(recorded, text):
+def test_what_is_no_time_is_told(text):
     """One line shows how to write it."""
     with pytest.raises(UserError, match="no time; write it as 2026-11-20T12:00"):
-        history.at(text)
+        history.moment(text)
 
 
 def test_the_future_is_not_told(recorded):
     """What has not come yet nobody was champion in."""
     ahead = datetime(2026, 11, 22, 1, tzinfo=timezone(timedelta(hours=1))) + timedelta(seconds=1)
     with pytest.raises(UserError, match="2026-11-22 00:00:01 UTC has not come yet"):
-        history.at(ahead.isoformat())
+        history.moment(ahead.isoformat())
 
 
-def test_what_was_moved_by_other_means_is_told(recorded, capsys):
-    """The record and the registry disagree: both are told, first as a note, then as an entry."""
-    recorded.set_registered_model_alias("digits", "champion", "3")
-    history.history()
-    history.at("2026-11-21")
+def move(client, _file):
+    """Set the alias by other means."""
+    client.set_registered_model_alias("digits", "champion", "3")
+
+
+def cut(client, _file):
+    """Take the last entry out of the registry, and its move back."""
+    client.delete_registered_model_tag("digits", standing().record.entries[-1].id)
+    client.set_registered_model_alias("digits", "champion", "2")
+
+
+def edit(client, _file):
+    """Change an entry in the registry."""
+    first = standing().record.entries[0]
+    other = first.model_copy(update={"why": "nothing"})
+    client.set_registered_model_tag("digits", first.id, other.text)
+
+
+def fork(client, file):
+    """Take an entry from the registry and another one from the file."""
+    client.delete_registered_model_tag("digits", standing().record.entries[0].id)
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:2]))
+
+
+def conflict(_client, file):
+    """Leave a mark of git in the file."""
+    file.write_text("<<<<<<< HEAD\n" + file.read_text())
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (move, "wrong: champion is version 3 in the registry and version 1 in the record: it was"),
+        (cut, "wrong: entry 3 .* is in metrics/aliases.jsonl and not in the registry"),
+        (edit, "wrong: entry 1 .* the why nothing in the registry and reason of 09 in metrics/al"),
+        (fork, "wrong: a fork: 1 entries are in the registry alone"),
+        (conflict, "wrong: metrics/aliases.jsonl has a line that is no entry: <<<<<<< HEAD"),
+    ],
+)
+def test_what_differs_is_told_with_the_command_that_mends_it(
+    recorded, capsys, workspace, damage, words
+):
+    """Status 1 however it is asked; after that command 0, it stays told, and work goes on."""
+    damage(recorded, workspace / FILE)
+    for arguments in ((), ("--at", "2026-11-20T12:00")):
+        lines, status = digits(capsys, *arguments)
+        assert re.search(words, "\n".join(lines))
+        assert (status, "`digits history --accept REASON`" in lines[-1]) == (1, True)
+    assert digits(capsys, "--accept", "a slip of mine")[1] == 0
+
+    lines, status = digits(capsys)
+    assert (status, "wrong: " in "\n".join(lines)) == (0, False)
+    assert "a slip of mine" in lines[1]
     aliases.change(standing(), {"champion": 2}, action="promote", why="x")
-    history.at("2026-11-21")
-    told = capsys.readouterr().out.splitlines()
-
-    assert told[5].startswith("note: champion is version 3 in the registry and version 1 in the")
-    assert "version 1 was champion at 2026-11-21 00:00:00 UTC" in told[6]
-    assert "; but champion is version 3 in the registry" in told[6]
-    assert told[8].endswith("somewhere before that it was moved to 3 by other means")
+    assert digits(capsys)[1] == 0
+    assert digits(capsys, "--accept", "again") == (
+        ["digits: the record of digits is whole; there is nothing to accept"],
+        2,
+    )
 
 
-def test_tampering_is_told_and_can_be_accepted(recorded, capsys):
-    """Everything is shown, the status says that it is wrong; a person's word lets work go on."""
-    key = standing().record.entries[1].key
-    recorded.set_registered_model_tag("digits", key, "{}")
-    for told in (history.history, lambda: history.at("2026-11-20T12:00")):
-        with pytest.raises(UserError, match=r"tampered with in 1 place.* --accept REASON"):
-            told()
-        assert f"tampered with: {key} was edited" in capsys.readouterr().out
-    with pytest.raises(UserError, match="tampered"):
-        aliases.change(standing(), {"champion": 2}, action="promote", why="x")
+def test_a_file_that_ends_earlier_is_completed(recorded, capsys, workspace):
+    """On an older commit, or after others wrote: said, status 0, the same lines again."""
+    whole = (workspace / FILE).read_text()
+    (workspace / FILE).write_text(whole.splitlines(keepends=True)[0].rstrip("\n"))
+    lines, status = digits(capsys)
 
-    assert history.accept("a slip of mine").startswith("accepted 1 problem(s)")
-    history.history()
-    assert f"accepted: {key} was edited" in capsys.readouterr().out
+    assert lines[-1] == "note: metrics/aliases.jsonl was behind, 2 line(s) are added now; commit it"
+    assert (status, (workspace / FILE).read_text()) == (0, whole)
+    (workspace / FILE).unlink()
+    assert (digits(capsys)[1], (workspace / FILE).read_text()) == (0, whole)
+
+
+def test_what_was_moved_by_other_means_makes_an_answer_uncertain(recorded, capsys):
+    """Told with the answer: first as it is found, then as an entry of the record."""
+    move(recorded, None)
+    (first, *_), _ = digits(capsys, "--at", "2026-11-21")
     aliases.change(standing(), {"champion": 2}, action="promote", why="x")
-    with pytest.raises(UserError, match="is whole; there is nothing to accept"):
-        history.accept("again")
+    (second, *_), _ = digits(capsys, "--at", "2026-11-21")
+
+    assert "version 1 was champion at 2026-11-21 00:00:00 UTC" in first
+    assert "; but champion is version 3 in the registry" in first
+    assert second.endswith("somewhere before that it was moved to 3 by other means")
 
 
 def test_before_the_first_change_there_is_nothing(workspace, capsys):
     """No registered model at all is no error."""
-    history.history()
-    history.at("2026-11-20")
-    told = capsys.readouterr().out
-
-    assert "digits has no record yet; it begins with the first change of an alias" in told
-    assert "nobody knows at 2026-11-20 00:00:00 UTC: digits has no record of a champion" in told
+    assert digits(capsys) == (
+        ["digits has no record yet; it begins with the first change of an alias"],
+        0,
+    )
+    (told,), _ = digits(capsys, "--at", "2026-11-20")
+    assert told == "nobody knows at 2026-11-20 00:00:00 UTC: digits has no record of a champion"
 
 
 def test_a_champion_from_before_the_record(workspace, capsys):
     """The record says that it found one."""
     client = store.embedded().client
     client.create_registered_model("digits")
-    client.create_model_version("digits", "s3://nowhere/model")
+    for _ in range(2):
+        client.create_model_version("digits", "s3://nowhere/model")
     client.set_registered_model_alias("digits", "champion", "1")
-    client.create_model_version("digits", "s3://nowhere/model")
-    history.history()
+    note = "note: champion is version 1, it was set before the record began"
+    assert (digits(capsys)[0][1:], digits(capsys)[1]) == ([note], 0)
     aliases.change(standing(), {"champion": 2}, action="promote", why="x")
-    history.at("2026-11-20")
 
-    told = capsys.readouterr().out
-    assert "note: champion is version 1, it was set before the record began" in told
+    (told,), _ = digits(capsys, "--at", "2026-11-20")
     assert "when version 1 was champion already" in told

@@ -1,11 +1,41 @@
 """A person makes a version champion, or takes one back; both are recorded, or nothing changes."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from stages.lib.errors import UserError
-from stages.lib.tracking import aliases, store
+from stages.lib.tracking import aliases, history, registry, store
+from stages.lib.tracking.entry import FILE
+from stages.lib.tracking.promotion import by_hand, rollback
 from stages.lib.tracking.removal import REMOVED
-from stages.promote import promote, rollback
+from tests import sealed
+from tests.conftest import ROOT
+
+# Kills itself before its write number N.
+KILLED = """
+import os, sys
+from mlflow import MlflowClient
+from stages.lib import files
+from stages.lib.tracking import promotion
+left = int(sys.argv[1])
+def deadly(owner, name):
+    write = getattr(owner, name)
+    def counted(*arguments):
+        global left
+        if left == 0:
+            os.kill(os.getpid(), 9)
+        left -= 1
+        return write(*arguments)
+    setattr(owner, name, counted)
+for name in ("set_registered_model_tag", "set_registered_model_alias"):
+    deadly(MlflowClient, name)
+deadly(MlflowClient, "delete_registered_model_alias")
+deadly(files, "write_bytes")
+getattr(promotion, sys.argv[2])(*sys.argv[3:])
+"""
 
 
 def standing():
@@ -14,10 +44,12 @@ def standing():
 
 
 @pytest.fixture
-def three(enter):
+def three(workspace):
     """Versions 1, 2 and 3, of which 1 is champion and 3 challenger."""
-    for variant in ("good", "poor", "same"):
-        enter(variant)
+    for seed in (1, 2, 3):
+        sealed.publish(workspace / f"model-{seed}", seed)
+    for alias, number in (("champion", 1), ("challenger", 2), ("challenger", 3)):
+        aliases.change(standing(), {alias: number}, action="register", why="of a test")
 
 
 def champions():
@@ -27,11 +59,11 @@ def champions():
 
 def test_a_challenger_is_promoted_by_hand(three):
     """By its alias or number, with the reason in the record; it is no challenger any more."""
-    told = promote("challenger", "  the field\nwants it ")
+    told = by_hand("challenger", "  the field\nwants it \udce9")
 
     assert told == "digits version 3 is champion, version 1 was; entry 4"
     entry = standing().record.entries[-1]
-    assert (entry.action, entry.why) == ("promote", "the field wants it")
+    assert (entry.action, entry.why) == ("promote", "the field wants it ?")
     assert entry.moves == {"champion": (1, 3), "challenger": (3, None)}
     assert standing().aliases == {"champion": 3}
 
@@ -39,7 +71,7 @@ def test_a_challenger_is_promoted_by_hand(three):
 def test_rollbacks_go_further_back(three):
     """Twice leads to the champion before the one before; then there is nowhere to go."""
     for number in ("2", "3"):
-        promote(number, "try")
+        by_hand(number, "try")
     for _ in range(2):
         rollback("bad sevens")
 
@@ -64,7 +96,7 @@ def test_what_cannot_be_promoted_changes_nothing(three, reference, reason, words
     """One line says why; aliases and record are as before."""
     before = standing()
     with pytest.raises(UserError, match=words) as caught:
-        promote(reference, reason)
+        by_hand(reference, reason)
 
     assert "\n" not in str(caught.value)
     assert standing() == before
@@ -73,19 +105,19 @@ def test_what_cannot_be_promoted_changes_nothing(three, reference, reason, words
 def test_a_version_that_does_not_verify_is_refused(three, workspace):
     """Its files were changed in the registry, or are gone: neither promoted nor rolled back to."""
     client = store.embedded().client
-    promote("2", "try")
+    by_hand("2", "try")
     before = standing()
     for number in ("1", "3"):
         place = client.get_model_version_download_uri("digits", number)
         with (workspace / place / "weights.pt").open("ab") as file:
             file.write(b"!")
     with pytest.raises(UserError, match="version 3 in this checkout's own store was changed"):
-        promote("3", "x")
+        by_hand("3", "x")
     with pytest.raises(UserError, match="version 1 in this checkout's own store was changed"):
         rollback("x")
     client.set_model_version_tag("digits", "3", REMOVED, "on Friday by anna")
     with pytest.raises(UserError, match="version 3 has no files: on Friday by anna"):
-        promote("3", "x")
+        by_hand("3", "x")
 
     assert standing() == before
 
@@ -93,12 +125,12 @@ def test_a_version_that_does_not_verify_is_refused(three, workspace):
 def test_a_champion_set_by_other_means_can_be_recorded(three):
     """Promoting it again says why; a rollback leads back to what the record knows."""
     store.embedded().client.set_registered_model_alias("digits", "champion", "2")
-    told = promote("2", "it was meant so")
+    told = by_hand("2", "it was meant so")
 
-    assert told == "digits version 2 was champion already, now it is recorded"
-    assert [(e.action, e.why) for e in standing().record.entries[-1:]] == [
-        ("promote", "it was meant so")
-    ]
+    assert told.startswith("digits version 2 is champion")
+    found, entry = standing().record.entries[-2:]
+    assert (found.action, found.moves) == ("found", {"champion": (1, 2)})
+    assert (entry.action, entry.why, entry.moves) == ("promote", "it was meant so", {})
     assert standing().disagreements == []
     rollback("it was not")
     assert champions() == [1, 2, 1]
@@ -115,9 +147,58 @@ def test_a_registry_that_does_not_answer_is_not_replaced_by_another(three, monke
     """Nothing is promoted in this checkout's own store instead."""
     before = standing()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    for action in (lambda: promote("2", "x"), lambda: rollback("x")):
+    for action in (lambda: by_hand("2", "x"), lambda: rollback("x")):
         with pytest.raises(UserError, match="does not answer"):
             action()
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
 
     assert standing() == before
+
+
+def killed(write, *call):
+    """Do `call` in a process that is killed before a write; its exit status."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", KILLED, str(write), *call]
+    return subprocess.run(command, env=environment, capture_output=True).returncode
+
+
+@pytest.mark.parametrize("write", range(4))
+@pytest.mark.parametrize("call", [("by_hand", "3", "better"), ("rollback", "bad sevens")])
+def test_killed_at_any_write_the_same_command_finishes_it(three, workspace, call, write):
+    """Entry, champion, challenger, file: one entry, both aliases and its line in the end."""
+    if call[0] == "rollback":  # to version 3, the challenger
+        for number in (3, 1):
+            aliases.change(standing(), {"champion": number}, action="promote", why="of a test")
+    count = len(standing().record.entries)
+
+    assert killed(write, *call) == -9
+    assert "champion" in {"by_hand": by_hand, "rollback": rollback}[call[0]](*call[1:])
+
+    now = standing()
+    assert now.aliases == {"champion": 3}
+    assert len(now.record.entries) == count + 1
+    assert len((workspace / FILE).read_text().splitlines()) == count + 1
+    assert history.report(now) == ([], 0)
+
+
+def test_killed_before_its_line_a_challenger_is_promoted_all_the_same(three):
+    """The alias is gone by then, and the file is completed by the next that looks."""
+    assert killed(3, "by_hand", "challenger", "better") == -9
+    with pytest.raises(UserError, match="no version 'challenger'"):
+        by_hand("challenger", "better")
+
+    assert history.report(standing())[1] == 0
+    assert (standing().aliases, standing().record.unwritten) == ({"champion": 3}, ())
+
+
+def test_a_registration_that_was_killed_is_finished_by_the_next(enter, monkeypatch):
+    """The first version: its entry is there, its alias is not; nobody removed that."""
+    with monkeypatch.context() as broken:
+        broken.setattr(aliases, "_settle", lambda *_: (_ for _ in ()).throw(ConnectionError))
+        with pytest.raises(UserError):
+            enter("good")
+    assert (standing().aliases, standing().record.state("champion")) == ({}, 1)
+
+    assert enter("good")["alias"] == "champion"
+    assert len(standing().record.entries) == 1
+    assert registry.versions("digits")[0].aliases == ("champion",)

@@ -89,6 +89,21 @@ def test_what_somebody_may_need_stays(many, capsys):
         assert line.endswith(f"stays: {reason}")
 
 
+def test_a_former_champion_stays_though_the_registry_lost_its_entry(many):
+    """The file tells, after a person accepted that the entry is gone."""
+    many(2)
+    first, _ = (
+        aliases.change(standing(), {"champion": to}, action="promote", why="x") for to in (1, 2)
+    )
+    store.embedded().client.delete_registered_model_tag("digits", first.id)
+    with pytest.raises(UserError, match="not in the registry; nothing was changed"):
+        prune(0, yes=True)
+    aliases.accept(standing(), "lost")
+    prune(0, yes=True)
+
+    assert whole() == {1, 2}
+
+
 @pytest.fixture
 def repository(workspace):
     """The workspace as a git repository; a function commits and gives the commit's id."""

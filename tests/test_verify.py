@@ -109,6 +109,19 @@ def test_a_pruned_version_is_no_damage(checkout):
     )
 
 
+def test_an_alias_moved_by_other_means_is_told_until_it_is_accepted(checkout):
+    """The record is compared, too: status 1 and the command, after which it is 0."""
+    call(checkout, "dvc", "push")
+    store.embedded().client.delete_registered_model_alias("digits", "champion")
+
+    done = call(checkout, "digits", "verify", check=False)
+    assert done.returncode == 1, done.stdout
+    assert "wrong: champion is no version in the registry and version 1 in the" in done.stdout
+    assert "`digits history --accept REASON` lets work go on" in done.stdout
+    call(checkout, "digits", "history", "--accept", "by the UI")
+    assert call(checkout, "digits", "verify", check=False).returncode == 0
+
+
 def test_a_loader_in_the_registry_is_named(checkout):
     """MLflow's own description of a model that would import somebody's module."""
     (wrapper,) = checkout.glob("mlartifacts/**/MLmodel")

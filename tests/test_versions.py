@@ -2,11 +2,10 @@
 
 import pytest
 
+from stages.cli.versions import versions
 from stages.lib.errors import UserError
-from stages.lib.tracking import aliases, store
+from stages.lib.tracking import aliases, promotion, registry, store
 from stages.lib.tracking.removal import REMOVED
-from stages.promote import promote
-from stages.versions import versions
 
 
 def test_alias_verdict_and_past_are_shown(enter, capsys):
@@ -14,7 +13,7 @@ def test_alias_verdict_and_past_are_shown(enter, capsys):
     enter("poor", gate="dry-run")
     for variant in ("poor", "good", "same"):
         enter(variant)
-    promote("3", "by hand")
+    promotion.by_hand("3", "by hand")
     store.embedded().client.set_model_version_tag("digits", "1", REMOVED, "today")
     capsys.readouterr()
     versions()
@@ -29,20 +28,45 @@ def test_alias_verdict_and_past_are_shown(enter, capsys):
     assert len(shown) == 3
 
 
-def test_disagreement_and_tampering_are_noted(enter, capsys):
+def test_what_differs_is_noted(enter, capsys):
     """What the table cannot show is told below it."""
     enter("good")
     enter("poor")
     client = store.embedded().client
     client.set_registered_model_alias("digits", "champion", "2")
     (entry, _) = aliases.standing(store.embedded(), "digits").record.entries
-    client.delete_registered_model_tag("digits", entry.key)
+    client.delete_registered_model_tag("digits", entry.id)
     capsys.readouterr()
     versions()
     told = capsys.readouterr().out
 
     assert "note: champion is version 2 in the registry" in told
-    assert "note: the record of aliases was tampered with; `digits history` tells more" in told
+    assert "not in the registry; `digits history` tells more" in told
+
+
+def test_many_versions_need_no_more_queries_than_few(workspace, monkeypatch):
+    """One search and one look at the registered model, whatever there is."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    here, asked = store.embedded(), []
+    here.client.create_registered_model("digits")
+    for name in ("search_model_versions", "get_registered_model", "get_model_version"):
+        original = getattr(SqlAlchemyStore, name)
+
+        def counted(*arguments, original=original, **named):
+            asked.append(original.__name__)
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(SqlAlchemyStore, name, counted)
+    counts = []
+    for number in range(1, 21):
+        here.client.create_model_version("digits", "s3://nowhere/model")
+        here.client.set_registered_model_alias("digits", f"number-{number}", str(number))
+        asked.clear()
+        assert registry.all_in(here, "digits")[0].aliases == (f"number-{number}",)
+        counts.append(sorted(asked))
+
+    assert counts == [["get_registered_model", "search_model_versions"]] * 20
 
 
 def test_without_a_version_one_line_says_what_to_do(workspace):

@@ -10,6 +10,6 @@ def promote(
     reason: Annotated[str, typer.Option(help="Why; kept in the record.")],
 ) -> None:
     """Make a version champion by hand, if its files are right."""
-    from stages.promote import promote as made  # 2 s: MLflow
+    from stages.lib.tracking import promotion  # 2 s: MLflow
 
-    print(made(version, reason))
+    print(promotion.by_hand(version, reason))

@@ -12,6 +12,6 @@ def rollback(
 
     A second rollback goes further back, never to a version that was rolled back from.
     """
-    from stages.promote import rollback as made  # 2 s: MLflow
+    from stages.lib.tracking import promotion  # 2 s: MLflow
 
-    print(made(reason))
+    print(promotion.rollback(reason))

@@ -12,8 +12,8 @@ def verify(
 ) -> None:
     """Check every version, and everything that DVC tracks.
 
-    Exit status: 0 when all is well, 1 when something is not pushed, 2 when something is
-    not what it was.
+    Exit status: 0 when all is well, 1 when something is not pushed or the record of aliases
+    differs, 2 when something is not what it was.
     """
     from stages.lib.tracking import verification  # 2 s: MLflow
 
@@ -21,6 +21,10 @@ def verify(
         from stages.lib.tracking.rebuild import rebuild as build
 
         raise typer.Exit(build(rebuild))
+    from stages.lib.tracking import history
+
     findings = verification.verify()
     print(verification.summary(findings))
-    raise typer.Exit(max((finding.state for finding in findings), default=0))
+    lines, status = history.report(history.standing())
+    print("\n".join(lines))
+    raise typer.Exit(max([status, *(finding.state for finding in findings)]))

@@ -1,8 +1,60 @@
 """`digits versions`: list the registered versions, with what the gate said of each."""
 
+from typing import TYPE_CHECKING
+
+from stages.lib import table
+from stages.lib.errors import UserError
+
+if TYPE_CHECKING:
+    from stages.lib.tracking.aliases import Standing
+    from stages.lib.tracking.version import Version
+
+HEAD = ["version", "alias", "gate", "validation", "test", "registered (UTC)", "commit", "run"]
+
 
 def versions() -> None:
     """List the registered versions, with what the gate said of each."""
-    from stages.versions import versions as listed  # 2 s: MLflow
+    from stages.lib.tracking import aliases, registry, resolve, verification  # 2 s: MLflow
 
-    listed()
+    name = resolve.model_name()
+    found = registry.versions(name)
+    if not found:
+        raise UserError(f"{name} has no version yet; `dvc repro` registers one")
+    with registry.explained("listing versions"):
+        standings = {s: aliases.standing(s, name) for s in dict.fromkeys(v.store for v in found)}
+    rows = [_row(version, standings[version.store]) for version in found]
+    print(table.aligned(HEAD, rows, left=(0, 1, 2)))
+    for now in standings.values():
+        for text in [*now.disagreements, *now.record.problems]:
+            print(f"note: {table.plain(text)}; `digits history` tells more")
+    if (note := verification.note(found)) is not None:
+        print(f"note: {note}")
+
+
+def _row(version: "Version", now: "Standing") -> list[str]:
+    scores = [version.validation_accuracy, version.test_accuracy]
+    return [
+        str(version.number),
+        _aliases(version, now),
+        _gate(version),
+        *("" if score is None else f"{score:.2%}" for score in scores),
+        f"{version.created:%Y-%m-%d %H:%M}",
+        version.commit[:10],
+        version.run_id[:8],
+    ]
+
+
+def _aliases(version: "Version", now: "Standing") -> str:
+    """The aliases; "former champion" for one that was; "no files" after `digits prune`."""
+    from stages.lib.tracking.removal import REMOVED
+
+    past = version.number in now.record.champions and "champion" not in version.aliases
+    former = ["former champion"] if past else []
+    gone = ["no files"] if REMOVED in version.tags else []
+    return ", ".join([*version.aliases, *former, *gone])
+
+
+def _gate(version: "Version") -> str:
+    """What the gate said, and in which mode unless that is the usual one."""
+    verdict, mode = version.tags.get("gate", ""), version.tags.get("gate.mode", "enforce")
+    return verdict if mode in {"enforce", verdict} else f"{verdict} ({mode})"

@@ -80,15 +80,19 @@ class Decision:
         return {**facts, "champion": self.champion, "n": self.n, "rules": rules}
 
     @property
-    def summary(self) -> Row:
-        """What an entry of the record of aliases holds of it."""
-        passed = {v.rule: v.passed for v in self.rules}
-        return {"mode": self.mode, "verdict": self.verdict, "rules": passed}
+    def measured(self) -> Row:
+        """As an entry of the record of aliases holds it beside its reason: times included."""
+        rules = {v.rule: {"passed": v.passed, **v.numbers, **v.timed} for v in self.rules}
+        facts = {"mode": self.mode, "verdict": self.verdict, "champion": self.champion}
+        return {**facts, "n": self.n, "rules": rules}
 
     @property
     def tags(self) -> dict[str, str]:
         """As tags of a version: each rule as a sentence, measured times included."""
-        tags = {f"gate.{v.rule}": f"{_word(v.passed)}: {told(v)}" for v in self.rules}
+        tags = {
+            f"gate.{v.rule}": f"{_word(v.passed)}: {v.candidate} against {v.champion}; {v.why}"
+            for v in self.rules
+        }
         against = "" if self.champion is None else str(self.champion)
         facts = {"gate": self.verdict, "gate.why": self.why, "gate.mode": self.mode}
         return {**facts, AGAINST: against, **tags, RECORD: json.dumps(asdict(self))}
@@ -109,11 +113,6 @@ def recalled(tags: Mapping[str, str]) -> Decision | None:
         return Decision(**{**plain, "alias": None}, rules=rules)
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
-
-
-def told(verdict: Verdict) -> str:
-    """A verdict as a sentence."""
-    return f"{verdict.candidate} against {verdict.champion}; {verdict.why}"
 
 
 def _word(passed: bool) -> str:

@@ -1,23 +1,32 @@
-"""Who has which alias of a registered model, and the one way to change it: recorded."""
+"""Who has which alias of a registered model, and the one way to change it: recorded.
+
+A change is written in this order: its entry in the registry, the aliases, the line in
+metrics/aliases.jsonl. One that was cut off is the last entry and has no line yet; the same
+command finishes it. Lines are appended and never rewritten.
+"""
 
 import os
-import time
+import secrets
+import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from stages.lib import files
 from stages.lib.errors import UserError
-from stages.lib.tracking import ledger, lineage
-from stages.lib.tracking.entry import CHALLENGER, CHAMPION, PREFIX, Entry
-from stages.lib.tracking.ledger import Ledger
+from stages.lib.tracking import entry, lineage
+from stages.lib.tracking.entry import CHALLENGER, CHAMPION, FILE, IDENTITY, KEY, Entry, Move, Record
 from stages.lib.tracking.store import Store, lock
+from stages.lib.tracking.version import registered
 
+Moves = Mapping[str, int | None]
 RECORDED = (CHAMPION, CHALLENGER)
+LIMIT = 5000  # characters of a registered model's tag in MLflow's database
+SKEW = timedelta(minutes=5)  # of clocks, evened out without a word
 BATCH = 100  # problems that one entry accepts
 ROUNDS = 10  # of setting aliases until they are what the record says
-PAUSES = (0.1, 0.3, 0.6)  # seconds between record and alias that others are granted
-MOVED = "was moved by other means, or a change was cut off; found just before the next entry"
+MOVED = "was moved by other means, or a change was cut off"
 BEFORE = "was set before the record began"
 
 
@@ -32,19 +41,37 @@ class Standing:
     store: Store
     name: str
     aliases: Mapping[str, int]
-    record: Ledger
+    record: Record
+
+    @property
+    def unrecorded(self) -> dict[str, Move]:
+        """Aliases that are elsewhere than the record says: where it has them, where they are."""
+        pairs = {alias: (self.record.state(alias), self.aliases.get(alias)) for alias in RECORDED}
+        return {alias: pair for alias, pair in pairs.items() if pair[0] != pair[1]}
 
     @property
     def disagreements(self) -> list[str]:
-        """Where the registry's aliases are not what the record says, a sentence each."""
-        pairs = [(a, self.record.state(a), self.aliases.get(a)) for a in RECORDED]
-        return [self._disagreement(a, told, now) for a, told, now in pairs if told != now]
-
-    def _disagreement(self, alias: str, told: int | None, now: int | None) -> str:
+        """The same, a sentence each."""
         if not self.record.entries:
-            return f"{alias} is {_version(now)}, it {BEFORE}"
-        found = f"{alias} is {_version(now)} in the registry and {_version(told)} in the record"
-        return f"{found}: it was moved by other means, or a change was cut off"
+            return [f"{a} is {_version(to)}, it {BEFORE}" for a, (_, to) in self.unrecorded.items()]
+        return [
+            f"{alias} is {_version(to)} in the registry and {_version(told)} in the record: "
+            f"it {MOVED}"
+            for alias, (told, to) in self.unrecorded.items()
+        ]
+
+    def cut_off(self, moves: Moves) -> Entry | None:
+        """The last entry when it makes these moves, and was perhaps not carried out."""
+        last = self.record.entries[-1] if self.record.unwritten and moves else None
+        if last not in self.record.unwritten or last is None:
+            return None
+        made = {alias: to for alias, (_, to) in last.moves.items()}
+        return last if {**made, **moves} == made else None
+
+    def crowning(self, number: int) -> dict[str, int | None]:
+        """The moves that make a version champion: it is no challenger any more."""
+        same = self.aliases.get(CHALLENGER) == number
+        return {CHAMPION: number} | ({CHALLENGER: None} if same else {})
 
 
 def _version(number: int | None) -> str:
@@ -53,43 +80,40 @@ def _version(number: int | None) -> str:
 
 def standing(store: Store, name: str) -> Standing:
     """`name` as it stands in `store`; without aliases and record where it is not there."""
-    from mlflow.exceptions import MlflowException
-
-    # Marks first: an entry is written before its mark, so one that is marked is there then.
-    marks = _marks(store, name)
-    try:
-        found = store.client.get_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return Standing(store, name, {}, ledger.read({}))
+    path = files.home() / FILE
+    lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+    found = registered(store, name)  # after the file: what that has is in the registry by then
+    if found is None:
+        return Standing(store, name, {}, entry.read({}, lines))
     aliases = {alias: int(number) for alias, number in found.aliases.items()}
-    return Standing(store, name, aliases, ledger.read(found.tags, marks))
+    return Standing(store, name, aliases, entry.read(found.tags, lines))
 
 
-def _marks(store: Store, name: str) -> set[str]:
-    """Keys of entries that versions bear."""
-    token, marks = None, set()
-    while True:
-        page = store.client.search_model_versions(f"name = '{name}'", page_token=token)
-        marks |= {key for v in page for key in v.tags if key.startswith(PREFIX)}
-        token = page.token
-        if not token:
-            return marks
+def write(seen: Standing) -> int:
+    """Append the entries that the file lacks; how many."""
+    path = files.home() / FILE
+    with lock("aliases"):
+        record = standing(seen.store, seen.name).record
+        lines = [f"{one.line(record.identity)}\n" for one in record.unwritten if record.identity]
+        before = path.read_bytes() if path.exists() else b""
+        gap = b"\n" if before and not before.endswith(b"\n") else b""
+        if lines:
+            files.write_bytes(path, before + gap + "".join(lines).encode())
+    return len(lines)
 
 
 def whole(now: Standing) -> None:
-    """Raise UserError when somebody tampered with the record."""
+    """Raise UserError when the record has problems that nobody accepted."""
     if now.record.problems:
         first, *others = now.record.problems
         more = f" and {len(others)} more" if others else ""
-        message = f"the record of {now.name} was tampered with: {first}{more}; nothing was changed"
+        message = f"the record of {now.name} is not whole: {first}{more}; nothing was changed"
         raise UserError(f"{message}, `digits history` has all and how to go on")
 
 
 def change(
     seen: Standing,
-    moves: Mapping[str, int | None],
+    moves: Moves,
     *,
     action: str,
     why: str,
@@ -98,79 +122,78 @@ def change(
 ) -> Entry | None:
     """Move aliases to versions, or away where None, and record it; nothing to do: None.
 
-    The entry is written before the aliases are moved, so no change is without one; a change
-    that was cut off between is found by the next. Raises OvertakenError when the champion is
-    not the one `seen` any more, and UserError when the record was tampered with.
+    A change that was cut off is finished, under its own entry, when it made the same moves.
+    Raises OvertakenError when the champion is not the one `seen` any more, and UserError
+    when the record is not whole.
     """
     with lock("registry"):
-        now = _steady(seen)
-        whole(now)
-        if now.aliases.get(CHAMPION) != seen.aliases.get(CHAMPION):
-            place = _version(now.aliases.get(CHAMPION))
-            raise OvertakenError(f"the champion was changed meanwhile, it is {place}; look again")
-        real = {a: (now.aliases.get(a), to) for a, to in moves.items() if now.aliases.get(a) != to}
-        if not real and not removes:
-            return None
-        now = _caught_up(now)
-        facts = {"action": action, "why": why, "moves": real, "removes": tuple(removes)}
-        entry = _append(now, gate=dict(gate or {}), **facts)
-        _settle(now, list(real))
-        return entry
-
-
-def _steady(seen: Standing) -> Standing:
-    """How the model stands, after changes that others are just making had time to end."""
-    now = standing(seen.store, seen.name)
-    for pause in PAUSES:
-        if not now.record.entries or not now.disagreements:
-            break
-        time.sleep(pause)
         now = standing(seen.store, seen.name)
-    return now
-
-
-def _caught_up(now: Standing) -> Standing:
-    """`now` after the record tells of aliases that were moved by other means."""
-    how = MOVED if now.record.entries else BEFORE
-    for alias in RECORDED:
-        move = now.record.state(alias), now.aliases.get(alias)
-        if move[0] != move[1]:
-            _append(now, action="found", why=f"{alias} {how}", moves={alias: move})
-            now = standing(now.store, now.name)
-    return now
-
-
-def adopt(seen: Standing, why: str) -> None:
-    """Record aliases that were moved by other means as they are, with a reason."""
-    with lock("registry"):
-        now = _steady(seen)
         whole(now)
-        now = _caught_up(now)
-        _append(now, action="promote", why=why, moves={})
+        _current(now, seen)
+        made = now.cut_off(moves)
+        if made is None:
+            wanted = {a: (now.record.state(a), now.aliases.get(a)) for a in moves}
+            if not removes and all(wanted[a] == (moves[a], moves[a]) for a in moves):
+                return None
+            now = _caught_up(now, f"it {MOVED}; found just before the next entry")
+            real = {a: (now.aliases.get(a), to) for a, to in moves.items()}
+            real = {a: move for a, move in real.items() if move[0] != move[1]}
+            facts = {"action": action, "why": why, "moves": real, "removes": tuple(removes)}
+            made = _append(now, gate=dict(gate or {}), **facts)
+        _settle(now, list(made.moves))
+        write(now)
+        return made
+
+
+def _current(now: Standing, seen: Standing) -> None:
+    """Raise OvertakenError when the champion was changed, or its change recorded, since `seen`."""
+    before, after = seen.aliases.get(CHAMPION), now.aliases.get(CHAMPION)
+    told = now.record.state(CHAMPION)
+    if before != after or told not in {before, seen.record.state(CHAMPION)}:
+        place = _version(after if before != after else told)
+        raise OvertakenError(f"the champion was changed meanwhile, it is {place}; look again")
+
+
+def _caught_up(now: Standing, why: str) -> Standing:
+    """`now` after the record tells of aliases that were moved by other means."""
+    if not now.unrecorded:
+        return now
+    why = why if now.record.entries else f"it {BEFORE}"
+    _append(now, action="found", why=why, moves=now.unrecorded)
+    return standing(now.store, now.name)
 
 
 def accept(seen: Standing, why: str) -> None:
-    """Record that the present damage of the record was looked at."""
+    """Record that what is wrong now was looked at, so that work goes on."""
     with lock("registry"):
-        now = standing(seen.store, seen.name)
+        now = _caught_up(standing(seen.store, seen.name), why)
         while now.record.problems:
-            signs = tuple(ledger.sign(problem) for problem in now.record.problems[:BATCH])
+            signs = tuple(entry.sign(problem) for problem in now.record.problems[:BATCH])
             _append(now, action="accept", why=why, moves={}, accepts=signs)
             now = standing(seen.store, seen.name)
+        write(now)
 
 
 def _append(now: Standing, **facts: Any) -> Entry:
-    """Write the next entry, and its mark on the version that it is about."""
-    from mlflow.exceptions import MlflowException
+    """Write the next entry. UserError when it is too long to be stored.
 
-    client = now.store.client
-    entry = now.record.next(ledger.now(), who=_who(), **facts)
-    client.set_registered_model_tag(now.name, entry.key, entry.text)
-    if entry.subject is not None:
-        with suppress(MlflowException):  # a version that was deleted bears no marks
-            names = " ".join(sorted(entry.moves))
-            client.set_model_version_tag(now.name, str(entry.subject), entry.key, names)
-    return entry
+    Where the clock of this machine is a little behind that of the last writer, the time of
+    the last entry is taken. Where it is far behind, nobody knows which is wrong: the order
+    of the entries holds, and `doubts` tells of it.
+    """
+    client, moment = now.store.client, entry.now()
+    latest = max((one.when for one in now.record.entries), default=moment)
+    when = latest if moment < latest <= moment + SKEW else moment
+    key = f"{KEY}{when:%Y%m%dT%H%M%S}.{secrets.token_hex(8)}"
+    number = 1 + max((one.number for one in now.record.entries), default=0)
+    made = Entry(id=key, number=number, when=when, who=_who(), **facts)
+    if len(made.text) > LIMIT:
+        over = len(made.text) - LIMIT
+        raise UserError(f"the reason is {over} characters too long; give a shorter one")
+    if not now.record.identity:
+        client.set_registered_model_tag(now.name, IDENTITY, uuid.uuid4().hex)
+    client.set_registered_model_tag(now.name, key, made.text)
+    return made
 
 
 def _settle(now: Standing, aliases: list[str]) -> None:
@@ -181,8 +204,7 @@ def _settle(now: Standing, aliases: list[str]) -> None:
     client, name = now.store.client, now.name
     for _ in range(ROUNDS):
         now = standing(now.store, name)
-        wrong = {a: now.record.state(a) for a in aliases}
-        wrong = {a: number for a, number in wrong.items() if now.aliases.get(a) != number}
+        wrong = {alias: told for alias, (told, _) in now.unrecorded.items() if alias in aliases}
         for alias, number in wrong.items():
             if number is None:
                 client.delete_registered_model_alias(name, alias)

@@ -13,9 +13,10 @@ from stages.lib.tracking import address, find, journal, logged_model, record, re
 from stages.lib.tracking.entry import CHAMPION
 from stages.lib.tracking.journal import UNSENT
 from stages.lib.tracking.store import Store, Target, connect, lock, stores
-from stages.lib.tracking.version import CONTENT, DVC_OID, Version
+from stages.lib.tracking.version import CONTENT, DVC_OID, Version, registered
 
 MADE_BY = "run."  # and the id of a run that made these bytes
+MOST = 200_000  # versions that one search gives: MLflow's limit
 LINEAGE = ("git.", "input.", "code.", "dvc.")  # tags that a version takes over from its run
 
 
@@ -139,25 +140,22 @@ def _default(store: Store) -> Iterator[None]:
 
 def find_in(store: Store, name: str, content_hash: str) -> Version | None:
     """The version of `name` with these bytes in one store."""
-    found = _search(store, f"name = '{name}' and tags.`{CONTENT}` = '{content_hash}'")
+    found = all_in(store, name, f"tags.`{CONTENT}` = '{content_hash}'")
     return found[-1] if found else None
 
 
-def all_in(store: Store, name: str) -> list[Version]:
-    """The versions of `name` in one store, newest first."""
-    return _search(store, f"name = '{name}'")
+def all_in(store: Store, name: str, *conditions: str) -> list[Version]:
+    """The versions of `name` in one store that meet all `conditions`, newest first.
 
-
-def _search(store: Store, condition: str) -> list[Version]:
-    client, token = store.client, None
-    found: list[Version] = []
-    while True:
-        page = client.search_model_versions(condition, page_token=token)
-        for hit in page:  # asked for one by one, because a search leaves the aliases out
-            found.append(Version.of(store, client.get_model_version(hit.name, hit.version)))
-        token = page.token
-        if not token:
-            return sorted(found, key=lambda version: -version.number)
+    A search leaves their aliases out; the registered model has all of them.
+    """
+    model = registered(store, name)
+    if model is None:
+        return []
+    condition = " and ".join([f"name = '{name}'", *conditions])
+    hits = store.client.search_model_versions(condition, MOST, ["version_number DESC"])
+    named = [(int(number), alias) for alias, number in model.aliases.items()]
+    return [Version.of(store, v, [a for n, a in named if n == int(v.version)]) for v in hits]
 
 
 def versions(name: str) -> list[Version]:
@@ -173,12 +171,4 @@ def versions(name: str) -> list[Version]:
 
 def champion(name: str, store: Store | None = None) -> Version | None:
     """The version with the alias `champion`, in `store` or else the one in use."""
-    from mlflow.exceptions import MlflowException
-
-    where = store or connect()
-    try:
-        return Version.of(where, where.client.get_model_version_by_alias(name, CHAMPION))
-    except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            return None
-        raise
+    return next((v for v in all_in(store or connect(), name) if CHAMPION in v.aliases), None)

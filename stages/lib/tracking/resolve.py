@@ -104,9 +104,9 @@ def _by_run(store: Store, name: str, reference: str) -> Version | None:
     if not RUN_ID.fullmatch(reference):
         return None
     run = find.in_store(store, reference)
-    ids = {reference, run.run_id if run else reference}
-    versions = registry.all_in(store, name)
-    return next((v for v in versions for i in ids if f"{MADE_BY}{i}" in v.tags), None)
+    ids = [reference, run.run_id if run else reference]
+    made = (registry.all_in(store, name, f"tags.`{MADE_BY}{i}` = 'true'") for i in ids)
+    return next((found[0] for found in made if found), None)
 
 
 def _suggestion(store: Store, name: str, reference: str) -> str:

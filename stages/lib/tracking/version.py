@@ -1,6 +1,6 @@
 """What a table of versions shows, and what a promotion is decided on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stages.lib.tracking.store import Store
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 CONTENT = "content_sha256"
 DVC_OID = "dvc.md5"  # of the model's folder, by which DVC names it in cache and remotes
@@ -51,15 +51,27 @@ class Version:
         return float(self.tags[tag]) if tag in self.tags else None
 
     @classmethod
-    def of(cls, store: Store, found: "ModelVersion") -> "Version":
-        """A version as MLflow returned it."""
+    def of(cls, store: Store, found: "ModelVersion", aliases: Sequence[str] = ()) -> "Version":
+        """A version as MLflow returned it; a search leaves out its `aliases`."""
         return cls(
             store=store,
             name=found.name,
             number=int(found.version),
-            aliases=tuple(sorted(found.aliases)),
+            aliases=tuple(sorted(aliases or found.aliases)),
             created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
             run_id=found.run_id or "",
             content_sha256=found.tags.get(CONTENT, ""),
             tags=dict(found.tags),
         )
+
+
+def registered(store: Store, name: str) -> "RegisteredModel | None":
+    """A registered model with its tags and aliases; None where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return store.client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None

@@ -1,10 +1,16 @@
 """Aliases move together with their record, whoever else moves them at the same time."""
 
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from stages.lib.errors import UserError
-from stages.lib.tracking import aliases, ledger, store
+from stages.lib.tracking import aliases, entry, store
 from stages.lib.tracking.aliases import OvertakenError, standing
+from stages.lib.tracking.entry import FILE
+from tests.conftest import ROOT, commit
 
 WRITER = """
 import sys
@@ -46,29 +52,38 @@ def moved(where, to, action="promote", why="because"):
     return aliases.change(standing(where, "m"), {"champion": to}, action=action, why=why)
 
 
-def test_a_change_is_recorded_and_marks_its_version(here):
-    """Alias, entry and mark tell the same."""
+def lines(folder):
+    """The lines of the file in a checkout."""
+    return (folder / FILE).read_text().splitlines()
+
+
+def champions(where):
+    """The moves of the champion in the record, in order."""
+    return [e.moves["champion"] for e in standing(where, "m").record.changes("champion")]
+
+
+def test_a_change_is_recorded_in_registry_and_file(here, project):
+    """Alias, entry and line tell the same."""
     for to in (1, 2):
-        entry = moved(here, to)
+        made = moved(here, to)
 
     now = standing(here, "m")
     assert now.aliases == {"champion": 2}
     assert [e.moves for e in now.record.entries] == [{"champion": (None, 1)}, {"champion": (1, 2)}]
-    assert here.client.get_model_version("m", "2").tags == {entry.key: "champion"}
-    assert "@" in entry.who
-    assert (now.disagreements, now.record.problems) == ([], ())
+    assert "@" in made.who
+    assert (now.disagreements, now.record.problems, now.record.unwritten) == ([], (), ())
+    assert lines(project) == [e.line(now.record.identity) for e in now.record.entries]
 
 
 def test_an_alias_can_be_moved_away_with_another(here):
     """Several aliases of one change are one entry; what is so already is none."""
     aliases.change(standing(here, "m"), {"challenger": 3}, action="register", why="new")
-    entry = aliases.change(
-        standing(here, "m"), {"champion": 3, "challenger": None}, action="promote", why="better"
-    )
+    now = standing(here, "m")
+    made = aliases.change(now, now.crowning(3), action="promote", why="better")
     again = aliases.change(standing(here, "m"), {"champion": 3}, action="promote", why="better")
 
     assert standing(here, "m").aliases == {"champion": 3}
-    assert entry.moves == {"champion": (None, 3), "challenger": (3, None)}
+    assert made.moves == {"champion": (None, 3), "challenger": (3, None)}
     assert again is None
 
 
@@ -102,45 +117,26 @@ def test_an_alias_from_before_the_record_is_its_first_entry(here):
     assert [e.action for e in standing(here, "m").record.entries] == ["found", "promote"]
 
 
-def test_a_change_that_was_cut_off_is_found_by_the_next(here, monkeypatch):
-    """Killed between the record and the alias, the record does not go on telling it."""
-    moved(here, 1)
-    with monkeypatch.context() as broken:
-        broken.setattr(aliases, "_settle", _die)
-        with pytest.raises(ConnectionError):
-            moved(here, 2)
-    assert "or a change was cut off" in standing(here, "m").disagreements[0]
-    moved(here, 3)
-
-    assert [e.moves["champion"] for e in standing(here, "m").record.entries] == [
-        (None, 1),
-        (1, 2),
-        (2, 1),
-        (1, 3),
-    ]
-
-
-def _die(*_arguments):
-    raise ConnectionError("the network is gone")
-
-
 def test_a_decision_about_another_champion_is_refused(here):
     """Somebody was faster: what was decided against version 1 says nothing about version 2."""
     moved(here, 1)
     seen = standing(here, "m")
-    moved(here, 2)
-    with pytest.raises(OvertakenError, match="changed meanwhile, it is version 2; look again"):
-        aliases.change(seen, {"champion": 3}, action="register", why="better than 1")
+    made = moved(here, 2)
+    for _ in range(2):
+        with pytest.raises(OvertakenError, match="changed meanwhile, it is version 2; look again"):
+            aliases.change(seen, {"champion": 3}, action="register", why="better than 1")
+        # the other one has written the entry and not yet moved the alias
+        here.client.set_registered_model_alias("m", "champion", "1")
 
-    assert standing(here, "m").aliases == {"champion": 2}
+    assert standing(here, "m").record.entries[-1] == made
 
 
-def test_a_tampered_record_moves_nothing(here):
-    """An entry was removed: one line says so, the alias stays."""
+def test_an_entry_that_is_in_the_file_alone_stops_changes(here):
+    """It was removed from the registry: one line says so, the alias stays."""
     moved(here, 1)
-    entry = moved(here, 2)
-    here.client.delete_registered_model_tag("m", entry.key)
-    with pytest.raises(UserError, match=f"{entry.key} was removed.*nothing was changed"):
+    made = moved(here, 2)
+    here.client.delete_registered_model_tag("m", made.id)
+    with pytest.raises(UserError, match=f"{made.id}.* not in the registry; nothing was changed"):
         moved(here, 3)
 
     assert standing(here, "m").aliases == {"champion": 2}
@@ -152,49 +148,84 @@ def test_a_version_that_was_deleted_is_no_obstacle(here):
     here.client.delete_model_version("m", "1")
     moved(here, 2)
 
-    now = standing(here, "m")
-    assert [e.moves["champion"] for e in now.record.entries] == [(None, 1), (1, None), (None, 2)]
-    assert now.record.problems == ()
+    assert champions(here) == [(None, 1), (1, None), (None, 2)]
+
+
+def test_clocks_that_differ_a_little_are_evened_out_and_others_told(here, monkeypatch):
+    """Minutes behind: the last time holds. A year ahead: told, and the rest is right."""
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    for to, minutes in ((1, 0), (2, -2), (3, 60 * 24 * 365), (4, 10)):
+        moment = noon + timedelta(minutes=minutes)
+        monkeypatch.setattr(entry, "now", lambda moment=moment: moment)
+        moved(here, to)
+    record = standing(here, "m").record
+
+    assert [e.when for e in record.entries[:2]] == [noon, noon]
+    assert record.state("champion") == 4
+    assert len(record.doubts) == 1
+    assert "a clock was wrong" in record.doubts[0]
+
+
+def test_two_branches_and_two_registries_append_and_git_merges_them(here, project, monkeypatch):
+    """No conflict, no line lost; those of another registry are counted, not compared."""
+    (project / ".gitignore").write_text("*\n!metrics/\n!metrics/**\n")
+    subprocess.run(["git", "init", "-q", "-b", "main", project], check=True)
+    moved(here, 1)
+    shutil.copy(ROOT / "metrics/.gitattributes", project / "metrics")
+    commit(project, "first")
+    subprocess.run(["git", "checkout", "-qb", "other"], check=True)
+    moved(here, 2)
+    commit(project, "second")
+    subprocess.run(["git", "checkout", "-q", "main"], check=True)
+    (project / "later").mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/later/mlflow.db")
+    later = filled(store.connect())
+    moved(later, 4)
+    commit(project, "third")
+    person = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    subprocess.run(["git", *person, "merge", "-q", "other", "-m", "both"], check=True)
+
+    assert len(lines(project)) == 3
+    for where, own in ((here, 2), (later, 1)):
+        record = standing(where, "m").record
+        assert (len(record.entries), record.problems, record.unwritten) == (own, (), ())
+        assert record.foreign == 3 - own
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["one checkout", "two checkouts"])
 def test_two_at_once_leave_one_consistent_record(here, python, monkeypatch, tmp_path, apart):
     """Two processes that promote as fast as they can, with a common lock and without."""
-    times = 5
-    if apart:  # on one database, but each with locks of its own, as on two machines
+    times, folders = 5, [tmp_path / "a project"] * 2
+    if apart:  # on one database, but each with locks and a file of its own, as on two machines
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared.db")
         here = filled(store.connect())
+        folders = [tmp_path / f"checkout {number}" for number in (1, 3)]
     moved(here, 4)
     writers = []
-    for number in (1, 3):
-        if apart:
-            folder = tmp_path / f"checkout {number}"
-            folder.mkdir()
-            (folder / "dvc.yaml").write_text("stages: {}\n")
-            monkeypatch.chdir(folder)
+    for number, folder in zip((1, 3), folders, strict=True):
+        folder.mkdir(exist_ok=True)
+        (folder / "dvc.yaml").write_text("stages: {}\n")
+        monkeypatch.chdir(folder)
         writers.append(python(WRITER, str(number), str(times)))
     ends = [process.communicate(timeout=120) for process in writers]
 
     assert [out for out, _ in ends] == [f"{times}\n"] * 2, ends
-    now = standing(here, "m")
-    assert now.record.problems == ()
-    assert len(now.record.heads) == 1 or apart
-    told = {e.why for e in now.record.entries if e.action == "promote"}
-    assert {f"{n} for the {i}. time" for n in (1, 3) for i in range(times)} <= told
-    assert now.disagreements == []
+    promised = {f"{n} for the {i}. time" for n in (1, 3) for i in range(times)}
+    for folder in folders:
+        monkeypatch.chdir(folder)
+        aliases.write(standing(here, "m"))
+        now = standing(here, "m")
+        assert (now.record.problems, now.disagreements) == ((), [])
+        assert promised <= {e.why for e in now.record.entries if e.action == "promote"}
+        assert set(lines(folder)) == {e.line(now.record.identity) for e in now.record.entries}
 
 
-def test_on_a_server_it_is_the_same(server):
-    """Entries, marks and aliases go through MLflow's server."""
-    where = store.connect()
-    name = "of-aliases"
-    where.client.create_registered_model(name)
-    for _ in range(2):
-        where.client.create_model_version(name, "s3://nowhere/model")
+def test_on_a_server_it_is_the_same(server, project):
+    """Entries and aliases go through MLflow's server."""
+    where = filled(store.connect())
     for to in (1, 2):
-        aliases.change(standing(where, name), {"champion": to}, action="promote", why="x")
+        moved(where, to)
 
-    now = standing(where, name)
-    assert now.aliases == {"champion": 2}
-    assert ledger.read(where.client.get_registered_model(name).tags) == now.record
-    assert aliases.standing(where, "unknown").aliases == {}
+    now = standing(where, "m")
+    assert (now.aliases, len(lines(project)), now.record.unwritten) == ({"champion": 2}, 2, ())
+    assert standing(where, "unknown").aliases == {}

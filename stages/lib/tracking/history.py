@@ -1,0 +1,124 @@
+"""The record of aliases in words: all of it, who was champion when, and what is wrong with it."""
+
+from datetime import UTC, datetime
+
+from stages.lib import table
+from stages.lib.errors import UserError
+from stages.lib.tracking import aliases, entry, resolve
+from stages.lib.tracking.aliases import Standing
+from stages.lib.tracking.entry import CHAMPION, FILE, Entry, written
+
+MEND = "find out who did it, then `digits history --accept REASON` lets work go on"
+
+
+def standing() -> Standing:
+    """How this checkout's registered model stands."""
+    where = resolve.source()
+    with resolve.asking(where):
+        return aliases.standing(where, resolve.model_name())
+
+
+def shown(now: Standing) -> str:
+    """Every entry as a row, newest first."""
+    if not now.record.entries:
+        return f"{now.name} has no record yet; it begins with the first change of an alias"
+    head = ["entry", "when (UTC)", "who", "what", "change", "why"]
+    rows = [
+        [str(e.number), written(e.when), e.who, e.action, _change(e), e.why]
+        for e in reversed(now.record.entries)
+    ]
+    return table.aligned(head, rows, left=range(6))
+
+
+def _change(made: Entry) -> str:
+    return ", ".join(f"{a} {_version(x)} -> {_version(y)}" for a, (x, y) in made.moves.items())
+
+
+def _version(number: int | None) -> str:
+    return "none" if number is None else str(number)
+
+
+def moment(text: str) -> datetime:
+    """A time such as 2026-11-20T12:00 or ...T13:00+01:00; without an offset it is UTC.
+
+    Raises UserError for what is no time or has not come yet.
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+        asked = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        usual = "2026-11-20T12:00 (UTC) or 2026-11-20T13:00+01:00"
+        raise UserError(f"--at is {text!r}, no time; write it as {usual}") from error
+    if asked > entry.now():
+        raise UserError(f"{written(asked)} UTC has not come yet; --at asks about the past")
+    return asked
+
+
+def champion(now: Standing, asked: datetime) -> str:
+    """Which version was champion at a moment, as sentences."""
+    changes, at = now.record.changes(CHAMPION), f"at {written(asked)} UTC"
+    past = [e for e in changes if e.when <= asked]
+    later = next((e for e in changes if e.when > asked), None)
+    if not past:
+        return f"nobody knows {at}: {_beginning(now, later)}"
+    number = past[-1].moves[CHAMPION][1]
+    since = f"since {written(past[-1].when)} ({past[-1].action}: {table.plain(past[-1].why)})"
+    until = "" if later is None else f", until {written(later.when)}"
+    who = "no version" if number is None else f"{now.name} version {number}"
+    told = f"{who} was champion {at}, {since}{until}{_doubt(now, later)}"
+    return told if number is None else f"{told}\n{_identity(now, number)}"
+
+
+def _beginning(now: Standing, first: Entry | None) -> str:
+    """Why there is no answer for a time before the record."""
+    if first is None:
+        return f"{now.name} has no record of a champion"
+    state = "was champion already" if first.action == "found" else "became champion, the first"
+    to = _version(first.moves[CHAMPION][1])
+    return f"the record begins at {written(first.when)} UTC, when version {to} {state}"
+
+
+def _doubt(now: Standing, later: Entry | None) -> str:
+    """What is uncertain because an alias was moved without a word in the record."""
+    if later is not None and later.action == "found":
+        to = _version(later.moves[CHAMPION][1])
+        return f"; somewhere before that it was moved to {to} by other means"
+    unrecorded = [text for text in now.disagreements if text.startswith(CHAMPION)]
+    return f"; but {unrecorded[0]}" if later is None and unrecorded else ""
+
+
+def _identity(now: Standing, number: int) -> str:
+    """What tells which model a version is, outside of the registry, too."""
+    try:
+        version = resolve.version(str(number), now.store)
+    except resolve.UnknownError:
+        return f"version {number} is no longer in the registry"
+    return f"content {version.content_sha256}  run {version.run_id}  commit {version.commit}"
+
+
+def accept(why: str) -> str:
+    """Record that what is wrong now was looked at. UserError when nothing is."""
+    reason, now = entry.reason(why), standing()
+    if not now.record.problems and not now.unrecorded:
+        raise UserError(f"the record of {now.name} is whole; there is nothing to accept")
+    with resolve.asking(now.store):
+        aliases.accept(now, reason)
+    return "accepted; `digits history` still shows it"
+
+
+def report(now: Standing) -> tuple[list[str], int]:
+    """What registry, file and aliases say when held against each other; the exit status.
+
+    A file that only ends earlier is completed. `digits verify` prints the same.
+    """
+    record, notes, wrong = now.record, list(now.record.doubts), list(now.record.problems)
+    (wrong if record.entries else notes).extend(now.disagreements)
+    if record.foreign:
+        notes.append(f"{record.foreign} line(s) of {FILE} are about other registries")
+    if record.problems and record.unwritten:
+        wrong.append(f"a fork: {len(record.unwritten)} entries are in the registry alone")
+    elif count := aliases.write(now):
+        notes.append(f"{FILE} was behind, {count} line(s) are added now; commit it")
+    told = [f"accepted: {problem}" for problem in record.accepted]
+    told += [*(f"note: {text}" for text in notes), *(f"wrong: {text}" for text in wrong)]
+    return [table.plain(line) for line in [*told, *([MEND] if wrong else [])]], int(bool(wrong))
