@@ -200,7 +200,7 @@ def versions(filled, tmp_path, monkeypatch):
     folder = shutil.copytree(filled, tmp_path / "project")
     monkeypatch.chdir(folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    address.warn.cache_clear()
+    address.WARNED.clear()
     store.embedded()  # mends the paths of the copy
     return folder
 

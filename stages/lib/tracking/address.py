@@ -1,6 +1,5 @@
 """Which tracking store the environment asks for, and whether it answers."""
 
-import functools
 import os
 import queue
 import re
@@ -16,6 +15,7 @@ from stages.lib.files import home
 VARIABLE = "MLFLOW_TRACKING_URI"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 PATIENCE = 3.0  # seconds in all for a store to answer
+WARNED: set[str] = set()  # what this process has said
 
 
 def embedded() -> str:
@@ -132,7 +132,8 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:200]
 
 
-@functools.cache
-def warn(message: str) -> None:
-    """One line on stderr; the same line once per process."""
-    print(f"tracking: {message}", file=sys.stderr, flush=True)
+def warn(message: str, topic: str | None = None) -> None:
+    """One line on stderr; in each process one for each `topic`, and the same line once."""
+    if (topic or message) not in WARNED:
+        WARNED.add(topic or message)
+        print(f"tracking: {message}", file=sys.stderr, flush=True)

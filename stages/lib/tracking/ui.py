@@ -16,7 +16,7 @@ from stages.lib import files
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, find
 from stages.lib.tracking.database import ARTIFACTS
-from stages.lib.tracking.store import Store, connect
+from stages.lib.tracking.store import Store, answers, connect, embedded
 
 HOST = "127.0.0.1"
 PATIENCE = 120  # seconds; 8 s on an idle computer, far more on a busy one
@@ -29,6 +29,7 @@ def serve_ui(port: int = 5000) -> None:
     Raises UserError when the pages do not come up.
     """
     store = connect()
+    store = store if answers(store) else embedded()
     if address.scheme(store.uri) in {"http", "https"}:
         print(f"the tracking server has them: {address.bare(store.uri)}", flush=True)
         return

@@ -41,7 +41,7 @@ def bare_project(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    address.warn.cache_clear()
+    address.WARNED.clear()
     return folder
 
 
@@ -191,6 +191,15 @@ class Server:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+    def pause(self):
+        """Let it hang: it takes connections and answers none."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def proceed(self):
+        """Let it go on after `pause`."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+        self.start()
 
     @property
     def client(self):

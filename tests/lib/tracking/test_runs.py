@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stages.lib import files
-from stages.lib.tracking import find, journal, lineage, logged_model, nested, runs, store
+from stages.lib.tracking import find, lineage, logged_model, nested, runs, store
 
 PARAMS = {"model": {"kind": "mlp", "hidden": [8, 4]}, "train": {"learning_rate": 0.1}}
 NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
@@ -227,9 +227,9 @@ def test_a_lost_run_is_continued_here(project, client, capfd):
     """Adding to a run that no store has opens a local one that says which it continues."""
     with runs.resume_run("0" * 32) as run:
         run.log_metrics({"test_accuracy": 0.9})
-    assert client.get_run(run.id).data.tags[journal.CONTINUES] == "0" * 32
-    assert find.run("0" * 32).run_id == run.id
-    assert "a new run continues it" in capfd.readouterr().err
+    found = client.get_run(find.run(run.id).run_id)
+    assert run.id == found.data.tags[find.LOCAL] == "0" * 32
+    assert (found.data.metrics["test_accuracy"], found.info.status) == (0.9, "FINISHED")
 
 
 def test_a_blank_example_is_made_when_none_is_given(project, make_model, tmp_path):
