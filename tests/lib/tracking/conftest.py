@@ -16,7 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from stages.lib.gate import Decision
-from stages.lib.tracking import address, database, registry, runs, store
+from stages.lib.tracking import address, database, journal, registry, runs, store
 
 LINEAGE = {"resume": None, "params": {}, "inputs": {"train.npz": "ab"}, "code": {}}
 ROOT = Path(__file__).parents[3]
@@ -88,6 +88,14 @@ def better(candidate, champion, _standing):
     if champion is None or candidate.validation_accuracy > champion.validation_accuracy:
         return Decision("champion", "enforce", "passed", "it is better")
     return Decision("challenger", "enforce", "failed", "it is not better")
+
+
+def register_later(name, folder, run_id, content="x"):
+    """Fail to register, as in an outage, and keep the wish."""
+    wish = {"name": name, "content_hash": content, "metrics": {}}
+    with pytest.raises(store.OutageError):
+        registry.register(folder=folder, run_id=run_id, **wish)
+    journal.postpone(run_id, folder, **wish)
 
 
 def linear(bias):

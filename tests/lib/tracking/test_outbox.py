@@ -21,7 +21,7 @@ from stages.lib.tracking import (
     runs,
     store,
 )
-from stages.lib.tracking.store import OutageError
+from tests.lib.tracking.conftest import register_later
 
 NOBODY = "http://127.0.0.1:1"  # nothing listens there
 RUN = {"resume": None, "params": {"a": {"b": 1}}, "inputs": {"train.npz": "ab"}, "code": {}}
@@ -38,14 +38,6 @@ with runs.training_run("r", resume=None, params={}, inputs={}, code={}) as run:
 def first_wins(_candidate, champion, _standing):
     """Promote only where there is no champion."""
     return Decision("challenger" if champion else "champion", "enforce", "first", "why")
-
-
-def register_later(name, folder, run_id, content="x"):
-    """Fail to register, as in an outage, and keep the wish."""
-    wish = {"name": name, "content_hash": content, "metrics": {}}
-    with pytest.raises(OutageError):
-        registry.register(folder=folder, run_id=run_id, **wish)
-    journal.postpone(run_id, folder, **wish)
 
 
 @pytest.fixture
