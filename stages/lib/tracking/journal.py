@@ -8,10 +8,10 @@ the lines that wait are written to the store, in order, and a line `{"written": 
 far that came. When the run is closed and all is written, the folder goes.
 
 When the store fails, the lines stay, one line on stderr says so, and work goes on. The store
-is tried again after 20 times as long as the failure took, and once more at the end, so work
-waits for a store that is away at most a 20th of its time and some seconds. The next opening
-of the run writes what waits first; `digits send` writes what waits in all folders that no
-process has open. A run whose process was killed becomes KILLED.
+is tried again after a minute, and once more at the end; it is first asked whether it is there,
+which takes 3 seconds at most. The next opening of the run writes what waits first; `digits
+send` writes what waits in all folders that no process has open. A run whose process was
+killed becomes KILLED.
 
 Writing a line twice changes nothing, so a kill at any moment costs nothing: numbers keep
 their time and step, a model is known by the SHA-256 of its graph, a version by that of all
@@ -38,8 +38,7 @@ from stages.lib.tracking.store import Target
 
 UNSENT = "outbox.unsent"  # "true" on what version 1 kept in the embedded store for a server
 FILE = "journal.jsonl"
-PAUSE = 5.0  # seconds at least between two tries of a store that failed
-RATIO = 20  # and at least so many times what the last try took
+PAUSE = 60.0  # seconds between two tries of a store that failed; a try takes 3, rarely 20
 REGISTER = "register"  # the one kind that takes a decision: `digits send` writes it
 Entry = dict[str, Any]
 Keep = Callable[[Path], object]
@@ -49,7 +48,7 @@ Register = Callable[..., object]
 class Journal:
     """One opening of a run: its entries, and how many of them the store has."""
 
-    def __init__(self, path: Path, file: BinaryIO, making: Entry) -> None:
+    def __init__(self, path: Path, file: BinaryIO, **making: Any) -> None:
         """`file` is the journal of the folder `path`, locked; use `at` or `opened`.
 
         `making` is what the run is made with where the store does not have it.
@@ -59,13 +58,13 @@ class Journal:
         lines = list(_lines(path))
         self._entries = [line for line in lines if "kind" in line]
         self._written: int = next((x["written"] for x in lines[::-1] if "written" in x), 0)
+        making = {"name": None, "tags": {}, "moment": record.now(), **making}
         self._making = next((line for line in lines if "moment" in line), making)
         if self._making is making:
             self._append(making)
         self.store = store.connect()
         self.target: Target | None = None
-        self._answers = False  # whether the store did at the last try
-        self._again = 0.0  # when it is tried again, on the monotonic clock
+        self._again = 0.0  # when the store is tried again, on the monotonic clock
 
     @property
     def waiting(self) -> list[Entry]:
@@ -97,20 +96,16 @@ class Journal:
         self._file.flush()
 
     def flush(self) -> None:
-        """Write what waits, unless the store failed just now. Never raises."""
-        started = time.monotonic()
-        if not self.waiting or started < self._again:
+        """Write what waits, unless the store failed a moment ago. Never raises."""
+        if not self.waiting or time.monotonic() < self._again:
             return
         try:
-            self._answers = self._answers or store.answers(self.store)
-            if self._answers:
+            if store.answers(self.store):
                 self.write()
+                return
         except Exception as error:  # whatever it is, work must go on
             store.tell_outage(self.store, f"failed ({address.reason(error)})")
-            self._answers = False
-        if not self._answers:
-            ended = time.monotonic()
-            self._again = ended + max(PAUSE, RATIO * (ended - started))
+        self._again = time.monotonic() + PAUSE
 
     def write(self, register: Register | None = None) -> None:
         """Write what waits up to the first failure, which is raised.
@@ -205,12 +200,11 @@ def opened(run_id: str, **making: Any) -> Journal:
     Where neither a store nor a folder here has the run, it is made of `making`: its name,
     its tags and its moment. Without a name, it stands in for a run that is somewhere else.
     """
-    facts = {"name": None, "tags": {}, "moment": record.now(), **making}
     paths = (_folder() / f"{run_id}-{number}" for number in itertools.count(1))
-    return next(found for path in paths if (found := at(path, facts)))
+    return next(found for path in paths if (found := at(path, **making)))
 
 
-def at(path: Path, making: Entry) -> Journal | None:
+def at(path: Path, **making: Any) -> Journal | None:
     """The journal in the folder `path`; None while another process has it open."""
     with suppress(FileNotFoundError):  # another process has just removed the folder
         path.mkdir(parents=True, exist_ok=True)
@@ -218,7 +212,7 @@ def at(path: Path, making: Entry) -> Journal | None:
         with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(file.fileno()).st_nlink:
-                return Journal(path, file, making)
+                return Journal(path, file, **making)
         file.close()
     return None
 
@@ -226,7 +220,7 @@ def at(path: Path, making: Entry) -> Journal | None:
 def free() -> list[Journal]:
     """The journals that no process has open, in the order of their last lines; close them."""
     paths = sorted(_folder().glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime_ns)
-    return [found for path in paths if (found := at(path.parent, {"moment": 0}))]
+    return [found for path in paths if (found := at(path.parent))]
 
 
 def tidy() -> None:
