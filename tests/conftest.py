@@ -112,7 +112,7 @@ def empty_store(once):
         folder.mkdir()
         (folder / "dvc.yaml").touch()
         with contextlib.chdir(folder):
-            store.embedded()
+            _ = store.embedded().experiment
 
     return once("store", fill) / "mlflow.db"
 
@@ -201,7 +201,7 @@ def versions(filled, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     address.WARNED.clear()
-    store.embedded()  # mends the paths of the copy
+    _ = store.embedded().client  # mends the paths of the copy
     return folder
 
 

@@ -29,6 +29,6 @@ def close(run_ids: list[str]) -> None:
     """
     for run_id in run_ids:
         found = find.run(run_id)
-        if found and found.store.client.get_run(run_id).info.status == "RUNNING":
+        if found and found.store.client.get_run(found.run_id).info.status == "RUNNING":
             found.store.client.set_terminated(found.run_id, "KILLED", record.now())
     journal.tidy()
