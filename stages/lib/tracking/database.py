@@ -72,7 +72,7 @@ def _unflushed(connection: sqlite3.Connection, _record: object) -> None:
 def _rebase(path: Path) -> None:
     """Point the paths inside a database at its own folder, which may have been moved."""
     root = str(path.parent / ARTIFACTS)
-    with sqlite3.connect(path, timeout=30) as database:
+    with sqlite3.connect(path, timeout=10) as database:
         row = database.execute(
             "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
         ).fetchone()

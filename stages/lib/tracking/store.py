@@ -36,7 +36,7 @@ class Store:
     def client(self) -> "MlflowClient":
         """A client of this store, whatever the environment says.
 
-        Raises UserError when a store that is a file cannot be made or read.
+        Raises OutageError when a store that is a file cannot be made or read.
         """
         quiet()
         from mlflow import MlflowClient
@@ -120,7 +120,7 @@ def _prepare(path: Path) -> None:
             database.prepare(path)
     except Exception as error:
         message = f"{path} cannot be used ({address.reason(error)}); mend it or move it away"
-        raise UserError(message) from error
+        raise OutageError(message) from error
 
 
 def _experiment(store: Store) -> str:

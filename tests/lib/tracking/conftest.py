@@ -141,8 +141,9 @@ def predict(monkeypatch):
 
     def predicted(uri, batch):
         # Not `set_tracking_uri`, which would set the variable of the environment for good.
-        tracking = store.connect().uri
-        monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", tracking)
+        where = store.connect()
+        _ = where.client  # mends the paths of a project that was moved
+        monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", where.uri)
         return mlflow.pyfunc.load_model(uri).predict(batch)["logits"]
 
     return predicted
