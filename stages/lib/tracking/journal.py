@@ -105,6 +105,10 @@ class Journal:
                 return
         except Exception as error:  # whatever it is, work must go on
             store.tell_outage(self.store, f"failed ({address.reason(error)})")
+        self.delay()
+
+    def delay(self) -> None:
+        """Try the store, which has just failed, only after a while."""
         self._again = time.monotonic() + PAUSE
 
     def write(self, register: Register | None = None) -> None:
@@ -130,12 +134,11 @@ class Journal:
 
     def _write(self, kind: str, facts: Entry, register: Register | None) -> None:
         place = {"kept": self.path / facts["kept"]} if "kept" in facts else {}
-        writer = register if kind == REGISTER else record.WRITERS[kind]
-        assert writer is not None  # see `write`
+        writer: Any = register if kind == REGISTER else getattr(record, kind)
         try:
             writer(self.target, **{**facts, **place})
         except Exception as error:
-            if not store.refused(error):
+            if kind == REGISTER or not store.refused(error):
                 raise
             address.warn(f"{kind} is not recorded ({address.reason(error)})")
 
@@ -172,6 +175,8 @@ def start(name: str, tags: Mapping[str, str]) -> Journal:
     except Exception as error:  # tracking is no reason not to work
         store.tell_outage(where, f"failed ({address.reason(error)})")
     journal = opened(target.run_id if target else run_id, **making)
+    if target is None:
+        journal.delay()
     journal.target = target
     return journal
 

@@ -1,8 +1,11 @@
-"""The calls that write a journal's entries into a run; each can be repeated without harm."""
+"""The calls that write a journal's entries into a run, each under the name of its kind.
+
+Each can be repeated without harm.
+"""
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.lib.tracking import logged_model
@@ -109,15 +112,3 @@ def end(
         before = max((point.value for point in history), default=0.0)
         metrics(target, [(clock, round(before + seconds, 3), 0, moment)])
     client.set_terminated(target.run_id, status, moment)
-
-
-WRITERS: dict[str, Callable[..., None]] = {
-    "tags": tags,
-    "params": params,
-    "reopen": reopen,
-    "metrics": metrics,
-    "inputs": inputs,
-    "artifacts": artifacts,
-    "model": model,
-    "end": end,
-}
