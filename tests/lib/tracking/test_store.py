@@ -12,6 +12,8 @@ from stages.lib.tracking import registry, runs, store
 # Forked after the import, which takes seconds, so that all six come at the same moment.
 SIX = """
 import os
+from stages.lib.tracking import database
+database.quiet()
 import mlflow.store.tracking.sqlalchemy_store
 from stages.lib.tracking import runs
 children = []
