@@ -11,7 +11,7 @@ from typing import Any
 from stages.lib import comparison, dataset, files, gate, schema, stage, table
 from stages.lib.errors import UserError
 from stages.lib.gate import Decision
-from stages.lib.tracking import address, fetch, journal, promotion, registry
+from stages.lib.tracking import address, fetch, journal, promotion, registry, store
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import CHALLENGER, CHAMPION
 from stages.lib.tracking.store import OutageError
@@ -45,7 +45,7 @@ def register(
         version = registry.register(folder=trained, run_id=run_id, **wish)
         write(version, promotion.promote(version, judged), registration)
     except OutageError as error:
-        address.warn(str(error))
+        address.warn(str(error), topic=store.connect().uri)
         journal.postpone(run_id, trained, **wish)
         waiting = Decision(None, register.gate, WAITING, POSTPONED)
         entry = {"name": register.name, "version": None, "alias": WAITING}

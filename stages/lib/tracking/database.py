@@ -48,7 +48,6 @@ def prepare(path: Path) -> None:
     if path.exists() and path.stat().st_size > 0:
         _rebase(path)
         return
-    quiet()
     import sqlalchemy
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 

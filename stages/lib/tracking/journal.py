@@ -59,8 +59,8 @@ class Journal:
         self._entries = [line for line in lines if "kind" in line]
         self._written: int = next((x["written"] for x in lines[::-1] if "written" in x), 0)
         making = {"name": None, "tags": {}, "moment": record.now(), **making}
-        self._making = next((line for line in lines if "moment" in line), making)
-        if self._making is making:
+        self.making = next((line for line in lines if "moment" in line), making)
+        if self.making is making:
             self._append(making)
         self.store = store.connect()
         self.target: Target | None = None
@@ -128,7 +128,7 @@ class Journal:
         """The run in the store, made from its first entry on where the store has none."""
         self.target = self.target or find.in_store(self.store, self.run_id)
         if self.target is None:
-            self.target = find.create(self.store, self.run_id, **self._making)
+            self.target = find.create(self.store, self.run_id, **self.making)
             self._written = 0
             find.adopt(self.target, self.run_id)
 
@@ -223,9 +223,9 @@ def at(path: Path, **making: Any) -> Journal | None:
 
 
 def free() -> list[Journal]:
-    """The journals that no process has open, in the order of their last lines; close them."""
-    paths = sorted(_folder().glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime_ns)
-    return [found for path in paths if (found := at(path.parent))]
+    """The journals that no process has open, in the order of their openings; close them."""
+    found = [found for path in _folder().glob(f"*/{FILE}") if (found := at(path.parent))]
+    return sorted(found, key=lambda journal: int(journal.making["moment"]))
 
 
 def tidy() -> None:

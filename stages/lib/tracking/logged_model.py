@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from stages.lib import files
 from stages.lib.tracking import lineage
-from stages.lib.tracking.database import quiet
 from stages.lib.tracking.store import Store, Target
 
 if TYPE_CHECKING:
@@ -55,7 +54,6 @@ def _models(run: "MlflowRun") -> "list[LoggedModelOutput]":
 
 def pack(folder: Path, packed: Path, example: "NDArray[Any] | None" = None) -> None:
     """Make `packed` an MLflow model of the files in `folder`, their bytes unchanged."""
-    quiet()
     import mlflow.onnx
     import onnx
     from mlflow.models import infer_signature

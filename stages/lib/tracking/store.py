@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "digits"
+quiet()  # here, because MLflow reads it when it is imported, by whatever module
 
 
 class OutageError(UserError):
@@ -38,7 +39,6 @@ class Store:
 
         Raises OutageError when a store that is a file cannot be made or read.
         """
-        quiet()
         from mlflow import MlflowClient
 
         if address.scheme(self.uri) == "sqlite":
