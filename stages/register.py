@@ -11,12 +11,15 @@ from typing import Any
 from stages.lib import comparison, dataset, files, gate, schema, stage, table
 from stages.lib.errors import UserError
 from stages.lib.gate import Decision
-from stages.lib.tracking import fetch, promotion, registry
+from stages.lib.tracking import address, fetch, journal, promotion, registry, store
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import CHALLENGER, CHAMPION
+from stages.lib.tracking.store import OutageError
 from stages.lib.tracking.version import Version
 
 FIRST = "the first version, there is none to beat"
+WAITING = "waiting"
+POSTPONED = "the registry did not answer; `digits send` registers the model and decides on it"
 WAY_OUT = "`digits rollback` or `digits promote` makes another version champion"
 
 
@@ -31,23 +34,37 @@ def register(
 ) -> None:
     """Make `trained` a version of `register.name`; the same bytes make no second version.
 
-    Raises UserError when the model, the pictures or the champion is missing or damaged.
+    When the registry does not answer, that waits for `digits send`, and `registration` says
+    so. Raises UserError when the model, the pictures or the champion is missing or damaged.
     """
     manifest = files.read_manifest(trained)
-    version = registry.register(
-        register.name,
-        trained,
-        run_id=str(manifest["run_id"]),
-        content_hash=str(manifest["content_sha256"]),
-        metrics=_metrics(files.read_json(training), files.read_json(evaluation)),
-    )
+    run_id, content = str(manifest["run_id"]), str(manifest["content_sha256"])
+    metrics = _metrics(files.read_json(training), files.read_json(evaluation))
+    wish: dict[str, Any] = {"name": register.name, "content_hash": content, "metrics": metrics}
     judged = partial(decide, rules=register, validation=validation, trained=trained)
-    decision = promotion.promote(version, judged)
+    try:
+        version = registry.register(folder=trained, run_id=run_id, **wish)
+        write(version, promotion.promote(version, judged), registration)
+    except OutageError as error:
+        address.warn(str(error), topic=store.connect().uri)
+        journal.postpone(run_id, trained, **wish)
+        waiting = Decision(None, register.gate, WAITING, POSTPONED)
+        entry = {"name": register.name, "version": None, "alias": WAITING}
+        _write(entry, content, waiting, registration)
+        print(f"{register.name}: {waiting.why}")
+
+
+def write(version: Version, decision: Decision, registration: Path) -> None:
+    """Keep in `registration` what became of a version, and print it."""
     alias = promotion.alias(version)
     entry = {"name": version.name, "version": version.number, "alias": alias}
-    content = {"content_sha256": version.content_sha256, "gate": decision.record}
-    files.write_json(registration, {**entry, **content})
+    _write(entry, version.content_sha256, decision, registration)
     tell(version, alias, decision)
+
+
+def _write(entry: dict[str, Any], content: str, decision: Decision, registration: Path) -> None:
+    facts = {"content_sha256": content, "gate": decision.record}
+    files.write_json(registration, {**entry, **facts})
 
 
 def _metrics(training: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, float]:

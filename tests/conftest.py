@@ -116,7 +116,7 @@ def empty_store(once):
         folder.mkdir()
         (folder / "dvc.yaml").touch()
         with contextlib.chdir(folder):
-            store.embedded()
+            _ = store.embedded().experiment
 
     return once("store", fill) / "mlflow.db"
 
@@ -204,8 +204,8 @@ def versions(filled, tmp_path, monkeypatch):
     folder = shutil.copytree(filled, tmp_path / "project")
     monkeypatch.chdir(folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    address.warn.cache_clear()
-    store.embedded()  # mends the paths of the copy
+    address.WARNED.clear()
+    _ = store.embedded().client  # mends the paths of the copy
     return folder
 
 

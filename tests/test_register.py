@@ -1,15 +1,15 @@
 """A model becomes a version once for its bytes, and champion when the gate lets it."""
 
 import json
-from functools import partial
 
 import pytest
 import yaml
 
+from stages.cli.send import send
 from stages.lib import dataset, files, params, stage
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
-from stages.lib.tracking import aliases, outbox, registry, store
+from stages.lib.tracking import aliases, registry, store
 from stages.register import decide, register
 from tests.conftest import RULES
 from tests.test_train import run_evaluate, run_train
@@ -217,24 +217,23 @@ def test_whole_runs_go_through_the_gate(workspace, values):
 
 
 def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, values, monkeypatch):
-    """`digits send` decides with the gate, on pictures and models as they are then."""
-    rules = params.check(values, "values").register_.model_copy(update=RULES)
+    """`digits send` decides with the gate, on pictures as they are then; the file says it all."""
     validation = workspace / "data/splits/validation.npz"
-    judged = partial(decide, rules=rules, validation=validation)
     team = f"sqlite:///{workspace}/team/mlflow.db"
     (workspace / "team").mkdir()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
     enter("poor")
-    outbox.send(judged)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    enter("blind")
+    entry = enter("blind")
+    assert (entry["version"], entry["alias"], entry["gate"]["verdict"]) == (None, *["waiting"] * 2)
     enter("good")
+    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
     validation.rename(workspace / "away.npz")
     with pytest.raises(UserError, match=r"validation.npz is missing.*run `digits send` again"):
-        outbox.send(judged)
+        send()
     (workspace / "away.npz").rename(validation)
-    assert outbox.send(judged).versions == 2
+    send()
 
     now = aliases.standing(store.connect(), "digits")
     assert now.aliases == {"champion": 3, "challenger": 2}
@@ -244,6 +243,8 @@ def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, val
         {"champion": (1, 3)},
     ]
     assert now.record.problems == ()
+    entry = files.read_json(workspace / "metrics/register.json")
+    assert (entry["version"], entry["alias"]) == (3, "champion")
     sent = registry.all_in(store.connect(), "digits")
     assert [v.tags["gate"] for v in sent] == ["passed", "failed", "first"]
     assert sent[0].tags["gate.champion"] == "1"

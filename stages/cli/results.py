@@ -29,7 +29,10 @@ def results() -> None:
     print()
     print(f"network     {manifest['kind']}, {trained['parameters']:,} parameters")
     place = "no alias" if registered["alias"] == "none" else registered["alias"]
-    print(f"registered  {registered['name']} version {registered['version']}, {place}")
+    if registered["version"] is None:
+        print(f"registered  {registered['name']}: not yet, `digits send` does it")
+    else:
+        print(f"registered  {registered['name']} version {registered['version']}, {place}")
     print(f"MLflow run  {manifest['run_id']}")
     print()
     print(NEXT)

@@ -58,7 +58,7 @@ class Worker:
         self._parts = [parts[path] for path in job.inputs]
         self._code = stage.source_hashes(Path(__file__))
         with redirect_stderr(io.StringIO()):  # what there is to say the command has said
-            self._store = store.connect()
+            store.answers(store.connect())
 
     def work(self) -> None:
         """Run trials until none is left, time is over, or `stop`."""
@@ -78,7 +78,7 @@ class Worker:
     def _run(self, trial: optuna.Trial) -> None:
         setting, resume = trial.user_attrs["setting"], trial.user_attrs.get("run_id")
         name = f"{self._job.study} {trial.number}"
-        run = nested.start(self._store, self._job.parent, name, resume, setting)
+        run = nested.start(self._job.parent, name, resume, setting)
         try:
             trial.set_user_attr("run_id", run.id)
             self._attempt(trial, params.changed(self._values, setting, name), run)

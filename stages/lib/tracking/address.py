@@ -1,6 +1,5 @@
 """Which tracking store the environment asks for, and whether it answers."""
 
-import functools
 import os
 import queue
 import re
@@ -16,6 +15,7 @@ from stages.lib.files import home
 VARIABLE = "MLFLOW_TRACKING_URI"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 PATIENCE = 3.0  # seconds in all for a store to answer
+WARNED: set[str] = set()  # what this process has said
 
 
 def embedded() -> str:
@@ -74,33 +74,27 @@ def trouble(uri: str) -> str | None:
 
 
 def _probe(uri: str) -> str | None:
-    if scheme(uri) == "sqlite":
-        return None
+    parts, kind = urlsplit(uri), scheme(uri)
     try:
-        return _probe_http(uri) if scheme(uri) in {"http", "https"} else _probe_database(uri)
+        if kind in {"http", "https"}:
+            return _probe_http(f"{bare(uri).rstrip('/')}/health")
+        if parts.hostname:  # else a file, or a socket that is named in the query
+            place = parts.hostname, parts.port or PORTS[kind]
+            socket.create_connection(place, timeout=PATIENCE - 0.5).close()
     except OSError as error:
         return f"{type(error).__name__}, nothing answers there"
+    return None
 
 
-def _probe_http(uri: str) -> str | None:
+def _probe_http(url: str) -> str | None:
     import requests
 
-    address = f"{bare(uri).rstrip('/')}/health"
     try:
-        status = requests.get(address, timeout=PATIENCE - 0.5).status_code
+        status = requests.get(url, timeout=PATIENCE - 0.5).status_code
     except requests.exceptions.SSLError:
         return None  # something is there: the first real call says what is wrong with it
     # Anything below 500 comes from a server at work, even if it wants a password for this.
     return None if status < 500 else f"its answer has status {status}"
-
-
-def _probe_database(uri: str) -> str | None:
-    parts = urlsplit(uri)
-    if not parts.hostname:
-        return None  # a socket file, named in the query
-    port = parts.port or PORTS[scheme(uri)]
-    socket.create_connection((parts.hostname, port), timeout=PATIENCE - 0.5).close()
-    return None
 
 
 def bare(uri: str) -> str:
@@ -132,7 +126,8 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:200]
 
 
-@functools.cache
-def warn(message: str) -> None:
-    """One line on stderr; the same line once per process."""
-    print(f"tracking: {message}", file=sys.stderr, flush=True)
+def warn(message: str, topic: str | None = None) -> None:
+    """One line on stderr; in each process one for each `topic`, and the same line once."""
+    if (topic or message) not in WARNED:
+        WARNED.add(topic or message)
+        print(f"tracking: {message}", file=sys.stderr, flush=True)

@@ -48,7 +48,6 @@ def prepare(path: Path) -> None:
     if path.exists() and path.stat().st_size > 0:
         _rebase(path)
         return
-    quiet()
     import sqlalchemy
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -72,7 +71,7 @@ def _unflushed(connection: sqlite3.Connection, _record: object) -> None:
 def _rebase(path: Path) -> None:
     """Point the paths inside a database at its own folder, which may have been moved."""
     root = str(path.parent / ARTIFACTS)
-    with sqlite3.connect(path, timeout=30) as database:
+    with sqlite3.connect(path, timeout=10) as database:
         row = database.execute(
             "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
         ).fetchone()

@@ -1,49 +1,84 @@
-"""Find a run by its id, wherever it is now, and mark runs whose process is gone."""
+"""Runs in a store: found by any of their ids, made, reopened, and ended when nobody did."""
 
-from stages.lib.tracking import address, lineage, record
-from stages.lib.tracking.journal import CONTINUES, SENT_FROM
-from stages.lib.tracking.store import Store, Target, stores
+from collections.abc import Mapping
+
+from stages.lib.tracking import address, lineage, record, store
+from stages.lib.tracking.store import Store, Target
+
+# A run that was made here first bears its id from then as a tag; in version 1 other tags.
+LOCAL = "digits.run"
+CONDITIONS = (
+    f"tags.`{LOCAL}` = '{{}}'",
+    "tags.`outbox.sent_from.{}` = 'true'",
+    "tags.`outbox.continues` = '{}'",
+)
+PARENT = "mlflow.parentRunId"
 
 
 def run(run_id: str) -> Target | None:
     """The run `run_id` in the configured store, else in the embedded one.
 
-    After `digits send` it may have another id. None when no store that answers has it.
+    None when no store that answers has it.
     """
-    for store in stores():
-        found = in_store(store, run_id)
+    for where in filter(store.answers, store.stores()):
+        try:
+            found = in_store(where, run_id)
+        except Exception as error:  # tracking is no reason not to work
+            store.tell_outage(where, f"failed ({address.reason(error)})")
+            continue
         if found is not None:
             return found
     return None
 
 
-def in_store(store: Store, run_id: str) -> Target | None:
+def in_store(where: Store, run_id: str) -> Target | None:
     """The run `run_id`, or the one that stands for it, in one store."""
     from mlflow.exceptions import MlflowException
 
     try:
-        info = store.client.get_run(run_id).info
-        return Target(store, run_id) if info.lifecycle_stage == "active" else None
+        info = where.client.get_run(run_id).info
+        return Target(where, run_id) if info.lifecycle_stage == "active" else None
     except MlflowException as error:
         if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            address.warn(f"{store} failed ({address.reason(error)})")
-            return None
-    condition = f"tags.`{CONTINUES}` = '{run_id}'"
-    if not store.embedded:
-        condition = f"tags.`{SENT_FROM}{run_id}` = 'true'"
-    copies = _search(store, condition)
-    return Target(store, copies[0]) if copies else None
+            raise
+    copies = (_search(where, condition.format(run_id)) for condition in CONDITIONS)
+    return next((Target(where, found[0]) for found in copies if found), None)
 
 
-def _search(store: Store, condition: str) -> list[str]:
-    found = store.client.search_runs([store.experiment], condition)
+def _search(where: Store, condition: str) -> list[str]:
+    found = where.client.search_runs([where.experiment], condition)
     return [r.info.run_id for r in found]
 
 
-def sweep(store: Store) -> list[str]:
+def create(
+    where: Store, run_id: str, name: str | None, tags: Mapping[str, str], moment: int
+) -> Target:
+    """Make the run that is called `run_id` here, below its parent if `tags` name one.
+
+    Without a name it is a run that this process only adds to: it is ended, and has the tags
+    that one of this id in the embedded store has.
+    """
+    known = in_store(where, tags[PARENT]) if PARENT in tags else None
+    parent = {PARENT: known.run_id} if known else {}
+    original = run(run_id) if name is None else None
+    old = original.store.client.get_run(original.run_id).data.tags if original else {}
+    marks = {**old, **tags, **parent, LOCAL: run_id}
+    made = where.client.create_run(where.experiment, moment, marks, name)
+    if name is None:
+        where.client.set_terminated(made.info.run_id, "FINISHED")
+    return Target(where, made.info.run_id)
+
+
+def adopt(target: Target, run_id: str) -> None:
+    """Let runs that call `run_id` their parent, written before it, name `target`."""
+    for child in _search(target.store, f"tags.`{PARENT}` = '{run_id}'"):
+        target.store.client.set_tag(child, PARENT, target.run_id)
+
+
+def sweep(where: Store) -> list[str]:
     """Mark as KILLED the runs that are RUNNING while their process is gone; their ids."""
-    client = store.client
-    running = client.search_runs([store.experiment], "attributes.status = 'RUNNING'")
+    client = where.client
+    running = client.search_runs([where.experiment], "attributes.status = 'RUNNING'")
     dead = [r.info.run_id for r in running if lineage.gone(r.data.tags)]
     # Asked again: a run may have ended well, and its process after it, since the search.
     dead = [run_id for run_id in dead if client.get_run(run_id).info.status == "RUNNING"]

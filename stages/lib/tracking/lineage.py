@@ -75,7 +75,6 @@ def process() -> dict[str, str]:
     """Tags that name this process among all processes of all machines."""
     return {
         "process.host": socket.gethostname(),
-        "process.boot": _boot(),
         "process.namespace": _namespace(),
         "process.pid": str(os.getpid()),
         "process.started": f"{psutil.Process().create_time():.2f}",
@@ -89,8 +88,6 @@ def gone(tags: Mapping[str, str]) -> bool:
     """
     if tags.get("process.host") != socket.gethostname():
         return False
-    if tags.get("process.boot") != _boot():
-        return True
     if tags.get("process.namespace") != _namespace():
         return False
     try:
@@ -100,14 +97,6 @@ def gone(tags: Mapping[str, str]) -> bool:
         return True
     except (psutil.Error, KeyError, ValueError):
         return False
-
-
-def _boot() -> str:
-    """What changes when the machine starts anew."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return str(round(psutil.boot_time() / CLOCK_STEP))
 
 
 def _namespace() -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from stages.lib import files
 from stages.lib.tracking import lineage
-from stages.lib.tracking.database import quiet
 from stages.lib.tracking.store import Store, Target
 
 if TYPE_CHECKING:
-    from mlflow.entities import LoggedModel
+    from mlflow.entities import LoggedModel, LoggedModelOutput
+    from mlflow.entities import Run as MlflowRun
     from numpy.typing import NDArray
 
 NAME = "model"
@@ -20,40 +20,40 @@ ONNX_SHA256 = "onnx_sha256"
 REQUIRED = ("mlflow", "numpy", "onnx", "onnxruntime")
 
 
-def log(target: Target, folder: Path, example: "NDArray[Any] | None", step: int) -> str:
+def log(target: Target, folder: Path) -> str:
     """Log the model in `folder` unless this run has it already. Returns the model's id."""
     digest = files.sha256(folder / GRAPH)
-    present = find(target, digest)
-    if present is not None:
-        return present
     with tempfile.TemporaryDirectory() as scratch:
-        packed = Path(scratch) / NAME
-        pack(folder, packed, example)
-        return publish(target, packed, digest, step)
+        if not _ready(_find(target, digest)):
+            pack(folder, Path(scratch))
+        return publish(target, Path(scratch), digest, 0)
 
 
-def find(target: Target, digest: str) -> str | None:
-    """The id of this run's model whose ONNX file has SHA-256 `digest`."""
+def _find(target: Target, digest: str) -> "LoggedModel | None":
+    """The run's model whose ONNX file has SHA-256 `digest`, perhaps without all its files."""
     models = target.store.client.search_logged_models(
         [target.store.experiment], f"source_run_id = '{target.run_id}'"
     )
-    return next((str(m.model_id) for m in models if _is(m, digest)), None)
+    same = [m for m in models if m.tags.get(ONNX_SHA256) == digest and str(m.status) != "FAILED"]
+    return next(iter(sorted(same, key=_ready, reverse=True)), None)
 
 
-def _is(model: "LoggedModel", digest: str) -> bool:
-    return str(model.status) == "READY" and model.tags.get(ONNX_SHA256) == digest
+def _ready(model: "LoggedModel | None") -> bool:
+    return model is not None and str(model.status) == "READY"
 
 
 def of_run(target: Target) -> str | None:
     """The id of the model that the run logged last."""
-    outputs = target.store.client.get_run(target.run_id).outputs
-    models = outputs.model_outputs if outputs else []
+    models = _models(target.store.client.get_run(target.run_id))
     return str(models[-1].model_id) if models else None
+
+
+def _models(run: "MlflowRun") -> "list[LoggedModelOutput]":
+    return run.outputs.model_outputs if run.outputs else []
 
 
 def pack(folder: Path, packed: Path, example: "NDArray[Any] | None" = None) -> None:
     """Make `packed` an MLflow model of the files in `folder`, their bytes unchanged."""
-    quiet()
     import mlflow.onnx
     import onnx
     from mlflow.models import infer_signature
@@ -76,14 +76,12 @@ def pack(folder: Path, packed: Path, example: "NDArray[Any] | None" = None) -> N
 
 
 def _outputs(graph: Path, example: "NDArray[Any]") -> dict[str, "NDArray[Any]"]:
-    import onnxruntime
+    from stages.lib import classifier  # ONNX Runtime, 0.2 s
 
-    runtime: Any = onnxruntime  # its names are not exported for type checkers
-    session = runtime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = classifier.session(graph)
     names = [output.name for output in session.get_outputs()]
-    return dict(
-        zip(names, session.run(names, {session.get_inputs()[0].name: example}), strict=True)
-    )
+    values = session.run(names, {session.get_inputs()[0].name: example})
+    return dict(zip(names, values, strict=True))
 
 
 def _blank(graph: Path) -> "NDArray[Any]":
@@ -99,24 +97,23 @@ def _blank(graph: Path) -> "NDArray[Any]":
 def publish(target: Target, packed: Path, digest: str, step: int) -> str:
     """Upload a packed model, read its ONNX file back, and tie it to the run.
 
-    Raises ValueError when the stored bytes are not the ones that were sent.
+    What an earlier call, cut off at any point, has done is not done again. Raises ValueError
+    when the stored bytes are not the ones that were sent.
     """
     from mlflow.entities import LoggedModelOutput
 
-    client = target.store.client
-    params = client.get_run(target.run_id).data.params
-    model = client.create_logged_model(
-        target.store.experiment, NAME, target.run_id, {ONNX_SHA256: digest}, params
+    client, run_id = target.store.client, target.run_id
+    run = client.get_run(run_id)
+    model = _find(target, digest) or client.create_logged_model(
+        target.store.experiment, NAME, run_id, {ONNX_SHA256: digest}, run.data.params
     )
-    try:
-        _address(packed, target.run_id, model)
+    if not _ready(model):
+        _address(packed, run_id, model)
         client.log_model_artifacts(model.model_id, str(packed))
         _verify(target.store, model, digest)
-    except BaseException:
-        client.finalize_logged_model(model.model_id, "FAILED")
-        raise
-    client.finalize_logged_model(model.model_id, "READY")
-    client.log_outputs(target.run_id, [LoggedModelOutput(model.model_id, step=step)])
+        client.finalize_logged_model(model.model_id, "READY")
+    if model.model_id not in {output.model_id for output in _models(run)}:
+        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=step)])
     return str(model.model_id)
 
 

@@ -1,43 +1,25 @@
 """The runs of a study's trials, inside the run of the study.
 
-where = connect()
-run = start(where, parent, "mlp 3", resume=None, params={"train.learning_rate": 0.01})
+run = start(parent, "mlp 3", resume=None, params={"train.learning_rate": 0.01})
 run.log_history([(1, {"validation_accuracy": 0.98})])
 run.end("FINISHED", "training_seconds", 3.2)
 """
 
 from collections.abc import Mapping
 
-from stages.lib.errors import UserError
-from stages.lib.tracking import address, find, journal, record, store
-from stages.lib.tracking.journal import Journal
+from stages.lib.tracking import find, journal, record
+from stages.lib.tracking.find import PARENT
 from stages.lib.tracking.runs import Run
-from stages.lib.tracking.store import Store, Target, stores
-
-PARENT = "mlflow.parentRunId"
 
 
-def start(
-    where: Store, parent: str | None, name: str, resume: str | None, params: Mapping[str, object]
-) -> Run:
+def start(parent: str | None, name: str, resume: str | None, params: Mapping[str, object]) -> Run:
     """A run below `parent`: a new one, or the one that an earlier attempt left."""
     tags = {PARENT: parent} if parent else {}
-    try:
-        target = _reopened(resume) or journal.create(where, name, tags)
-    except UserError:
-        raise
-    except Exception as error:  # tracking is no reason not to work
-        address.warn(f"the tracking server failed ({address.reason(error)}); the run is kept here")
-        target = journal.create(store.embedded(), name, tags)
-    run = Run(Journal(target, name))
+    entries = journal.reopen(resume, name=name, tags=tags) if resume else journal.start(name, tags)
+    run = Run(entries, resumed=resume is not None)
     run.set_tags({"mlflow.runName": name})  # of a reopened run it is another trial's
     run.log_params(params)
     return run
-
-
-def _reopened(run_id: str | None) -> Target | None:
-    found = find.run(run_id) if run_id else None
-    return None if found is None else journal.reopen(found)
 
 
 def close(run_ids: list[str]) -> None:
@@ -47,7 +29,6 @@ def close(run_ids: list[str]) -> None:
     """
     for run_id in run_ids:
         found = find.run(run_id)
-        if found and found.store.client.get_run(run_id).info.status == "RUNNING":
+        if found and found.store.client.get_run(found.run_id).info.status == "RUNNING":
             found.store.client.set_terminated(found.run_id, "KILLED", record.now())
-    for here in stores():
-        find.sweep(here)
+    journal.tidy()

@@ -1,41 +1,19 @@
-"""The calls that write into a run, as few as MLflow's limits allow."""
+"""The calls that write a journal's entries into a run, each under the name of its kind.
+
+Each can be repeated without harm.
+"""
 
 import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from stages.lib import files
+from stages.lib.tracking import logged_model
 from stages.lib.tracking.store import Target
 
-MOST = 100  # tags or parameters a call
 CONTEXTS = {"train": "training"}  # MLflow's word for what a file of ours is for
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """A file of pictures that a run reads."""
-
-    path: Path
-    n: int
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path, n: int) -> "Pictures":
-        """The file as it is now."""
-        return cls(path, n, files.sha256(path))
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of a metric; `moment` in milliseconds since 1970."""
-
-    key: str
-    value: float
-    step: int
-    moment: int
+# A value of a metric: its name, the value, the step, and milliseconds since 1970.
+Point = tuple[str, float, int, int]
 
 
 def now() -> int:
@@ -48,8 +26,7 @@ def tags(target: Target, values: Mapping[str, str]) -> None:
     from mlflow.entities import RunTag
 
     entities = [RunTag(key, value) for key, value in values.items()]
-    for i in range(0, len(entities), MOST):
-        target.store.client.log_batch(target.run_id, tags=entities[i : i + MOST])
+    target.store.client.log_batch(target.run_id, tags=entities)
 
 
 def params(target: Target, values: Mapping[str, str]) -> None:
@@ -57,54 +34,81 @@ def params(target: Target, values: Mapping[str, str]) -> None:
     from mlflow.entities import Param
 
     entities = [Param(key, value) for key, value in values.items()]
-    for i in range(0, len(entities), MOST):
-        target.store.client.log_batch(target.run_id, params=entities[i : i + MOST])
+    target.store.client.log_batch(target.run_id, params=entities)
 
 
-def metrics(target: Target, points: Sequence[Point], model_id: str | None = None) -> None:
-    """Write numbers of a run and, if given, of its model."""
+def reopen(target: Target, process: Mapping[str, str]) -> None:
+    """Make an ended run RUNNING again, in the process that the tags `process` name."""
+    client = target.store.client
+    if "error" in client.get_run(target.run_id).data.tags:
+        client.delete_tag(target.run_id, "error")  # of an earlier end
+    tags(target, process)
+    client.update_run(target.run_id, status="RUNNING")
+
+
+def metrics(
+    target: Target, points: Sequence[Point], *, of_model: bool = False, resumed: bool = False
+) -> None:
+    """Write numbers of a run and, if `of_model`, of the model that it logged last.
+
+    Those that a `resumed` run has already keep their time, by which MLflow keeps them single.
+    """
     from mlflow.entities import Metric
 
+    client, run_id = target.store.client, target.run_id
+    model = logged_model.of_run(target) if of_model else None
+    known = client.get_run(run_id).data.metrics if resumed else {}
+    moments = {
+        (m.key, m.value, m.step): m.timestamp
+        for key in {key for key, *_ in points} & known.keys()
+        for m in client.get_metric_history(run_id, key)
+    }
     entities = [
-        Metric(p.key, p.value, p.moment, p.step, model_id=model_id, run_id=target.run_id)
-        for p in points
+        Metric(key, value, moments.get((key, value, step), moment), step, model, run_id=run_id)
+        for key, value, step, moment in points
     ]
-    target.store.client.log_batch(target.run_id, entities)
+    client.log_batch(run_id, entities)
 
 
-def inputs(target: Target, pictures: list[Pictures]) -> None:
-    """Write what data a run reads, by the hashes that DVC's stages use too.
+def inputs(target: Target, pictures: Sequence[tuple[str, int, str]]) -> None:
+    """Write what data a run reads: the path, size and SHA-256 of each file of pictures.
 
     MLflow's own data set classes would hash the arrays again, 0.3 to 1 s each.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     found = []
-    for one in pictures:
-        stem = one.path.stem
+    for path, n, sha256 in pictures:
+        stem = Path(path).stem
         entity = Dataset(
             name=stem,
-            digest=one.sha256[:36],  # MLflow's limit
+            digest=sha256[:36],  # MLflow's limit
             source_type="local",
-            source=json.dumps({"uri": one.path.as_posix()}),
-            profile=json.dumps({"num_rows": one.n, "sha256": one.sha256}),
+            source=json.dumps({"uri": path}),
+            profile=json.dumps({"num_rows": n, "sha256": sha256}),
         )
         context = CONTEXTS.get(stem, stem)
         found.append(DatasetInput(entity, [InputTag("mlflow.data.context", context)]))
     target.store.client.log_inputs(target.run_id, found)
 
 
-def text(target: Target, name: str, content: str) -> None:
-    """Keep a text with the run as file `name`."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / name
-        path.write_text(content, encoding="utf-8")
-        target.store.client.log_artifact(target.run_id, str(path))
+def artifacts(target: Target, kept: Path, folder: str | None = None) -> None:
+    """Keep the files in `kept` with the run."""
+    target.store.client.log_artifacts(target.run_id, str(kept), folder)
 
 
-def end(target: Target, status: str, moment: int, clock: str, seconds: float) -> None:
+def model(target: Target, kept: Path, digest: str, step: int) -> None:
+    """Log the packed model in `kept`."""
+    logged_model.publish(target, kept, digest, step)
+
+
+def end(
+    target: Target, status: str, moment: int, clock: str | None = None, seconds: float = 0.0
+) -> None:
     """Close a run; `clock` is the metric that adds up the seconds spent on it."""
     client = target.store.client
-    before = client.get_run(target.run_id).data.metrics.get(clock, 0.0)
-    metrics(target, [Point(clock, round(before + seconds, 3), 0, moment)])
+    history = client.get_metric_history(target.run_id, clock) if clock else []
+    if clock and all(point.timestamp != moment for point in history):
+        before = max((point.value for point in history), default=0.0)
+        metrics(target, [(clock, round(before + seconds, 3), 0, moment)])
     client.set_terminated(target.run_id, status, moment)

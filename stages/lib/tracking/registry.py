@@ -9,10 +9,19 @@ from typing import Any
 
 from stages.lib import tracked
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, find, journal, logged_model, record, removal
+from stages.lib.tracking import address, journal, logged_model, removal
 from stages.lib.tracking.entry import CHAMPION
 from stages.lib.tracking.journal import UNSENT
-from stages.lib.tracking.store import Store, Target, connect, lock, stores
+from stages.lib.tracking.store import (
+    OutageError,
+    Store,
+    Target,
+    answers,
+    connect,
+    lock,
+    refused,
+    stores,
+)
 from stages.lib.tracking.version import CONTENT, DVC_OID, Version, registered
 
 MADE_BY = "run."  # and the id of a run that made these bytes
@@ -25,57 +34,54 @@ def register(
 ) -> Version:
     """Make the model in `folder` a version of `name`, once for each `content_hash`.
 
-    It goes where its run is. When no store that answers has the run, or the run lacks the
-    model, the model is logged from `folder`. `metrics` are kept as tags of the version.
-    Raises UserError when even the embedded store fails.
+    What waits of its run is written first. `metrics` are kept as tags of the version. Raises
+    OutageError when the store fails.
     """
-    target = find.run(run_id)
-    if target is not None and not target.store.embedded:
-        try:
-            return _publish(name, folder, target, content_hash, metrics)
-        except Exception as error:  # any failure of a remote store is an outage
-            here = "the version is kept in this checkout, `digits send` sends it later"
-            address.warn(f"{target.store} failed ({address.reason(error)}); {here}")
-            target = None
+    where = connect()
     with explained("registering"):
-        target = target or journal.stand_in(run_id)
-        return _publish(name, folder, target, content_hash, metrics)
+        if not answers(where):
+            raise OutageError(f"{where} does not answer")
+        waits = journal.opened(run_id)
+        try:
+            waits.write(lambda *_, **__: None)  # an earlier wish to register it comes true now
+        finally:
+            waits.close()
+        assert waits.target is not None  # found or made by `write`
+        return publish(waits.target, name, folder, content_hash, metrics)
 
 
-def _publish(
-    name: str, folder: Path, target: Target, content_hash: str, metrics: Mapping[str, float]
+def publish(
+    target: Target, name: str, folder: Path, content_hash: str, metrics: Mapping[str, float]
 ) -> Version:
-    marks = {UNSENT: "true"} if target.store.unsent else {}
-    record.tags(target, marks)
-    run_tags = target.store.client.get_run(target.run_id).data.tags
-    lineage = {key: value for key, value in run_tags.items() if key.startswith(LINEAGE)}
+    """As `register`, for the run `target`; a run that lacks the model gets it from `folder`."""
+    tags = target.store.client.get_run(target.run_id).data.tags
+    lineage = {key: value for key, value in tags.items() if key.startswith(LINEAGE)}
     numbers = {key: repr(float(value)) for key, value in metrics.items()}
     oid = tracked.folder_oid(folder)
     version = ensure(
         name,
         target,
-        lambda: logged_model.log(target, folder, None, 0),
+        lambda: logged_model.log(target, folder),
         first={"run_id": target.run_id, CONTENT: content_hash, DVC_OID: oid, **lineage},
-        always={f"{MADE_BY}{target.run_id}": "true", **numbers, **marks},
+        always={f"{MADE_BY}{target.run_id}": "true", **numbers},
     )
     if removal.REMOVED in version.tags:
         with tempfile.TemporaryDirectory() as scratch:
-            packed = Path(scratch) / logged_model.NAME
-            logged_model.pack(folder, packed)
-            removal.restore(version, packed)
+            logged_model.pack(folder, Path(scratch))
+            removal.restore(version, Path(scratch))
     return version
 
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn what a store throws into a UserError."""
+    """Turn what a store throws into a UserError: OutageError where the same may work later."""
     try:
         yield
     except UserError:
         raise
     except Exception as error:
         message = f"{what} failed ({address.reason(error)}); mend it, then run the same again"
-        raise UserError(message) from error
+        raise (UserError if refused(error) else OutageError)(message) from error
 
 
 def ensure(

@@ -8,18 +8,17 @@ with resume_run(run_id) as run:
 """
 
 import json
+import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.lib import files
-from stages.lib.errors import UserError
-from stages.lib.tracking import address, find, journal, lineage, logged_model, record, store
+from stages.lib.tracking import address, journal, lineage, logged_model, record
 from stages.lib.tracking.journal import Journal
 from stages.lib.tracking.record import Point
-from stages.lib.tracking.store import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,49 +27,44 @@ if TYPE_CHECKING:
 class Run:
     """An open run. No method raises because of tracking: see `journal`."""
 
-    def __init__(self, entries: Journal) -> None:
-        self._journal = entries
+    def __init__(self, entries: Journal, *, resumed: bool) -> None:
+        """Of a run that is `resumed`, a kill may have come after a number was logged."""
+        self._journal, self._resumed = entries, resumed
+        self._repeats = resumed  # whether the next epochs may be told already
         # The same number told again, of an epoch and then of the model, is one point.
         self._points: dict[tuple[str, float, int], Point] = {}
 
     @property
     def id(self) -> str:
-        """The run's id; another one after an outage, so ask at the end."""
-        return self._journal.target.run_id
+        """The run's id in its store, or here when the store did not answer at its start."""
+        return self._journal.run_id
 
     def log_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         """The numbers of one epoch, in one call."""
-        self._log_metrics(values, epoch, of_model=False)
+        self.log_history([(epoch, values)])
 
     def log_history(self, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
         """The numbers of several epochs, in one call."""
-        moment = record.now()
-        points = [Point(k, float(v), step, moment) for step, row in epochs for k, v in row.items()]
-        self._journal.add(lambda target: record.metrics(target, points))
+        points = [point for step, values in epochs for point in self._pointed(values, step)]
+        self._journal.add("metrics", points=points, resumed=self._repeats)
+        self._repeats = False
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Numbers about the finished model: they go to the run and to its logged model."""
-        self._log_metrics(values, step, of_model=True)
+        points, resumed = self._pointed(values, step), self._resumed
+        self._journal.add("metrics", points=points, of_model=True, resumed=resumed)
 
-    def _log_metrics(self, values: Mapping[str, float], step: int, *, of_model: bool) -> None:
+    def _pointed(self, values: Mapping[str, float], step: int) -> list[Point]:
         moment = record.now()
-        points = [
-            self._points.setdefault(
-                (key, float(value), step), Point(key, float(value), step, moment)
-            )
+        return [
+            self._points.setdefault((key, float(value), step), (key, float(value), step, moment))
             for key, value in values.items()
         ]
 
-        def entry(target: Target) -> None:
-            model = logged_model.of_run(target) if of_model else None
-            record.metrics(target, points, model)
-
-        self._journal.add(entry)
-
     def log_inputs(self, pictures: Mapping[str, int]) -> None:
         """The files of pictures that the run reads, and how many pictures each has."""
-        read = [record.Pictures.of(Path(path), n) for path, n in pictures.items()]
-        self._journal.add(lambda target: record.inputs(target, read))
+        read = [(path, n, files.sha256(Path(path))) for path, n in pictures.items()]
+        self._journal.add("inputs", pictures=read)
 
     def log_model(
         self,
@@ -84,38 +78,40 @@ class Run:
         `example` is a batch of two or more inputs; `metrics` are numbers of this model, of
         the epoch `step` whose weights it has.
         """
-        self._journal.add(lambda target: logged_model.log(target, folder, example, step))
+        digest = files.sha256(folder / logged_model.GRAPH)
+        self._journal.add(
+            "model",
+            lambda kept: logged_model.pack(folder, kept, example),
+            digest=digest,
+            step=step,
+        )
         if metrics:
             self.log_metrics(metrics, step)
 
     def log_files(self, paths: Sequence[Path], folder: str | None = None) -> None:
-        """Files or folders to keep with the run; they must stay until it ends."""
+        """Files to keep with the run."""
 
-        def entry(target: Target) -> None:
+        def keep(kept: Path) -> None:
             for path in paths:
-                target.store.client.log_artifact(target.run_id, str(path), folder)
+                shutil.copy(path, kept)
 
-        self._journal.add(entry)
+        self._journal.add("artifacts", keep, folder=folder)
 
     def log_text(self, name: str, text: str) -> None:
         """A text to keep with the run as file `name`."""
-        self._journal.add(lambda target: record.text(target, name, text))
+        self._journal.add("artifacts", lambda kept: (kept / name).write_text(text, "utf-8"))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Tags of the run."""
-        fixed = dict(tags)
-        self._journal.add(lambda target: record.tags(target, fixed))
+        self._journal.add("tags", values=dict(tags))
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Parameters, nested ones under dotted names."""
-        flat = lineage.flatten(params)
-        self._journal.add(lambda target: record.params(target, flat))
+        self._journal.add("params", values=lineage.flatten(params))
 
     def end(self, status: str, clock: str, seconds: float) -> None:
         """Close the run; the context managers below do it."""
-        moment = record.now()
-        self._journal.add(lambda target: record.end(target, status, moment, clock, seconds))
-        self._journal.close()
+        self._journal.end(status=status, moment=record.now(), clock=clock, seconds=seconds)
 
 
 @contextmanager
@@ -133,8 +129,9 @@ def training_run(
 
     Ends FINISHED, KILLED after Ctrl-C or SIGTERM, FAILED after any other exception.
     """
-    target = _opened(lambda: _resumed(resume, name) if resume else _new(name), name)
-    with _closing(Run(Journal(target, name)), activity) as run:
+    journal.tidy()
+    entries = journal.reopen(resume, name=name) if resume else journal.start(name, {})
+    with _closing(Run(entries, resumed=resume is not None), activity) as run:
         _log_lineage(run, params, inputs, code, threads)
         yield run
 
@@ -143,36 +140,10 @@ def training_run(
 def resume_run(run_id: str, activity: str = "evaluation") -> Iterator[Run]:
     """Open an ended run again to add to it; it takes the status of this addition.
 
-    When no store that answers has the run, a local one that continues it is opened.
+    One that no store has, not even one of another name, is made anew.
     """
-    target = _opened(lambda: _resumed(run_id, None), None)
-    with _closing(Run(Journal(target, None)), activity) as run:
+    with _closing(Run(journal.reopen(run_id), resumed=False), activity) as run:
         yield run
-
-
-def _opened(opening: Callable[[], Target], name: str | None) -> Target:
-    """The run that `opening` gives; a local one when the server fails just then."""
-    try:
-        return opening()
-    except UserError:
-        raise
-    except Exception as error:  # tracking is no reason not to work
-        address.warn(f"the tracking server failed ({address.reason(error)}); the run is kept here")
-        return journal.create(store.embedded(), name)
-
-
-def _new(name: str) -> Target:
-    where = store.connect()
-    find.sweep(where)
-    return journal.create(where, name)
-
-
-def _resumed(run_id: str, name: str | None) -> Target:
-    found = find.run(run_id)
-    if found is not None:
-        return journal.reopen(found)
-    address.warn(f"run {run_id} is in no store that answers; a new run continues it")
-    return journal.continuation(run_id, name)
 
 
 @contextmanager

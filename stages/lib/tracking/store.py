@@ -1,9 +1,11 @@
-"""The tracking store in use: the configured one when it answers, else the embedded one."""
+"""The tracking stores: the configured one, and the one embedded in this checkout."""
 
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
@@ -17,22 +19,30 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "digits"
+quiet()  # here, because MLflow reads it when it is imported, by whatever module
+
+
+class OutageError(UserError):
+    """A store failed; the same may work later."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """One tracking store. `unsent`: embedded, although another one is configured."""
+    """One tracking store; it is opened, and made where it is missing, at its first use."""
 
     uri: str
     embedded: bool
-    unsent: bool = False
 
     @property
     def client(self) -> "MlflowClient":
-        """A client of this store, whatever the environment says."""
-        quiet()
+        """A client of this store, whatever the environment says.
+
+        Raises OutageError when a store that is a file cannot be made or read.
+        """
         from mlflow import MlflowClient
 
+        if address.scheme(self.uri) == "sqlite":
+            _prepare(address.sqlite_file(self.uri))
         return MlflowClient(self.uri, self.uri)
 
     @property
@@ -53,48 +63,44 @@ class Target:
 
 
 def connect() -> Store:
-    """The store that runs and versions go to now.
+    """The store that runs and versions go to: the configured one, else the embedded one.
 
-    One that is configured but does not answer costs seconds and one line on stderr; then it
-    is the embedded one. Raises UserError for a wrong address, or when the embedded store
-    cannot be used.
+    Raises UserError for a wrong address.
     """
     uri = address.configured()
-    if uri is None:
-        return embedded()
-    problem = address.trouble(uri)
-    if problem is None:
-        try:
-            return _opened(Store(uri, embedded=False))
-        except Exception as error:  # any failure of a remote store is an outage
-            problem = address.reason(error)
-    address.warn(
-        f"{address.redact(uri)} cannot be used ({problem}); "
-        "runs are kept in this checkout, `digits send` sends them later"
-    )
-    return embedded()
+    return embedded() if uri is None else Store(uri, embedded=False)
 
 
 def embedded() -> Store:
-    """The store inside this checkout, made on first use.
-
-    Raises UserError when it cannot be made or read.
-    """
-    store = Store(address.embedded(), embedded=True, unsent=address.configured() is not None)
-    try:
-        return _opened(store)
-    except Exception as error:
-        path = address.sqlite_file(store.uri)
-        message = f"{path} cannot be used ({address.reason(error)}); mend it or move it away"
-        raise UserError(message) from error
+    """The store inside this checkout."""
+    return Store(address.embedded(), embedded=True)
 
 
 def stores() -> list[Store]:
     """Where to look things up: the store in use, then the embedded one where there is one."""
-    first = connect()
-    if first.embedded or not address.sqlite_file(address.embedded()).exists():
-        return [first]
-    return [first, embedded()]
+    first, here = connect(), embedded()
+    others = [] if first.embedded or not address.sqlite_file(here.uri).exists() else [here]
+    return [first, *others]
+
+
+def answers(store: Store) -> bool:
+    """Whether a store can be asked now; when it cannot, one line on stderr says so."""
+    problem = address.trouble(store.uri)
+    if problem is not None:
+        tell_outage(store, f"does not answer ({problem})")
+    return problem is None
+
+
+def tell_outage(store: Store, problem: str) -> None:
+    """Say on stderr, once for each store, that it cannot be used."""
+    advice = "what runs log is kept in .state/runs, `digits send` sends it later"
+    address.warn(f"{store} {problem}; {advice}", topic=store.uri)
+
+
+def refused(error: Exception) -> bool:
+    """Whether the store works but will not take this: trying again is no use."""
+    codes = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
+    return getattr(error, "error_code", None) in codes or isinstance(error, FileNotFoundError)
 
 
 @contextmanager
@@ -106,17 +112,15 @@ def lock(name: str) -> Iterator[None]:
         yield
 
 
-def _opened(store: Store) -> Store:
-    """`store` after its tables and its experiment are there."""
-    if address.scheme(store.uri) in {"http", "https"}:
-        _ = store.experiment
-        return store
-    # Several processes at the first use of a database destroy it (measured: 6 of 6 failed).
-    with lock("mlflow"):
-        if address.scheme(store.uri) == "sqlite":
-            database.prepare(address.sqlite_file(store.uri))
-        _ = store.experiment
-    return store
+@functools.cache
+def _prepare(path: Path) -> None:
+    try:
+        # Several processes at the first use of a database destroy it (measured: 6 of 6 failed).
+        with lock("mlflow"):
+            database.prepare(path)
+    except Exception as error:
+        message = f"{path} cannot be used ({address.reason(error)}); mend it or move it away"
+        raise OutageError(message) from error
 
 
 def _experiment(store: Store) -> str:
@@ -127,7 +131,8 @@ def _experiment(store: Store) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, _artifacts(store, name)))
+            with lock("mlflow"):
+                return str(client.create_experiment(name, _artifacts(store, name)))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

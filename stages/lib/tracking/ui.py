@@ -7,16 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from stages.lib import files
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, find
 from stages.lib.tracking.database import ARTIFACTS
-from stages.lib.tracking.store import Store, connect
+from stages.lib.tracking.store import Store, answers, connect, embedded
 
 HOST = "127.0.0.1"
 PATIENCE = 120  # seconds; 8 s on an idle computer, far more on a busy one
@@ -29,6 +27,7 @@ def serve_ui(port: int = 5000) -> None:
     Raises UserError when the pages do not come up.
     """
     store = connect()
+    store = store if answers(store) else embedded()
     if address.scheme(store.uri) in {"http", "https"}:
         print(f"the tracking server has them: {address.bare(store.uri)}", flush=True)
         return
@@ -56,11 +55,16 @@ def free_port(first: int) -> int:
 
 @contextmanager
 def _server(store: Store, port: int) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """An MLflow server and its log; ended with all its processes on the way out."""
+    """An MLflow server and its log; ended with all its processes on the way out.
+
+    SIGTERM, and a terminal that is closed, do as Ctrl-C does.
+    """
     log = files.home() / ".state" / "ui.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
-    with _stoppable(), log.open("wb") as output:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--workers", "1"],
             env=_environment(store),
@@ -87,21 +91,6 @@ def _environment(store: Store) -> dict[str, str]:
     }
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM, and a terminal that is closed, end what is inside as Ctrl-C does."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     """Wait until the pages answer. Raises UserError with the log's last line if they do not."""
     until = time.monotonic() + PATIENCE
@@ -115,11 +104,9 @@ def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process group: politely, then for certain."""
-    for signal_, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
-        try:
-            os.killpg(process.pid, signal_)
-            process.wait(patience)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

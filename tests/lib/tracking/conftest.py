@@ -16,7 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from stages.lib.gate import Decision
-from stages.lib.tracking import address, database, registry, runs, store
+from stages.lib.tracking import address, database, journal, registry, runs, store
 
 LINEAGE = {"resume": None, "params": {}, "inputs": {"train.npz": "ab"}, "code": {}}
 ROOT = Path(__file__).parents[3]
@@ -41,7 +41,7 @@ def bare_project(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    address.warn.cache_clear()
+    address.WARNED.clear()
     return folder
 
 
@@ -90,6 +90,14 @@ def better(candidate, champion, _standing):
     return Decision("challenger", "enforce", "failed", "it is not better")
 
 
+def register_later(name, folder, run_id, content="x"):
+    """Fail to register, as in an outage, and keep the wish."""
+    wish = {"name": name, "content_hash": content, "metrics": {}}
+    with pytest.raises(store.OutageError):
+        registry.register(folder=folder, run_id=run_id, **wish)
+    journal.postpone(run_id, folder, **wish)
+
+
 def linear(bias):
     """Pictures (batch, 28, 28) of uint8 in, logits (batch, 10) of float32 out."""
     weights = {
@@ -133,8 +141,9 @@ def predict(monkeypatch):
 
     def predicted(uri, batch):
         # Not `set_tracking_uri`, which would set the variable of the environment for good.
-        tracking = store.connect().uri
-        monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", tracking)
+        where = store.connect()
+        _ = where.client  # mends the paths of a project that was moved
+        monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", where.uri)
         return mlflow.pyfunc.load_model(uri).predict(batch)["logits"]
 
     return predicted
@@ -191,6 +200,15 @@ class Server:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+    def pause(self):
+        """Let it hang: it takes connections and answers none."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def proceed(self):
+        """Let it go on after `pause`."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+        self.start()
 
     @property
     def client(self):

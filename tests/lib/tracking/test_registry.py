@@ -3,7 +3,7 @@
 import threading
 
 from stages.lib import files
-from stages.lib.tracking import journal, promotion, registry, runs
+from stages.lib.tracking import find, promotion, registry, runs
 from tests.lib.tracking.conftest import LINEAGE, better
 
 
@@ -68,7 +68,7 @@ def test_a_model_without_its_run_can_be_registered(project, make_model, client):
     lost = "f" * 32
     version = registry.register("m", make_model(), run_id=lost, content_hash="x", metrics={})
     run = client.get_run(version.run_id)
-    assert run.data.tags[journal.CONTINUES] == lost
+    assert run.data.tags[find.LOCAL] == lost
     assert run.info.status == "FINISHED"
     assert version.commit == "unknown"
 
@@ -84,25 +84,6 @@ def test_a_run_without_its_model_gets_it(project, make_model, example):
     source = version.store.client.get_model_version("m", "1").source
     assert len(outputs) == 2
     assert source in {f"models:/{o.model_id}" for o in outputs}
-
-
-def test_a_server_that_dies_leaves_a_version_here(server, make_model, example, monkeypatch, capfd):
-    """When registering fails half-way on the server, the version is made here, to be sent."""
-    folder = make_model()
-    with runs.training_run("r", **LINEAGE) as run:
-        run.log_model(folder, example)
-    create = registry._create
-
-    def dying(name, target, model_id, tags):
-        if not target.store.embedded:
-            raise ConnectionError("the network is gone")
-        return create(name, target, model_id, tags)
-
-    monkeypatch.setattr(registry, "_create", dying)
-    version = registry.register("m", folder, run_id=run.id, content_hash="x", metrics={})
-    assert version.store.embedded
-    assert version.tags[journal.UNSENT] == "true"
-    assert "digits send" in capfd.readouterr().err
 
 
 def test_on_a_server_it_is_the_same(server, trained, make_model):
@@ -127,18 +108,20 @@ def trained_again(version, make_model):
     )
 
 
-def test_runs_from_before_the_server_keep_their_versions(
+def test_runs_from_before_the_server_get_their_versions_on_it(
     project, trained, shared_server, monkeypatch
 ):
-    """A run made here is registered here and marked to be sent, when a server came meanwhile."""
+    """A run stands in there for one that was made here, with its lineage and its model."""
     first = trained(0.9)
     shared_server.start()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_server.uri)
+    with runs.resume_run(first.run_id) as run:
+        run.log_metrics({"test_accuracy": 0.9})
     version = registry.register(
         "only-here", project.parent / "model-0.9", run_id=first.run_id, content_hash="x", metrics={}
     )
-    with runs.resume_run(first.run_id) as run:
-        run.log_metrics({"test_accuracy": 0.9})
-    assert version.store.embedded
-    assert run.id == first.run_id
-    assert [v.tags[journal.UNSENT] for v in registry.versions("only-here")] == ["true"]
+    assert not version.store.embedded
+    assert version.tags["input.train.npz"] == "ab"
+    found = version.store.client.get_run(version.run_id)
+    assert (found.info.status, found.data.tags[find.LOCAL]) == ("FINISHED", first.run_id)
+    assert found.data.metrics["test_accuracy"] == 0.9

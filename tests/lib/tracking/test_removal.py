@@ -7,7 +7,7 @@ import pytest
 from stages.lib import files
 from stages.lib.errors import UserError
 from stages.lib.tracking import logged_model, outbox, registry, removal, store
-from tests.lib.tracking.conftest import better, linear
+from tests.lib.tracking.conftest import better, linear, register_later
 
 
 def size_on_disk(version):
@@ -46,8 +46,7 @@ def test_what_is_sent_brings_removed_files_back(project, trained, monkeypatch):
     pruned = trained(0.9)
     removal.remove(pruned, removal.model_id(pruned), "by anna")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", nobody)
-    facts = {"content_hash": pruned.content_sha256, "metrics": {}}
-    registry.register("m", project.parent / "model-0.9", run_id="0" * 32, **facts)
+    register_later("m", project.parent / "model-0.9", "0" * 32, pruned.content_sha256)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
     outbox.send(better)
 
