@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -79,7 +80,7 @@ def reader(once, official):
 
 def _train(folder, official):
     """Train that model into `folder`."""
-    plain = yaml.safe_load((ROOT / "params.yaml").read_text())
+    plain = params.read(ROOT / "params.yaml")
     plain["model"] |= {"kind": "mlp", "views": 1}
     plain["model"]["mlp"] |= {"hidden": [256, 128]}
     plain["train"] |= {"epochs": 3, "batch_size": 256, "device": "cpu", "threads": 1}
@@ -94,10 +95,16 @@ def _train(folder, official):
     train.publish(state, values.model, SimpleNamespace(id="0" * 32), folder)
 
 
+@pytest.fixture(scope="session")
+def shipped():
+    """params.yaml as plain values."""
+    return params.read(ROOT / "params.yaml")
+
+
 @pytest.fixture
-def values():
-    """params.yaml as plain values, small enough for a test."""
-    found = yaml.safe_load((ROOT / "params.yaml").read_text())
+def values(shipped):
+    """The same, small enough for a test."""
+    found = deepcopy(shipped)
     found["model"]["mlp"]["hidden"] = [32]
     found["model"]["cnn"]["channels"] = [8]
     found["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}

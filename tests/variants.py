@@ -3,7 +3,6 @@
 import json
 
 import torch
-import yaml
 
 from stages.lib import calibration, checkpoint, classifier, engine, files, hardware, network, params
 from stages.train import describe
@@ -23,7 +22,7 @@ class Variants:
     """Makes each model once: `variants["poor"]` is its folder."""
 
     def __init__(self, root, folder, training, validation):
-        values = yaml.safe_load((root / "params.yaml").read_text())
+        values = params.read(root / "params.yaml")
         values["model"]["mlp"]["hidden"] = [32]
         values["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}
         self._params, self._folder = params.check(values, "params.yaml"), folder
