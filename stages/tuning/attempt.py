@@ -39,19 +39,15 @@ class Attempt:
                 self._report(row)
                 if row["epoch"] == last:
                     break
-                # asked for each trial, since the answer also makes it one to be compared with
-                if self._trial.should_prune() and self._prunable:
+                # Asked for each trial, since the answer also makes it one to be compared with;
+                # the values that are compared with all others are trained to the end.
+                if self._trial.should_prune() and not self._trial.user_attrs.get("current"):
                     return "pruned"
                 if stop():
                     return "interrupted"
         except UserError:  # the loss is no number any more
             return "diverged"
         return "finished"
-
-    @property
-    def _prunable(self) -> bool:
-        """The values that are compared with all others are trained to the end."""
-        return not self._trial.user_attrs.get("current")
 
     def _report(self, row: Row) -> None:
         """Tell Optuna what the trial would come to if it ended now: its best epoch."""

@@ -35,20 +35,20 @@ class Job:
     goal: int  # trials of the study
     threads: int
     until: float | None  # time after which no trial is begun
+    alone: bool  # there is one worker: the same values in the same order
 
 
 @dataclass(frozen=True)
 class _Worker:
-    number: int
     process: BaseProcess
     error: Connection  # what it sends when it fails
 
 
-def run(job: Job, count: int, first: int, watch: Callable[[], object]) -> None:
+def run(job: Job, count: int, watch: Callable[[], object]) -> None:
     """Keep up to `count` workers at the job until nothing is left to do; call `watch` meanwhile.
 
-    They are numbered from `first`. Waits for trials that run elsewhere. Raises what a worker
-    fails with, and UserError when they are killed again and again.
+    Waits for trials that run elsewhere. Raises what a worker fails with, and UserError when
+    they are killed again and again.
     """
     killed = 0
     with _ended_in_order() as workers:
@@ -61,8 +61,7 @@ def run(job: Job, count: int, first: int, watch: Callable[[], object]) -> None:
             if gone or not workers:
                 study.requeue(job.study)
             for _ in range(min(count - len(workers), _work_for(job, workers))):
-                numbers = {worker.number for worker in workers}
-                workers.append(_start(job, min({*range(first, first + count)} - numbers)))
+                workers.append(_start(job))
             watch()
             late = job.until and time.time() > job.until
             if not workers and (late or not study.states(job.study)[TrialState.RUNNING]):
@@ -80,23 +79,23 @@ def _work_for(job: Job, workers: list[_Worker]) -> int:
     return study.unclaimed(job.study, job.goal) - idle
 
 
-def _start(job: Job, number: int) -> _Worker:
+def _start(job: Job) -> _Worker:
     receiver, sender = SPAWN.Pipe(duplex=False)
-    process = SPAWN.Process(target=_work, args=(job, number, sender), daemon=True)
+    process = SPAWN.Process(target=_work, args=(job, sender), daemon=True)
     # Blocked here it is blocked there too: Ctrl-C is for this process, which tells the others.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process.start()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    return _Worker(number, process, receiver)
+    return _Worker(process, receiver)
 
 
-def _work(job: Job, number: int, error: Connection) -> None:
+def _work(job: Job, error: Connection) -> None:
     """Be a worker."""
     from stages.tuning.worker import work  # 3 s: torch
 
     try:
         with storage.explained(job.url):
-            work(job, number)
+            work(job)
     except (UserError, OSError) as reason:
         error.send(reason)
         sys.exit(2)

@@ -5,7 +5,6 @@ and leave the comparison to the first.
 """
 
 import os
-import secrets
 import shlex
 import signal
 import sys
@@ -45,7 +44,7 @@ class Search:
     inputs: dict[str, str]
     recipe: dict[str, str]
     workers: int
-    first: int = 0  # number of the first worker: those of all commands must differ
+    leads: bool = True
 
     @property
     def tune(self) -> schema.Tune:
@@ -68,10 +67,11 @@ def search(workers: int, address: str | None, *, apply: bool) -> None:
         storage.explained(url),
         storage.lock(url, f"{values.tune.study}.lead", wait=False) as leads,
     ):
+        found = begin(space, url, workers, leads=leads)
         if leads:
-            _lead(begin(space, url, workers), apply=apply)
+            _lead(found, apply=apply)
         else:
-            _join(begin(space, url, workers, secrets.randbits(30)))
+            _join(found)
 
 
 def checked(values: schema.Params, workers: int) -> Space:
@@ -84,7 +84,7 @@ def checked(values: schema.Params, workers: int) -> Space:
     return space
 
 
-def begin(space: Space, url: URL, workers: int, first: int = 0) -> Search:
+def begin(space: Space, url: URL, workers: int, *, leads: bool = True) -> Search:
     """Open the study, made when there is none.
 
     Raises UserError, and changes nothing, when the data is not there or the study is one
@@ -100,7 +100,7 @@ def begin(space: Space, url: URL, workers: int, first: int = 0) -> Search:
     found.pruner = study.pruner(tune, space.values.train.epochs)
     second = study.open_study(url, study.confirmation(tune.study), wanted)
     second.pruner = NopPruner()
-    return Search(url, found, second, space, inputs, wanted, workers, first)
+    return Search(url, found, second, space, inputs, wanted, workers, leads)
 
 
 def _lead(found: Search, *, apply: bool) -> None:
@@ -138,7 +138,7 @@ def queue_current(found: Search) -> None:
 @contextmanager
 def _study_run(found: Search) -> Iterator[runs.Run]:
     """The study's run in MLflow, the one that it began with; no trial's is left running."""
-    known = found.study.user_attrs.get("run_id")
+    known = found.study.user_attrs.get(study.RUN)
     name = f"tune {found.study.study_name}"
     code = stage.source_hashes(Path(__file__))
     fixed = {key: value for key, value in found.recipe.items() if key not in found.inputs}
@@ -147,12 +147,12 @@ def _study_run(found: Search) -> Iterator[runs.Run]:
     )
     with opened as run:
         for which in (found.study, found.confirmation):
-            which.set_user_attr("run_id", run.id)
+            which.set_user_attr(study.RUN, run.id)
         try:
             yield run
         finally:
-            lost = [t for t in all_trials(found.study) if t.state is TrialState.FAIL]
-            nested.close([t.user_attrs["run_id"] for t in lost if "run_id" in t.user_attrs])
+            lost = found.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+            nested.close([t.user_attrs[study.RUN] for t in lost if study.RUN in t.user_attrs])
 
 
 def _run(found: Search, which: optuna.Study, goal: int, seconds: float = 0) -> None:
@@ -160,10 +160,11 @@ def _run(found: Search, which: optuna.Study, goal: int, seconds: float = 0) -> N
     values = found.space.values
     threads = max(1, values.train.threads // found.workers)
     until = time.time() + seconds if seconds else None
-    job = pool.Job(found.url, which, values, found.inputs, goal, threads, until)
+    alone = found.leads and found.workers == 1
+    job = pool.Job(found.url, which, values, found.inputs, goal, threads, until, alone)
     watch = _Watch(which, goal)
     try:
-        pool.run(job, found.workers, found.first, watch)
+        pool.run(job, found.workers, watch)
     finally:
         watch.bar.clear()
 

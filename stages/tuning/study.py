@@ -24,6 +24,7 @@ METRIC = "validation_accuracy"  # of the epoch whose weights are kept, as in `tr
 MAXIMIZE = StudyDirection.MAXIMIZE
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 RECIPE = "recipe"
+RUN = "run_id"  # of a study or a trial in MLflow
 VERSION = {"version": "2"}  # in the recipe of each study; studies of version 1 have none
 # Asynchronous successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter
 # Tuning"): at FIRST of all epochs, and each time that REDUCTION times as many are done, a trial
@@ -96,8 +97,8 @@ def sampler(found: optuna.Study, tune: schema.Tune, worker: int) -> BaseSampler:
     """What draws the next trial; its draws depend on the seed and the trial's position.
 
     So with one worker an interrupted study goes on as it would have. A trial that was given
-    up keeps its position: drawn again it would kill its workers again. `worker` is a number,
-    and 0 for the first, since two workers may be at one position.
+    up keeps its position: drawn again it would kill its workers again. `worker` is a number
+    that differs from worker to worker, since two may be at one position.
     """
     position = sum("failed_trial" not in trial.system_attrs for trial in all_trials(found))
     words = np.random.SeedSequence([tune.seed, position, worker]).generate_state(1)

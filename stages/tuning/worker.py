@@ -6,6 +6,7 @@ back after the epoch, to be gone on with, and ends.
 
 import io
 import multiprocessing
+import secrets
 import signal
 import threading
 import time
@@ -27,6 +28,7 @@ from stages.tuning import space, storage, study
 from stages.tuning.attempt import Attempt
 from stages.tuning.pool import Job
 from stages.tuning.space import Space
+from stages.tuning.study import RUN
 
 # What MLflow calls the end of a trial; it has no word for a run that was pruned.
 STATUS = {"finished": "FINISHED", "pruned": "KILLED", "diverged": "FAILED", "interrupted": "KILLED"}
@@ -44,25 +46,26 @@ class _StoppedError(Exception):
     """The worker was told to stop."""
 
 
-def work(job: Job, number: int) -> None:
-    """Run trials until SIGTERM, or until none is left; `number` is this worker's."""
+def work(job: Job) -> None:
+    """Run trials until SIGTERM, or until none is left."""
     event, starter = threading.Event(), multiprocessing.parent_process()
     signal.signal(signal.SIGTERM, lambda *_: event.set())
     threading.excepthook = lambda _: None  # a heartbeat that fails; the next report says why
     storage.quiet()
-    Worker(job, number, lambda: event.is_set() or not (starter and starter.is_alive())).work()
+    Worker(job, lambda: event.is_set() or not (starter and starter.is_alive())).work()
 
 
 class Worker:
     """A job, and what is loaded once for all of its trials."""
 
-    def __init__(self, job: Job, number: int, stop: Callable[[], bool]) -> None:
-        self._job, self._number, self._stop = job, number, stop
+    def __init__(self, job: Job, stop: Callable[[], bool]) -> None:
+        self._job, self._stop = job, stop
         self._study = job.study
         self._space = Space(job.values)
         root = files.workspace()
         self._training, self._validation = (dataset.load(root / path) for path in job.inputs)
         self._code = stage.source_hashes(Path(__file__))
+        self._number = 0 if job.alone else secrets.randbits(32)
         self._key = ""  # of the last trial's checkpoint
         with redirect_stderr(io.StringIO()):  # what there is to say the command has said
             self._store = store.connect()
@@ -72,9 +75,9 @@ class Worker:
         enough = MaxTrialsCallback(self._job.goal, states=(*study.DONE, TrialState.RUNNING))
         while not self._stop() and study.unclaimed(self._study, self._job.goal):
             self._prepare()
-            left = self._job.until and max(0.0, self._job.until - time.time())
+            seconds = self._job.until and max(0.0, self._job.until - time.time())
             try:
-                self._study.optimize(self, timeout=left, callbacks=[self._tidy, enough])
+                self._study.optimize(self, timeout=seconds, callbacks=[self._tidy, enough])
             except _LeftError as left:
                 if not isinstance(left.reason, (_StoppedError, UpdateFinishedTrialError)):
                     raise left.reason from None
@@ -111,13 +114,10 @@ class Worker:
         trial.set_user_attr("process", lineage.process())  # first, see `study.requeue`
         setting = self._space.draw(trial) | trial.user_attrs.get("setting", {})
         trial.set_user_attr("setting", setting)
-        name, parent = (
-            f"{self._study.study_name} {trial.number}",
-            self._study.user_attrs.get("run_id"),
-        )
-        run = nested.start(self._store, parent, name, trial.user_attrs.get("run_id"), setting)
+        name, parent = f"{self._study.study_name} {trial.number}", self._study.user_attrs.get(RUN)
+        run = nested.start(self._store, parent, name, trial.user_attrs.get(RUN), setting)
         try:
-            trial.set_user_attr("run_id", run.id)
+            trial.set_user_attr(RUN, run.id)
             return self._attempt(trial, params.changed(self._job.values, setting, name), run)
         except (optuna.TrialPruned, _StoppedError, UpdateFinishedTrialError):
             raise

@@ -23,13 +23,16 @@ def prepared(values):
     space = search.checked(values, 1)
     begun = search.begin(space, storage.address(None, values.tune.storage), 1)
     search.queue_current(begun)
-    return begun, Job(begun.url, begun.study, values, begun.inputs, values.tune.trials, 1, None)
+    goal, inputs = values.tune.trials, begun.inputs
+    return begun, Job(begun.url, begun.study, values, inputs, goal, 1, None, alone=True)
+        begun.url, begun.study, values, begun.inputs, values.tune.trials, 1, None, alone=True
+    )
 
 
 def work(job, stop=lambda: False):
     """Run a worker in this process."""
     with storage.explained(job.url):
-        Worker(job, 0, stop).work()
+        Worker(job, stop).work()
 
 
 def trial_runs():
