@@ -25,8 +25,6 @@ def prepared(values):
     search.queue_current(begun)
     goal, inputs = values.tune.trials, begun.inputs
     return begun, Job(begun.url, begun.study, values, inputs, goal, 1, None, alone=True)
-        begun.url, begun.study, values, begun.inputs, values.tune.trials, 1, None, alone=True
-    )
 
 
 def work(job, stop=lambda: False):
