@@ -92,17 +92,17 @@ storage.connect(make_url(sys.stdin.readline().strip()))
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_many_first_users_at_once_make_one_storage(request, workspace, kind):
-    """Six processes that open a fresh storage together all succeed."""
+    """Four processes that open a fresh storage together all succeed."""
     url = storage.address(None, DEFAULT)
     if kind == "postgresql":
         url = request.getfixturevalue("database")
     pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen([sys.executable, "-c", CREATE], **pipes) for _ in range(6)]
+    processes = [subprocess.Popen([sys.executable, "-c", CREATE], **pipes) for _ in range(4)]
     for process in processes:
         process.stdin.write(storage.secret(url) + "\n")
         process.stdin.flush()
 
-    assert [process.communicate()[1] for process in processes] == [""] * 6
+    assert [process.communicate()[1] for process in processes] == [""] * 4
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -4,7 +4,6 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
-import torch
 import yaml
 from optuna.trial import TrialState
 
@@ -155,17 +154,6 @@ def test_a_trial_that_was_given_away_is_left(workspace, rewrite_params, monkeypa
 
     assert [t.state.name for t in begun.study.trials] == ["FAIL", "COMPLETE"]
     assert [r.info.status for r in trial_runs()] == ["FINISHED"]
-
-
-def test_threads_are_those_of_the_job(workspace, rewrite_params):
-    """`train.threads` is divided by the pool, so the worker takes what it is given."""
-    _, job = prepared(rewrite_params(trials=1))
-    before = torch.get_num_threads()
-    try:
-        work(job)
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_the_convolutional_network_can_be_searched(workspace, rewrite_params, values):
