@@ -83,7 +83,7 @@ def trials(url, name="mlp"):
         return []
 
 
-def wait_for(url, condition, seconds=120):
+def wait_for(url, condition, seconds=240):
     """Wait until the trials fulfil a condition."""
     until = time.monotonic() + seconds
     while not condition(trials(url)):
