@@ -101,7 +101,7 @@ def values():
 
 def small_values():
     """The same, for what lives longer than a test."""
-    found = yaml.safe_load((ROOT / "params.yaml").read_text())
+    found = params.read(ROOT / "params.yaml")
     found["model"]["mlp"]["hidden"] = [32]
     found["model"]["cnn"]["channels"] = [8]
     found["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.main import get_command
 
 from stages.cli import app
+from stages.lib import params
 from tests.conftest import call
 
 ROOT = Path(__file__).parents[1]
@@ -61,7 +61,7 @@ def test_every_file_of_stages_is_in_the_tree():
 
 def test_every_changed_value_exists():
     """The keys after -S are keys of params.yaml."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = params.read(ROOT / "params.yaml")
     for key in re.findall(r"-S ([a-z_.]+)=", README):
         section, name = key.split(".")
         assert name in values[section], key

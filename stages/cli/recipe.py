@@ -1,6 +1,5 @@
 """`digits recipe`: print a recipe as options: `dvc exp run $(digits recipe cnn)`."""
 
-from json import dumps
 from typing import Annotated
 
 import typer
@@ -14,6 +13,5 @@ def recipe(name: Annotated[str, typer.Argument(help="A recipe of params.yaml.")]
 
     values = params.load(files.workspace() / "params.yaml")
     params.recipe(values, name)
-    changes = values.recipes[name].items()
-    texts = ((key, dumps(value, separators=(",", ":")).strip('"')) for key, value in changes)
-    print(" ".join(f"-S {key}={text}" for key, text in texts))  # in $() quotes would stay
+    words = params.assignments(values.recipes[name])  # in $() quotes would stay
+    print(" ".join(f"-S {word}" for word in words))

@@ -1,16 +1,21 @@
-"""The one function that reads params.yaml, and what can be done with its values.
+"""The one function that reads params.yaml, the one that writes to it, and work with its values.
 
-Its sections are the classes of `schema`; a stage names those that it needs by
-annotating its parameters with them.
+The file is YAML 1.2, as DVC reads it. Its sections are the classes of `schema`; a stage
+names those that it needs by annotating its parameters with them.
 """
 
+import io
+import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
+from stages.lib import files
 from stages.lib.errors import UserError
 from stages.lib.schema import Params, Section
 
@@ -20,14 +25,65 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
     Raises UserError, one line naming the key, what was found and what was expected.
     """
+    return check(read(path), str(path))
+
+
+def read(path: Path, kind: str = "safe") -> Any:
+    """What `path` holds, unchecked; with `kind` "rt" (round trip) its comments and layout too.
+
+    Raises UserError, one line, when there is no such file or it is not valid YAML.
+    """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _yaml(kind).load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; run this in the project's folder") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is not valid YAML: {reason}; mend it there") from error
-    return check(values, str(path))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {_reason(error)}; mend it there") from error
+
+
+def _yaml(kind: str) -> YAML:
+    found = YAML(typ=kind, pure=True)
+    found.width = sys.maxsize  # no line is broken
+    found.preserve_quotes = True
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """The reader's own words, with the line where it has one."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark else str(error)
+    return " ".join(where.split())
+
+
+def write(path: Path, changes: Mapping[str, Any]) -> None:
+    """Give the dotted keys of `changes` other values; comments and order stay.
+
+    Raises UserError, and changes nothing, for a value that is not allowed.
+    """
+    changed(load(path), changes, str(path))
+    document = read(path, "rt")
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        place = document
+        for name in sections:
+            place = place[name]
+        if isinstance(value, list):
+            place[last][:] = value  # in its own layout
+        else:
+            place[last] = value
+    text = io.StringIO()
+    _yaml("rt").dump(document, text)
+    files.write_bytes(path, text.getvalue().encode())
+
+
+def written(value: Any) -> str:
+    """`value` as YAML 1.2 and as `dvc exp run -S` read it, without blanks."""
+    return json.dumps(value, separators=(",", ":")).strip('"')
+
+
+def assignments(changes: Mapping[str, Any]) -> list[str]:
+    """`changes` as the words that `dvc exp run -S` takes."""
+    return [f"{key}={written(value)}" for key, value in changes.items()]
 
 
 def check(values: object, source: str) -> Params:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -103,11 +102,7 @@ class Register(Section):
     """Where the model goes in the registry, and what makes it champion."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
-    # a bare `off` is False in YAML 1.1
-    gate: Annotated[
-        Literal["enforce", "dry-run", "off"],
-        BeforeValidator(lambda value: "off" if value is False else value),
-    ]
+    gate: Literal["enforce", "dry-run", "off"]
     level: Share
     class_drop: Probability
     ece: Probability

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from stages.lib import paired
+from stages.lib.params import written
 from stages.lib.table import aligned
-from stages.tuning.rewrite import written
-from stages.tuning.space import Setting
-from stages.tuning.trials import all_trials
+from stages.tuning.space import Setting, Space
+from stages.tuning.study import all_trials, states
 
 SEED = "train.seed"
 SHOWN = 5  # trials in the table
@@ -49,6 +49,29 @@ class Candidate:
         p = paired.mcnemar(self.right, other.right)
         difference = self.accuracy - other.accuracy
         return f"{difference:+.2%} ({low:+.2%} to {high:+.2%}), p {p:.2g}"
+
+
+def told(study: optuna.Study, space: Space, compared: list[Candidate]) -> str:
+    """What a person wants to know in the end."""
+    parts = [best_table(study, space.current)]
+    share = saved_time(study)
+    if share is not None:
+        parts.append(f"pruning: {share:.0%} of the time of training every trial to the end")
+    if len(compared) > 1:
+        values = space.values
+        parts += [comparison_table(compared, values.tune.confirm, values.train.seed), CAVEAT]
+    if len(compared) < 2 or winner(compared) is compared[0]:
+        parts.append("nothing better was found; params.yaml stays as it is")
+    return "\n\n".join(parts)
+
+
+def best(study: optuna.Study) -> str:
+    """How the trials have ended so far, and the best of them, in a few words."""
+    count = states(study)
+    words = f"{count[TrialState.COMPLETE]} finished, {count[TrialState.PRUNED]} pruned"
+    if not count[TrialState.COMPLETE]:
+        return words
+    return f"{words}, best {study.best_value:.2%} (trial {study.best_trial.number})"
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:

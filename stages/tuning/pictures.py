@@ -1,64 +1,127 @@
-"""The pictures of a study, drawn from its trials."""
+"""The pictures of a study, drawn by Optuna."""
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import optuna
+from matplotlib import pyplot
+from matplotlib.ticker import MaxNLocator
 from optuna.importance import get_param_importances
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
+from optuna.visualization import matplotlib as plots
 
-from stages.lib import study_plots
-from stages.lib.schema import Range
-from stages.lib.study_plots import Point
-from stages.tuning.space import Space
-from stages.tuning.trials import all_trials
+from stages.lib.plots import plain_log
+from stages.tuning.study import DONE
 
-
-def draw(study: optuna.Study, space: Space, folder: Path) -> tuple[list[Path], dict[str, float]]:
-    """Write what can be drawn of `study` into `folder`; the files, and the importances."""
-    points = _points(study)
-    if not any(point.finished for point in points):
-        return [], {}
-    logarithmic = [k for k, s in space.searches.items() if isinstance(s, Range) and s.log]
-    axes = study_plots.axes_of(points, logarithmic)
-    began = next((p.error for p in points if p.setting == space.current), None)
-    shares = _importances(study, space)
-    names = ["history", "parallel", "slices", *(["importances"] if shares else [])]
-    paths = {name: folder / f"{name}.png" for name in names}
-    study_plots.history(points, began, paths["history"])
-    study_plots.parallel(points, axes, paths["parallel"])
-    study_plots.slices(points, axes, paths["slices"])
-    if shares:
-        study_plots.importances(shares, paths["importances"])
-    return list(paths.values()), shares
+ERROR = "validation error, %"
+STYLE: Any = {"backend": "agg", "savefig.dpi": 110, "savefig.bbox": "tight", "font.size": 10}
+COLUMNS = 3  # of slices
 
 
-def _points(study: optuna.Study) -> list[Point]:
-    """The trials that came to something, in order."""
-    done = [t for t in all_trials(study) if t.state in {TrialState.COMPLETE, TrialState.PRUNED}]
-    return [
-        Point(
-            t.number,
-            100 * (1 - max(t.intermediate_values.values())),
-            t.state is TrialState.COMPLETE,
-            t.user_attrs["setting"],
-        )
-        for t in done
-        if t.intermediate_values
-    ]
+def draw(study: optuna.Study, folder: Path) -> list[Path]:
+    """Write what can be drawn of `study` into `folder`; the files."""
+    shown = _shown(study)
+    drawings: dict[str, Callable[[], object]] = {}
+    if any(not trial.constraints for trial in shown.trials):
+        drawings["history"] = lambda: _history(shown)
+        drawings["slices"] = lambda: _slices(shown)
+        drawings["parallel"] = lambda: _parallel(shown)
+    if importances(study):
+        drawings["importances"] = lambda: _importances(study)
+    return [_saved(drawn, folder / f"{name}.png") for name, drawn in drawings.items()]
 
 
-def _importances(study: optuna.Study, space: Space) -> dict[str, float]:
-    """PED-ANOVA, Watanabe et al. 2023; empty while there are too few trials to tell.
-
-    What is drawn for a list, its length and its entries, counts for the list.
-    """
+def importances(study: optuna.Study) -> dict[str, float]:
+    """How much each parameter matters: PED-ANOVA, Watanabe et al. 2023; empty if too early."""
     try:
-        parts = get_param_importances(study)
-    except (ValueError, RuntimeError):
+        with warnings.catch_warnings(action="error"):
+            return get_param_importances(study)
+    except (ValueError, RuntimeError, UserWarning):
         return {}
-    return {
-        key: sum(
-            share for part, share in parts.items() if part == key or part.startswith(f"{key}.")
-        )
-        for key in space.searches
-    }
+
+
+def _saved(drawn: Callable[[], object], path: Path) -> Path:
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an axis on which all values are equal
+        drawn()
+        pyplot.gcf().savefig(path, metadata={"Software": None})
+        pyplot.close()
+    return path
+
+
+def _shown(study: optuna.Study) -> optuna.Study:
+    """The trials with their error in % and with short names.
+
+    To Optuna a pruned trial has no value to be drawn; here it has that of its best epoch, and
+    looks as one does that breaks a constraint.
+    """
+    copy = optuna.create_study(direction="minimize")
+    for trial in study.get_trials(deepcopy=False, states=DONE):
+        if trial.intermediate_values:
+            pruned = trial.state is TrialState.PRUNED
+            copy.add_trial(_copied(trial, {"pruned": 1.0} if pruned else {}))
+    return copy
+
+
+def _copied(trial: FrozenTrial, constraints: dict[str, float]) -> FrozenTrial:
+    return optuna.create_trial(
+        value=100 * (1 - max(trial.intermediate_values.values())),
+        params={_short(name): value for name, value in trial.params.items()},
+        distributions={_short(name): kind for name, kind in trial.distributions.items()},
+        constraints=constraints,
+    )
+
+
+def _short(name: str) -> str:
+    """A parameter without its sections; parts of a list keep the list's name."""
+    *_, last = parts = name.split(".")
+    return ".".join(parts[-2:]) if last.isdigit() or last == "count" else last
+
+
+def _history(study: optuna.Study) -> None:
+    axes = plots.plot_optimization_history(study, target_name=ERROR)
+    pyplot.gcf().set_size_inches(8, 4)
+    axes.set(title="Trials, grey where pruned", yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    plain_log(axes.yaxis)
+    axes.legend(["finished", "best so far"], loc="upper right")
+
+
+def _slices(study: optuna.Study) -> None:
+    plots.plot_slice(study, target_name=ERROR)
+    figure = pyplot.gcf()
+    *cells, colours = figure.axes
+    colours.remove()
+    grid = figure.add_gridspec(-(-len(cells) // COLUMNS), COLUMNS)
+    figure.set_size_inches(3 * COLUMNS, 0.5 + 2.4 * grid.nrows)
+    figure.subplots_adjust(hspace=0.4, wspace=0.1)
+    for index, cell in enumerate(cells):
+        cell.set_subplotspec(grid[index // COLUMNS, index % COLUMNS])
+        cell.set(yscale="log", ylabel="" if index % COLUMNS else ERROR)
+        cell.tick_params("y", which="both", labelleft=index % COLUMNS == 0)
+        plain_log(cell.yaxis)
+        if cell.get_xscale() == "log":
+            plain_log(cell.xaxis)
+    figure.suptitle("Error by each parameter; darker: later; grey: pruned", y=0.93)
+
+
+def _parallel(study: optuna.Study) -> None:
+    axes = plots.plot_parallel_coordinate(study, target_name=ERROR)
+    pyplot.gcf().set_size_inches(14, 5)
+    axes.set_title("What each trial trained with; dotted: pruned", y=1.03)
+    if legend := axes.get_legend():
+        legend.remove()
+    for other in pyplot.gcf().axes:
+        if other.get_yscale() == "log":
+            plain_log(other.yaxis)
+
+
+def _importances(study: optuna.Study) -> None:
+    axes = plots.plot_param_importances(study)
+    pyplot.gcf().set_size_inches(8, 4)
+    axes.set_title("Importance among finished trials (PED-ANOVA)", loc="left")
+    axes.set(xlabel="", ylabel="")
+    axes.legend([], frameon=False)

@@ -1,162 +1,135 @@
-"""Workers on this machine: started, watched, replaced when killed, and stopped in order."""
+"""Workers on this computer: started, replaced when killed, and stopped in order."""
 
-import json
-import subprocess
+import multiprocessing
+import signal
 import sys
-import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from types import TracebackType
-from typing import IO, Any, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
-from stages.lib import files
+import optuna
+from optuna.trial import TrialState
+
+from stages.lib import schema
 from stages.lib.errors import UserError
+from stages.tuning import storage, study
+from stages.tuning.storage import URL
 
-LOOK = 0.1  # seconds between two looks at the workers
+LOOK = 0.5  # seconds between two looks at the workers and the study
 REPLACED = 20  # killed workers after which something is wrong
 TIDYING = 600.0  # seconds for the epochs that are under way when the workers are stopped
-COMMAND = [sys.executable, "-m", "stages.tuning.worker"]
-ONCE = ("tune: ", "tracking: ")  # beginnings of lines that one worker may say for all
+SPAWN = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is started for; this module is imported without torch."""
+    """What a worker is started for. The study connects again in the worker's process."""
 
-    storage: str  # with its password
-    study: str
-    values: dict[str, Any]  # all of params.yaml
+    url: URL
+    study: optuna.Study
+    values: schema.Params
     inputs: dict[str, str]  # files of training and validation pictures -> SHA-256
     goal: int  # trials of the study
     threads: int
-    seconds: float | None  # from the start, after which no trial is begun
-    parent: str | None  # the study's run in MLflow
+    until: float | None  # time after which no trial is begun
+    alone: bool  # there is one worker: the same values in the same order
 
 
-class Pool:
-    """`count` workers, started with the first job; none is left at the end of `with`."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._workers: list[_Worker] = []
-        self._said: set[str] = set()
-        self._killed = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if any(worker.busy for worker in self._workers):
-            print("\nending after the current epochs; Ctrl-C again ends at once", file=sys.stderr)
-        try:
-            self._wind_up()
-        finally:
-            for worker in self._workers:
-                worker.end()
-
-    def run(self, job: Job, watch: Callable[[], None]) -> None:
-        """Give all workers the job until none finds more to do; call `watch` meanwhile.
-
-        Exits as a worker does that fails, which has said why. Raises UserError when they
-        are killed again and again.
-        """
-        began = time.monotonic()
-        self._workers += [_Worker(self._said) for _ in range(self.count - len(self._workers))]
-        for worker in self._workers:
-            worker.give(job)
-        while any(worker.busy for worker in self._workers):
-            time.sleep(LOOK)
-            for worker in [w for w in self._workers if w.process.poll() is not None]:
-                self._bury(worker)
-                left = job.seconds and max(0.0, job.seconds - (time.monotonic() - began))
-                self._workers.append(_Worker(self._said))
-                self._workers[-1].give(replace(job, seconds=left))
-            watch()
-
-    def _bury(self, worker: "_Worker") -> None:
-        """Take a worker out that is no more; go on only if it was killed."""
-        self._workers.remove(worker)
-        worker.end()
-        status = worker.process.returncode
-        if status >= 0:
-            sys.exit(status)
-        self._killed += 1
-        if self._killed > REPLACED:
-            found = f"{self._killed} workers were killed, the last by signal {-status}"
-            raise UserError(f"{found}; if memory is short, take fewer workers or smaller networks")
-
-    def _wind_up(self) -> None:
-        """Let the trials come to the end of their epochs."""
-        for worker in self._workers:
-            worker.hang_up()
-        until = time.monotonic() + TIDYING
-        while any(worker.busy for worker in self._workers) and time.monotonic() < until:
-            time.sleep(LOOK)
-
-
+@dataclass(frozen=True)
 class _Worker:
-    """A worker's process, and threads that hear what it says."""
+    process: BaseProcess
+    error: Connection  # what it sends when it fails
 
-    def __init__(self, said: set[str]) -> None:
-        self.process = subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            cwd=files.workspace(),
-        )
-        self._done = threading.Event()
-        self._said = said
-        assert self.process.stdin
-        assert self.process.stdout
-        assert self.process.stderr
-        self._input = self.process.stdin
-        heard = ((self._finish, self.process.stdout), (self._pass_on, self.process.stderr))
-        self._threads = [threading.Thread(target=t, args=(p,), daemon=True) for t, p in heard]
-        for thread in self._threads:
-            thread.start()
 
-    @property
-    def busy(self) -> bool:
-        """Whether it lives and works on a job."""
-        return self.process.poll() is None and not self._done.is_set()
+def run(job: Job, count: int, watch: Callable[[], object]) -> None:
+    """Keep up to `count` workers at the job until nothing is left to do; call `watch` meanwhile.
 
-    def give(self, job: Job) -> None:
-        """Start it on a job; not by its arguments, which everybody can read."""
-        self._done.clear()
-        with suppress(OSError):  # it is gone; its status tells why
-            self._input.write(json.dumps(asdict(job)) + "\n")
-            self._input.flush()
+    Waits for trials that run elsewhere. Raises what a worker fails with, and UserError when
+    they are killed again and again.
+    """
+    killed = 0
+    with _ended_in_order() as workers:
+        while True:
+            gone = [worker for worker in workers if not worker.process.is_alive()]
+            killed += sum([_bury(worker, workers) for worker in gone])
+            if killed > REPLACED:
+                told = f"{killed} workers were killed; if memory is short, take fewer of them"
+                raise UserError(f"{told} or smaller networks")
+            if gone or not workers:
+                study.requeue(job.study)
+            for _ in range(min(count - len(workers), _work_for(job, workers))):
+                workers.append(_start(job))
+            watch()
+            late = job.until and time.time() > job.until
+            if not workers and (late or not study.states(job.study)[TrialState.RUNNING]):
+                return
+            time.sleep(LOOK)
 
-    def hang_up(self) -> None:
-        """Ask it to come to an end."""
-        with suppress(OSError):
-            self._input.close()
 
-    def end(self) -> None:
-        """End it at once, and hear its last words."""
-        self.hang_up()
-        self.process.kill()
-        self.process.wait()
-        for thread in self._threads:
-            thread.join()
+def _work_for(job: Job, workers: list[_Worker]) -> int:
+    """How many more workers would find something to do."""
+    if job.until and time.time() > job.until:
+        return 0
+    running = job.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    busy = {trial.user_attrs.get("process", {}).get("process.pid") for trial in running}
+    idle = sum(str(worker.process.pid) not in busy for worker in workers)
+    return study.unclaimed(job.study, job.goal) - idle
 
-    def _finish(self, output: IO[str]) -> None:
-        """A line is the end of a job."""
-        for _ in output:
-            self._done.set()
 
-    def _pass_on(self, output: IO[str]) -> None:
-        for line in output:
-            if line not in self._said or not line.startswith(ONCE):
-                print(line, end="", file=sys.stderr, flush=True)
-            self._said.add(line)
+def _start(job: Job) -> _Worker:
+    receiver, sender = SPAWN.Pipe(duplex=False)
+    process = SPAWN.Process(target=_work, args=(job, sender), daemon=True)
+    # Blocked here it is blocked there too: Ctrl-C is for this process, which tells the others.
+    resource_tracker.ensure_running()  # else its start, in that of the process, ends the block
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    process.start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return _Worker(process, receiver)
+
+
+def _work(job: Job, error: Connection) -> None:
+    """Be a worker."""
+    from stages.tuning.worker import work  # 3 s: torch
+
+    try:
+        with storage.explained(job.url):
+            work(job)
+    except (UserError, OSError) as reason:
+        error.send(reason)
+        sys.exit(2)
+
+
+def _bury(worker: _Worker, workers: list[_Worker]) -> bool:
+    """Take a worker out that is no more; whether it was killed. Raises what it failed with."""
+    workers.remove(worker)
+    status = worker.process.exitcode or 0
+    if status == 2:
+        raise worker.error.recv()
+    if status > 0:
+        sys.exit(status)
+    return status < 0
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[list[_Worker]]:
+    """A list of workers, of whom none is left at the end."""
+    workers: list[_Worker] = []
+    try:
+        yield workers
+    except BaseException:
+        if any(worker.process.is_alive() for worker in workers):
+            print("\nending after the current epochs; Ctrl-C again ends at once", file=sys.stderr)
+        for worker in workers:
+            worker.process.terminate()
+        until = time.monotonic() + TIDYING
+        for worker in workers:
+            worker.process.join(max(0.0, until - time.monotonic()))
+        raise
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.join()

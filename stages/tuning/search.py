@@ -1,25 +1,36 @@
-"""A search from its first trial to the comparison of its best: what is queued, who works."""
+"""A search from its first trial to the comparison of its best with the current values.
+
+One command leads it. Others, on machines that reach its storage too, join: they run trials,
+and leave the comparison to the first.
+"""
 
 import os
+import shlex
+import signal
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import optuna
+from optuna.pruners import NopPruner
 from optuna.trial import TrialState
 
-from stages.lib import files, schema
+from stages.lib import files, params, schema, stage
 from stages.lib.errors import UserError
-from stages.tuning import outcome, storage, study
+from stages.lib.progress import Progress
+from stages.lib.table import aligned
+from stages.lib.tracking import nested, runs
+from stages.tuning import outcome, pictures, pool, storage, study
 from stages.tuning.outcome import Candidate
-from stages.tuning.pool import Job, Pool
-from stages.tuning.progress import Progress
-from stages.tuning.space import Setting, Space, plain
+from stages.tuning.space import Setting, Space
 from stages.tuning.storage import URL
-from stages.tuning.trials import all_trials, recover
+from stages.tuning.study import all_trials
 
 READ = ("data/splits/train.npz", "data/splits/validation.npz")  # never the test pictures
 CURRENT = "current values"
-PARENT_PATIENCE = 60  # seconds for the command that leads to open the study's run
 
 
 @dataclass(frozen=True)
@@ -32,12 +43,35 @@ class Search:
     space: Space
     inputs: dict[str, str]
     recipe: dict[str, str]
-    pool: Pool
+    workers: int
+    leads: bool = True
 
     @property
     def tune(self) -> schema.Tune:
         """The section of params.yaml."""
         return self.space.values.tune
+
+
+def search(workers: int, address: str | None, *, apply: bool) -> None:
+    """Do the search of the `tune` section to its end, compare the best, say what to change.
+
+    `address` is that of the storage, instead of the configured one; `apply` writes what is
+    better into params.yaml. Raises UserError, before anything is begun, when params.yaml,
+    the storage or `workers` do not allow it.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # in order
+    values = params.load(files.workspace() / "params.yaml")
+    space = checked(values, workers)
+    url = storage.address(address, values.tune.storage)
+    with (
+        storage.explained(url),
+        storage.lock(url, f"{values.tune.study}.lead", wait=False) as leads,
+    ):
+        found = begin(space, url, workers, leads=leads)
+        if leads:
+            _lead(found, apply=apply)
+        else:
+            _join(found)
 
 
 def checked(values: schema.Params, workers: int) -> Space:
@@ -50,118 +84,170 @@ def checked(values: schema.Params, workers: int) -> Space:
     return space
 
 
-def begin(space: Space, url: URL, workers: int) -> Search:
+def begin(space: Space, url: URL, workers: int, *, leads: bool = True) -> Search:
     """Open the study, made when there is none.
 
     Raises UserError, and changes nothing, when the data is not there or the study is one
     of another search.
     """
-    inputs = _hashes()
-    wanted = study.recipe(space, inputs)
-    connected = storage.connect(url)
-    name = space.values.tune.study
-    with storage.turn(url, name):
-        found = study.open_study(connected, name, wanted)
-        second = study.open_study(connected, study.confirmation(name), wanted)
-    return Search(url, found, second, space, inputs, wanted, Pool(workers))
-
-
-def _hashes() -> dict[str, str]:
-    root = files.workspace()
+    root, tune = files.workspace(), space.values.tune
     for path in READ:
         if not (root / path).is_file():
             raise UserError(f"{path} is missing; `dvc repro split` makes it")
-    return {path: files.sha256(root / path) for path in READ}
+    inputs = {path: files.sha256(root / path) for path in READ}
+    wanted = study.recipe(space, inputs)
+    found = study.open_study(url, tune.study, wanted, tune.trials)
+    found.pruner = study.pruner(tune, space.values.train.epochs)
+    second = study.open_study(url, study.confirmation(tune.study), wanted)
+    second.pruner = NopPruner()
+    return Search(url, found, second, space, inputs, wanted, workers, leads)
 
 
-def explore(search: Search, parent: str | None, *, lead: bool) -> None:
-    """Run the trials that the study lacks; the one that leads sees to the current values."""
-    if lead:
-        with storage.turn(search.url, search.study.study_name):
-            recover(search.study)
-            queue_current(search)
-    goal = search.tune.trials
-    _work(search, search.study, goal, parent, search.tune.timeout or None)
+def _lead(found: Search, *, apply: bool) -> None:
+    queue_current(found)
+    with _study_run(found) as run:
+        _run(found, found.study, found.tune.trials, found.tune.timeout)
+        compared = _confirm(found)
+        told = outcome.told(found.study, found.space, compared)
+        folder = _record(found, compared, told, run)
+    print(f"\n{told}\n\npictures: {folder}; `digits ui` has them in the study's run")
+    if len(compared) > 1 and (best := outcome.winner(compared)) is not compared[0]:
+        _offer(found, best, apply=apply)
 
 
-def queue_current(search: Search) -> None:
+def _join(found: Search) -> None:
+    """Help a command that runs elsewhere or began earlier, and that will compare."""
+    print(f"joining study {found.study.study_name}, which another command began", flush=True)
+    _run(found, found.study, found.tune.trials, found.tune.timeout)
+    print(outcome.best_table(found.study, found.space.current))
+
+
+def queue_current(found: Search) -> None:
     """Let the study have the current values, so that it never ends below them."""
-    setting, goal = search.space.current, search.tune.trials
-    counted = [t for t in all_trials(search.study) if t.state is not TrialState.FAIL]
+    setting, goal = found.space.current, found.tune.trials
+    counted = [t for t in all_trials(found.study) if t.state is not TrialState.FAIL]
     if any(trial.user_attrs.get("setting") == setting for trial in counted):
         return
     if len(counted) >= goal:
-        found = f"study {search.study.study_name} has its {goal} trials, none with these values"
-        raise UserError(f"{found} of params.yaml; raise tune.trials or name another study")
+        told = f"study {found.study.study_name} has its {goal} trials, none with these values"
+        raise UserError(f"{told} of params.yaml; raise tune.trials or name another study")
     attributes = {"setting": setting, "current": True}
-    search.study.enqueue_trial(search.space.drawn(setting), user_attrs=attributes)
+    found.study.enqueue_trial(found.space.drawn(setting), user_attrs=attributes)
 
 
-def confirm(search: Search, parent: str | None) -> list[Candidate]:
+@contextmanager
+def _study_run(found: Search) -> Iterator[runs.Run]:
+    """The study's run in MLflow, the one that it began with; no trial's is left running."""
+    known = found.study.user_attrs.get(study.RUN)
+    name = f"tune {found.study.study_name}"
+    code = stage.source_hashes(Path(__file__))
+    fixed = {key: value for key, value in found.recipe.items() if key not in found.inputs}
+    opened = runs.training_run(
+        name, resume=known, params=fixed, inputs=found.inputs, code=code, activity="tuning"
+    )
+    with opened as run:
+        for which in (found.study, found.confirmation):
+            which.set_user_attr(study.RUN, run.id)
+        try:
+            yield run
+        finally:
+            lost = found.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+            nested.close([t.user_attrs[study.RUN] for t in lost if study.RUN in t.user_attrs])
+
+
+def _run(found: Search, which: optuna.Study, goal: int, seconds: float = 0) -> None:
+    """Let the workers do what `which` lacks of `goal` trials, and what is queued in it."""
+    values = found.space.values
+    threads = max(1, values.train.threads // found.workers)
+    until = time.time() + seconds if seconds else None
+    alone = found.leads and found.workers == 1
+    job = pool.Job(found.url, which, values, found.inputs, goal, threads, until, alone)
+    watch = _Watch(which, goal)
+    try:
+        pool.run(job, found.workers, watch)
+    finally:
+        watch.bar.clear()
+
+
+class _Watch:
+    """How far a study is: a line for each trial, or on a terminal one that is drawn anew."""
+
+    def __init__(self, which: optuna.Study, goal: int) -> None:
+        self._which, self._goal = which, goal
+        self._before = self._told = study.done(which)
+        self.bar = Progress(max(1, goal - self._before), "trials")
+
+    def __call__(self) -> None:
+        """Look at the study, and tell."""
+        done = study.done(self._which)
+        note = f"{done}/{self._goal} trials, {outcome.best(self._which)}"
+        if done > self._told and not sys.stderr.isatty():
+            print(note, file=sys.stderr, flush=True)
+        self._told = done
+        self.bar.tell(done - self._before, note)
+
+
+def _confirm(found: Search) -> list[Candidate]:
     """Train the current values and the best others with other seeds; the current ones first.
 
     Fewer than two candidates: there was nothing to compare.
     """
-    best = outcome.finalists(search.study, search.space.current, search.tune.finalists)
-    named = {CURRENT: search.space.current}
+    best = outcome.finalists(found.study, found.space.current, found.tune.finalists)
+    named = {CURRENT: found.space.current}
     named |= {f"trial {trial.number}": trial.user_attrs["setting"] for trial in best}
-    seed = search.space.values.train.seed
-    seeds = range(seed + 1, seed + 1 + search.tune.confirm)
+    seed = found.space.values.train.seed
+    seeds = range(seed + 1, seed + 1 + found.tune.confirm)
     if best:
-        with storage.turn(search.url, search.confirmation.study_name):
-            recover(search.confirmation)
-            _queue_missing(search, list(named.values()), list(seeds))
-        _work(search, search.confirmation, 0, parent)
-    return outcome.candidates(search.confirmation, named, seeds)
+        wanted = [{**setting, outcome.SEED: seed} for seed in seeds for setting in named.values()]
+        _queue(found, wanted)
+        _run(found, found.confirmation, len(wanted))
+    return outcome.candidates(found.confirmation, named, seeds)
 
 
-def _queue_missing(search: Search, settings: list[Setting], seeds: list[int]) -> None:
-    """Queue each setting with each seed, unless the study has them."""
-    known = [t for t in all_trials(search.confirmation) if t.state is not TrialState.FAIL]
+def _queue(found: Search, wanted: list[Setting]) -> None:
+    """Queue each setting, which has a seed, unless the confirming study has it."""
+    known = [t for t in all_trials(found.confirmation) if t.state is not TrialState.FAIL]
     present = [trial.user_attrs["setting"] for trial in known]
-    for seed in seeds:
-        for setting in settings:
-            wanted = {**setting, outcome.SEED: seed}
-            if wanted not in present:
-                drawn = search.space.drawn(setting)
-                search.confirmation.enqueue_trial(drawn, user_attrs={"setting": wanted})
+    for setting in wanted:
+        if setting not in present:
+            attributes = {"setting": setting}
+            found.confirmation.enqueue_trial(found.space.drawn(setting), user_attrs=attributes)
 
 
-def _work(
-    search: Search,
-    which: optuna.Study,
-    goal: int,
-    parent: str | None,
-    seconds: float | None = None,
-) -> None:
-    """Let the workers do what `which` lacks of `goal` trials, and what is queued in it."""
-    states = [t.state for t in all_trials(which) if t.state is not TrialState.FAIL]
-    if len(states) >= goal and all(state.is_finished() for state in states):
-        return
-    values = search.space.values
-    job = Job(
-        storage=storage.secret(search.url),
-        study=which.study_name,
-        values=plain(values),
-        inputs=search.inputs,
-        goal=goal,
-        threads=max(1, values.train.threads // search.pool.count),
-        seconds=seconds,
-        parent=parent,
-    )
-    progress = Progress(which, max(goal, len(states)))
-    try:
-        search.pool.run(job, progress)
-    finally:
-        progress.close()
+def _record(found: Search, compared: list[Candidate], told: str, run: runs.Run) -> Path:
+    """Results and pictures into the study's run, and below .state/ to be opened from there."""
+    folder = files.home() / ".state" / "tune" / found.study.study_name
+    files.write_bytes(folder / "result.txt", told.encode())
+    run.log_files([folder / "result.txt", *pictures.draw(found.study, folder)])
+    shares = pictures.importances(found.study)
+    numbers = {f"importance.{key}": share for key, share in shares.items()}
+    numbers |= {f"confirmed.{candidate.name}": candidate.accuracy for candidate in compared}
+    run.log_history([(0, numbers), *outcome.best_so_far(found.study)])
+    return folder
 
 
-def parent_run(search: Search) -> str | None:
-    """The study's run in MLflow, opened by the command that leads."""
-    until = time.monotonic() + PARENT_PATIENCE
-    while time.monotonic() < until:
-        found = search.study.user_attrs.get("run_id")
-        if found is not None:
-            return str(found)
-        time.sleep(0.5)
-    return None
+def _offer(found: Search, best: Candidate, *, apply: bool) -> None:
+    """Write the winner into params.yaml, or say what that would change."""
+    path, current = files.workspace() / "params.yaml", found.space.current
+    changed = {key: value for key, value in best.setting.items() if value != current[key]}
+    if apply:
+        _check_unchanged(found, path)
+        params.write(path, changed)
+    rows = [[k, params.written(current[k]), params.written(v)] for k, v in changed.items()]
+    print(f"\n{best.name} is better; params.yaml {'is changed' if apply else 'would change'}:")
+    print(aligned(["", "from", "to"], rows))
+    if apply:
+        print("\n`dvc repro` trains, evaluates and registers it")
+    else:
+        words = [f"-S {shlex.quote(word)}" for word in params.assignments(changed)]
+        print("\n`digits tune --apply` writes that; to try it alone:")
+        print(" ".join(["dvc exp run", *words]))
+
+
+def _check_unchanged(found: Search, path: Path) -> None:
+    """Raise UserError when somebody has changed a searched value meanwhile."""
+    now = found.space.setting_of(params.load(path))
+    for key, value in found.space.current.items():
+        if now[key] != value:
+            told = f"{path} has had another {key} since this began"
+            raise UserError(f"{told}; nothing was written, run the command again to compare")

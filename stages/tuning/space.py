@@ -9,12 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.trial import BaseTrial
 
 from stages.lib import params, schema
 from stages.lib.errors import UserError
@@ -55,22 +50,10 @@ class Space:
         """What makes this space the same as another one."""
         return {key: search.model_dump(mode="json") for key, search in self.searches.items()}
 
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """What Optuna draws from; the keys of a list's parts begin with the list's key."""
-        found: dict[str, BaseDistribution] = {}
-        for key, search in self.searches.items():
-            if isinstance(search, Layers):
-                found[f"{key}.count"] = IntDistribution(*search.count)
-                entries = range(1, search.count[1] + 1)
-                found |= {f"{key}.{i}": _distribution(search.size, whole=True) for i in entries}
-            else:
-                whole = isinstance(self.current[key], int)
-                found[key] = _distribution(search, whole=whole)
-        return found
-
-    def setting(self, drawn: dict[str, Any]) -> Setting:
-        """What a trial trains with, from what Optuna drew."""
-        return {key: _setting(key, search, drawn) for key, search in self.searches.items()}
+    def draw(self, trial: BaseTrial) -> Setting:
+        """What `trial` trains with; the names of a list's parts begin with the list's key."""
+        whole = {key: isinstance(value, int) for key, value in self.current.items()}
+        return {k: _draw(trial, k, search, whole=whole[k]) for k, search in self.searches.items()}
 
     def drawn(self, setting: Setting) -> dict[str, Any]:
         """What Optuna would have drawn for `setting`; UserError when it never would."""
@@ -112,29 +95,26 @@ def plain_choices(search: Choices) -> list[Any]:
     return list(search.model_dump(mode="json")["choices"])
 
 
-def _distribution(search: Range | Choices, *, whole: bool) -> BaseDistribution:
-    if isinstance(search, Choices):
-        return CategoricalDistribution([_text(choice) for choice in plain_choices(search)])
-    if whole:
-        return IntDistribution(int(search.low), int(search.high), log=search.log)
-    return FloatDistribution(search.low, search.high, log=search.log)
-
-
 def _text(value: Any) -> Any:
     """A value as Optuna can store it: a list as JSON."""
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _setting(key: str, search: schema.Search, drawn: dict[str, Any]) -> Any:
+def _draw(trial: BaseTrial, key: str, search: schema.Search, *, whole: bool) -> Any:
     if isinstance(search, Layers):
-        count = drawn[f"{key}.count"]
-        return [_setting(f"{key}.{i}", search.size, drawn) for i in range(1, count + 1)]
-    value = drawn[key]
+        count = trial.suggest_int(f"{key}.count", *search.count)
+        # All that there may be, since Optuna learns most from what every trial has.
+        names = [f"{key}.{i}" for i in range(1, search.count[1] + 1)]
+        return [_draw(trial, name, search.size, whole=True) for name in names][:count]
     if isinstance(search, Choices):
-        return next(choice for choice in plain_choices(search) if _text(choice) == value)
-    if isinstance(value, int):
-        return value
-    rounded = float(f"{value:.{DIGITS}g}")
+        choices = plain_choices(search)
+        value = trial.suggest_categorical(key, [_text(choice) for choice in choices])
+        return next(choice for choice in choices if _text(choice) == value)
+    if whole:
+        return trial.suggest_int(key, int(search.low), int(search.high), log=search.log)
+    rounded = float(
+        f"{trial.suggest_float(key, search.low, search.high, log=search.log):.{DIGITS}g}"
+    )
     return min(max(rounded, float(search.low)), float(search.high))
 
 

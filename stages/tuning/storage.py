@@ -1,4 +1,4 @@
-"""Where a study is kept, and how processes take turns with it.
+"""Where a study is kept, and who may lead its search.
 
 The embedded storage is one SQLite file below .state/; a PostgreSQL database serves workers
 on several machines. Passwords are in no message: an address is told without them.
@@ -6,10 +6,9 @@ on several machines. Passwords are in no message: an address is told without the
 
 import os
 import sqlite3
-import time
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import filelock
 import optuna
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import RDBStorage
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 
 from stages.lib import files
 from stages.lib.errors import UserError
@@ -25,9 +24,8 @@ from stages.lib.errors import UserError
 VARIABLE = "DIGITS_TUNE_STORAGE"
 HEARTBEAT = 10  # seconds between two signs of life of a running trial
 GRACE = 60  # seconds without one after which its worker counts as gone
-PATIENCE = 120.0  # seconds to wait for a turn; nobody needs more than a few
+RETRIES = 2  # of a trial whose worker was killed; more and it may be the trial that kills
 BUSY = 60  # seconds to wait for SQLite's own lock
-POLL = 0.05
 URL = sqlalchemy.URL
 FAILURES = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
 
@@ -85,17 +83,23 @@ def connect(url: URL) -> RDBStorage:
 
     Raises UserError when it cannot be reached.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.filterwarnings("ignore", category=ExperimentalWarning)  # heartbeat
-    warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed")
+    quiet()
     # Several processes that make tables at once fail: one makes them, the others wait.
-    with explained(url), turn(url, "tables"):
+    with explained(url), lock(url, "tables", wait=True):
         return RDBStorage(
             secret(url).replace("{", "{{").replace("}", "}}"),  # Optuna fills a template
             engine_kwargs=_settings(url),
             heartbeat_interval=HEARTBEAT,
             grace_period=GRACE,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(RETRIES),
         )
+
+
+def quiet() -> None:
+    """Let Optuna say only what is an error."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.filterwarnings("ignore", category=ExperimentalWarning)  # heartbeats, plots
+    warnings.filterwarnings("ignore", message="The reported value is ignored")  # after a resume
 
 
 def secret(url: URL) -> str:
@@ -123,57 +127,33 @@ def _settings(url: URL) -> dict[str, Any]:
     return {"connect_args": {"connect_timeout": 5}, "pool_pre_ping": True}
 
 
-@contextmanager
-def turn(url: URL, name: str, patience: float = PATIENCE) -> Iterator[None]:
-    """Let one process at a time, of all that use the storage, do what is inside.
+def lock(url: URL, name: str, *, wait: bool) -> AbstractContextManager[bool]:
+    """Whether no other process, of all that use the storage, is inside this with this name.
 
-    The lock goes with its holder, however that ends. Raises UserError when it cannot be
-    had within `patience` seconds.
+    With `wait` it is entered when the others are out. The lock goes with its holder, however
+    that ends.
     """
-    lock = _file_lock if url.get_backend_name() == "sqlite" else _database_lock
-    with lock(url, name, patience):
-        yield
+    kind = _file_lock if url.get_backend_name() == "sqlite" else _database_lock
+    return kind(url, name, wait=wait)
 
 
 @contextmanager
-def _file_lock(url: URL, name: str, patience: float) -> Iterator[None]:
+def _file_lock(url: URL, name: str, *, wait: bool) -> Iterator[bool]:
     path = Path(str(url.database))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    guard = filelock.FileLock(f"{path}.{name}.lock", timeout=-1 if wait else 0)
+    with suppress(filelock.Timeout):
+        guard.acquire()
     try:
-        with filelock.FileLock(f"{path}.{name}.lock", timeout=patience, poll_interval=POLL):
-            yield
-    except filelock.Timeout:
-        raise _taken(url, name) from None
+        yield guard.is_locked
+    finally:
+        guard.release()
 
 
 @contextmanager
-def _database_lock(url: URL, name: str, patience: float) -> Iterator[None]:
+def _database_lock(url: URL, name: str, *, wait: bool) -> Iterator[bool]:
     engine = sqlalchemy.create_engine(url, **_settings(url), poolclass=sqlalchemy.NullPool)
-    until = time.monotonic() + patience
-    ask = sqlalchemy.text("SELECT pg_try_advisory_lock(hashtext(:name))")
+    ask = f"SELECT pg_{'' if wait else 'try_'}advisory_lock(hashtext(:name))"
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while not connection.execute(ask, {"name": f"digits tune {name}"}).scalar():
-            if time.monotonic() > until:
-                raise _taken(url, name)
-            time.sleep(POLL)
-        yield  # closing the connection gives the lock back
-
-
-class TakenError(UserError):
-    """Another process holds the lock."""
-
-
-def _taken(url: URL, name: str) -> TakenError:
-    return TakenError(f"another process holds {name} of {told(url)}; wait for it or end it")
-
-
-@contextmanager
-def alone(url: URL, name: str) -> Iterator[bool]:
-    """Whether no other process is inside this, with this name and storage; does not wait."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(turn(url, name, patience=0))
-            free = True
-        except TakenError:
-            free = False
-        yield free
+        got = connection.execute(sqlalchemy.text(ask), {"name": f"digits tune {name}"}).scalar()
+        yield wait or bool(got)  # closing the connection gives the lock back

@@ -1,20 +1,31 @@
-"""The study: what it maximises, how it prunes, and whether it is still the same search."""
+"""The study: what it maximises, how it draws and prunes, which of its trials are to be run."""
 
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
 
+import numpy as np
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
-from optuna.storages import RDBStorage
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from stages.lib import schema
 from stages.lib.errors import UserError
 from stages.lib.tracking import lineage
 from stages.tuning.space import SECTIONS, Space, plain
+from stages.tuning.storage import GRACE, URL, connect
 
 METRIC = "validation_accuracy"  # of the epoch whose weights are kept, as in `train`
 MAXIMIZE = StudyDirection.MAXIMIZE
+DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 RECIPE = "recipe"
+RUN = "run_id"  # of a study or a trial in MLflow
+VERSION = {"version": "2"}  # in the recipe of each study; studies of version 1 have none
 # Asynchronous successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter
 # Tuning"): at FIRST of all epochs, and each time that REDUCTION times as many are done, a trial
 # goes on if it is among the best 1/REDUCTION of all that came as far. To compare with finished
@@ -42,39 +53,36 @@ def recipe(space: Space, inputs: Mapping[str, str]) -> dict[str, str]:
     return fixed | lineage.flatten(about)
 
 
-def open_study(storage: RDBStorage, name: str, wanted: dict[str, str]) -> optuna.Study:
-    """The study `name`, made when there is none; the caller has its turn.
+def open_study(url: URL, name: str, wanted: dict[str, str], goal: int = 0) -> optuna.Study:
+    """The study `name`, made when there is none; `goal` is the number of its trials.
 
-    Raises UserError when there is one of another search, which is left as it is.
+    Raises UserError when there is one of another search, or an unfinished one of version 1;
+    it is left as it is.
     """
-    try:
-        found = optuna.load_study(study_name=name, storage=storage)
-    except KeyError:
-        found = optuna.create_study(storage=storage, study_name=name, direction=MAXIMIZE)
-    fresh = not found.trials and not found.user_attrs and found.direction is MAXIMIZE
-    if fresh:
-        found.set_user_attr(RECIPE, wanted)
-    _compare(found, wanted)
+    storage = connect(url)
+    found = optuna.create_study(
+        storage=storage, study_name=name, direction=MAXIMIZE, load_if_exists=True
+    )
+    if not found.trials and not found.user_attrs and found.directions == [MAXIMIZE]:
+        found.set_user_attr(RECIPE, wanted | VERSION)
+    _compare(found, wanted, goal)
     return found
 
 
-def _compare(found: optuna.Study, wanted: dict[str, str]) -> None:
+def _compare(found: optuna.Study, wanted: dict[str, str], goal: int) -> None:
     other = "give tune.study another name for another search"
-    if found.direction is not MAXIMIZE or RECIPE not in found.user_attrs:
+    if found.directions != [MAXIMIZE] or RECIPE not in found.user_attrs:
         raise UserError(f"study {found.study_name} was not made by this command; {other}")
     known: dict[str, str] = found.user_attrs[RECIPE]
+    if "version" not in known and (unclaimed(found, goal) or states(found)[TrialState.RUNNING]):
+        told = f"study {found.study_name} is an unfinished one of version 1, which alone goes on"
+        raise UserError(f"{told} with it; {other}, or end it with that version")
+    known.pop("version", None)
     for key in sorted(known.keys() | wanted.keys()):
         was, now = (values.get(key, "absent") for values in (known, wanted))
         if was != now:
             told = f"study {found.study_name} was begun with {key} {was}, now it is {now}"
             raise UserError(f"{told}; {other}, or set it back")
-
-
-def load(storage: RDBStorage, name: str, values: schema.Params) -> optuna.Study:
-    """An existing study, for a worker."""
-    final = name == confirmation(values.tune.study)
-    chosen = NopPruner() if final else pruner(values.tune, values.train.epochs)
-    return optuna.load_study(study_name=name, storage=storage, pruner=chosen)
 
 
 def pruner(tune: schema.Tune, epochs: int) -> BasePruner:
@@ -83,3 +91,64 @@ def pruner(tune: schema.Tune, epochs: int) -> BasePruner:
         return NopPruner()
     first = max(1, round(FIRST * epochs))
     return SuccessiveHalvingPruner(min_resource=first, reduction_factor=REDUCTION)
+
+
+def sampler(found: optuna.Study, tune: schema.Tune, worker: int) -> BaseSampler:
+    """What draws the next trial; its draws depend on the seed and the trial's position.
+
+    So with one worker an interrupted study goes on as it would have. A trial that was given
+    up keeps its position: drawn again it would kill its workers again. `worker` is a number
+    that differs from worker to worker, since two may be at one position.
+    """
+    position = sum("failed_trial" not in trial.system_attrs for trial in all_trials(found))
+    words = np.random.SeedSequence([tune.seed, position, worker]).generate_state(1)
+    seed = int(words[0])
+    return TPESampler(seed=seed) if tune.sampler == "tpe" else RandomSampler(seed=seed)
+
+
+def all_trials(found: optuna.Study) -> list[FrozenTrial]:
+    """Every trial as it is now."""
+    return found.get_trials(deepcopy=False)
+
+
+def states(found: optuna.Study) -> Counter[TrialState]:
+    """How many trials are in each state."""
+    return Counter(trial.state for trial in all_trials(found))
+
+
+def done(found: optuna.Study) -> int:
+    """How many trials were finished or pruned."""
+    return sum(states(found)[state] for state in DONE)
+
+
+def unclaimed(found: optuna.Study, goal: int) -> int:
+    """How many trials are still to be begun, of `goal` and of those that are queued."""
+    count = states(found)
+    return max(count[TrialState.WAITING], goal - count[TrialState.RUNNING] - done(found))
+
+
+def requeue(found: optuna.Study) -> None:
+    """Queue again what processes that are gone had begun.
+
+    Of this computer at once, of another one when its heartbeat has been missing for a while.
+    """
+    optuna.storages.fail_stale_trials(found)
+    storage: Any = found._storage
+    retry = storage.get_heartbeat_stale_trial_callback()
+    for trial in found.get_trials(states=(TrialState.RUNNING,)):
+        if _abandoned(trial):
+            with suppress(UpdateFinishedTrialError):  # another process was faster
+                storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+                trial.user_attrs.pop("process", None)
+                retry(found, trial)
+    for trial in found.get_trials(states=(TrialState.WAITING,)):
+        # One that was interrupted would look abandoned when it is begun again.
+        storage.record_heartbeat(trial._trial_id)
+
+
+def _abandoned(trial: FrozenTrial) -> bool:
+    """Whether a running trial's process is over; the first thing it does is to name itself."""
+    process = trial.user_attrs.get("process")
+    if process is None and trial.datetime_start:
+        return (datetime.now() - trial.datetime_start).total_seconds() > GRACE
+    return process is not None and lineage.gone(process)

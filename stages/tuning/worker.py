@@ -1,147 +1,154 @@
-"""One worker: a process that runs trials of a study until there are none left.
+"""One worker: a process that runs trials of a study until there are enough.
 
-Started by `pool`, which writes jobs as lines of JSON into its input: when that closes, by the
-pool's death too, the worker puts its trial back after the epoch and ends.
+Started by `pool`. At SIGTERM, or when the process that started it is gone, it gives its trial
+back after the epoch, to be gone on with, and ends.
 """
 
 import io
-import json
-import math
-import queue
+import multiprocessing
+import secrets
 import signal
-import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
 from pathlib import Path
 
 import optuna
 import torch
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
-from sqlalchemy import make_url
+from optuna.study import MaxTrialsCallback
+from optuna.trial import FrozenTrial, TrialState
 
 from stages.lib import checkpoint, dataset, files, hardware, network, params, schema, stage
-from stages.lib.dataset import Pictures
 from stages.lib.engine import Training
-from stages.lib.errors import guarded
-from stages.lib.tracking import nested, store
+from stages.lib.tracking import lineage, nested, store
 from stages.lib.tracking.runs import Run
 from stages.tuning import space, storage, study
 from stages.tuning.attempt import Attempt
 from stages.tuning.pool import Job
 from stages.tuning.space import Space
-from stages.tuning.trials import Trials
+from stages.tuning.study import RUN
 
-# How a trial ends in Optuna and in MLflow, which has no word for a run that was pruned.
-STATES = {
-    "finished": (TrialState.COMPLETE, "FINISHED"),
-    "pruned": (TrialState.PRUNED, "KILLED"),
-    "diverged": (TrialState.PRUNED, "FAILED"),
-    "interrupted": (TrialState.FAIL, "KILLED"),
-}
+# What MLflow calls the end of a trial; it has no word for a run that was pruned.
+STATUS = {"finished": "FINISHED", "pruned": "KILLED", "diverged": "FAILED", "interrupted": "KILLED"}
 CLOCK = "training_seconds"
 
 
-class Worker:
-    """A job, and what is loaded once for all of its trials; `parts` outlives the job."""
+class _LeftError(BaseException):
+    """Says why a trial was left; it is no Exception, for which Optuna would end it as failed."""
 
-    def __init__(self, job: Job, stop: threading.Event, parts: dict[str, Pictures]) -> None:
+    def __init__(self, reason: BaseException) -> None:
+        self.reason = reason
+
+
+class _StoppedError(Exception):
+    """The worker was told to stop."""
+
+
+def work(job: Job) -> None:
+    """Run trials until SIGTERM, or until none is left."""
+    event, starter = threading.Event(), multiprocessing.parent_process()
+    signal.signal(signal.SIGTERM, lambda *_: event.set())
+    threading.excepthook = lambda _: None  # a heartbeat that fails; the next report says why
+    storage.quiet()
+    Worker(job, lambda: event.is_set() or not (starter and starter.is_alive())).work()
+
+
+class Worker:
+    """A job, and what is loaded once for all of its trials."""
+
+    def __init__(self, job: Job, stop: Callable[[], bool]) -> None:
         self._job, self._stop = job, stop
-        self._values = params.check(job.values, "params.yaml")
-        url = make_url(job.storage)
-        connected = storage.connect(url)
-        loaded = study.load(connected, job.study, self._values)
-        self._trials = Trials(url, connected, loaded, Space(self._values))
-        for path in job.inputs:
-            parts[path] = parts.get(path) or dataset.load(Path(path))
-        self._parts = [parts[path] for path in job.inputs]
+        self._study = job.study
+        self._space = Space(job.values)
+        root = files.workspace()
+        self._training, self._validation = (dataset.load(root / path) for path in job.inputs)
         self._code = stage.source_hashes(Path(__file__))
+        self._number = 0 if job.alone else secrets.randbits(32)
+        self._key = ""  # of the last trial's checkpoint
         with redirect_stderr(io.StringIO()):  # what there is to say the command has said
             store.answers(store.connect())
 
     def work(self) -> None:
-        """Run trials until none is left, time is over, or `stop`."""
-        limit = self._job.seconds
-        until = math.inf if limit is None else time.monotonic() + limit
-        while (trial := self._trials.take(self._job.goal, self._stop, until)) is not None:
+        """Run trials until there are enough, time is over or `stop` says so."""
+        enough = MaxTrialsCallback(self._job.goal, states=(*study.DONE, TrialState.RUNNING))
+        while not self._stop() and study.unclaimed(self._study, self._job.goal):
+            self._prepare()
+            seconds = self._job.until and max(0.0, self._job.until - time.time())
             try:
-                self._run(trial)
-            except UpdateFinishedTrialError:
-                # This process stood still so long that another one has the trial and its run.
-                continue
-            except BaseException:
-                with suppress(*storage.FAILURES):
-                    self._trials.put_back(trial)
-                raise
+                self._study.optimize(self, timeout=seconds, callbacks=[self._tidy, enough])
+            except _LeftError as left:
+                if not isinstance(left.reason, (_StoppedError, UpdateFinishedTrialError)):
+                    raise left.reason from None
+            else:
+                return
 
-    def _run(self, trial: optuna.Trial) -> None:
-        setting, resume = trial.user_attrs["setting"], trial.user_attrs.get("run_id")
-        name = f"{self._job.study} {trial.number}"
-        run = nested.start(self._job.parent, name, resume, setting)
+    def _prepare(self) -> None:
+        tune = self._job.values.tune
+        self._study.sampler = study.sampler(self._study, tune, self._number)
+
+    def _tidy(self, _study: optuna.Study, _ended: FrozenTrial) -> None:
+        """Get ready for the next trial."""
+        checkpoint.drop(self._key)
+        self._prepare()
+        if self._stop():
+            self._study.stop()
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Run a trial to its end, or give it back with all that it has reached."""
         try:
-            trial.set_user_attr("run_id", run.id)
-            self._attempt(trial, params.changed(self._values, setting, name), run)
-        except UpdateFinishedTrialError:
+            return self._run(trial)
+        except optuna.TrialPruned:
+            raise
+        except UpdateFinishedTrialError as error:
+            # This process stood still so long that another one has the trial and its run.
+            raise _LeftError(error) from error
+        except BaseException as error:
+            with suppress(*storage.FAILURES):
+                trial.set_user_attr("process", {})
+                trial.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            raise _LeftError(error) from error
+
+    def _run(self, trial: optuna.Trial) -> float:
+        trial.set_user_attr("process", lineage.process())  # first, see `study.requeue`
+        setting = self._space.draw(trial) | trial.user_attrs.get("setting", {})
+        trial.set_user_attr("setting", setting)
+        name, parent = f"{self._study.study_name} {trial.number}", self._study.user_attrs.get(RUN)
+        run = nested.start(parent, name, trial.user_attrs.get(RUN), setting)
+        try:
+            trial.set_user_attr(RUN, run.id)
+            return self._attempt(trial, params.changed(self._job.values, setting, name), run)
+        except (optuna.TrialPruned, _StoppedError, UpdateFinishedTrialError):
             raise
         except BaseException:
             run.end("FAILED", CLOCK, 0.0)
             raise
 
-    def _attempt(self, trial: optuna.Trial, values: schema.Params, run: Run) -> None:
-        key = self._key(values)
-        with self._trials.heartbeat(trial):
-            attempt = Attempt(trial, self._training(values), key, run)
-            outcome = attempt.train(self._stop)
-            found = attempt.result() if outcome == "finished" else {}
-            facts = {"outcome": outcome, "seconds": round(attempt.seconds, 3)}
-            trial.set_user_attr("result", found | facts)
-        state, status = STATES[outcome]
+    def _attempt(self, trial: optuna.Trial, values: schema.Params, run: Run) -> float:
+        self._key = self._checkpoint(values)
+        attempt = Attempt(trial, self._fresh(values), self._key, run)
+        outcome = attempt.train(self._stop)
+        found = attempt.result() if outcome == "finished" else {}
+        facts = {"outcome": outcome, "seconds": round(attempt.seconds, 3)}
+        trial.set_user_attr("result", found | facts)
         run.set_tags({"trial.state": outcome, "trial.number": str(trial.number)})
-        # MLflow first: killed between the two, a trial is run again and ends its run again.
-        run.end(status, CLOCK, attempt.seconds)
+        # MLflow first: killed before Optuna has it, a trial is run again and ends its run again.
+        run.end(STATUS[outcome], CLOCK, attempt.seconds)
         if outcome == "interrupted":
-            self._trials.put_back(trial)
-        elif self._trials.settle(trial, state, found.get("accuracy")):
-            checkpoint.drop(key)
+            raise _StoppedError
+        if outcome != "finished":
+            raise optuna.TrialPruned
+        return float(found["accuracy"])
 
-    def _training(self, values: schema.Params) -> Training:
+    def _fresh(self, values: schema.Params) -> Training:
         train = values.train.model_copy(update={"threads": self._job.threads})
         hardware.configure(train)
-        training, validation = self._parts
-        fresh = network.build(values.model, int(training.labels.max()) + 1)
-        return Training(fresh, training, validation, train, values.augment)
+        untrained = network.build(values.model, int(self._training.labels.max()) + 1)
+        return Training(untrained, self._training, self._validation, train, values.augment)
 
-    def _key(self, values: schema.Params) -> str:
-        """Of the trial's checkpoint: all that decides its result but the threads."""
+    def _checkpoint(self, values: schema.Params) -> str:
+        """The key of the trial's checkpoint: all that decides its result but the threads."""
         decisive = {name: space.plain(values)[name] for name in space.SECTIONS}
         decisive["train"].pop("threads")
         return files.digest([decisive, self._job.inputs, self._code, torch.__version__])
-
-
-def main() -> None:
-    """Work on the jobs that the lines of the input describe, and answer each with a line."""
-    # Ctrl-C and SIGTERM are for the pool, which then closes the input.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    stop, jobs = threading.Event(), queue.Queue[bytes]()
-    threading.Thread(target=_listen, args=(stop, jobs), daemon=True).start()
-    parts: dict[str, Pictures] = {}
-    while line := jobs.get():
-        job = Job(**json.loads(line))
-        with storage.explained(make_url(job.storage)):
-            Worker(job, stop, parts).work()
-        print("done", flush=True)
-
-
-def _listen(stop: threading.Event, jobs: "queue.Queue[bytes]") -> None:
-    # Not sys.stdin, whose lock would be held here when the process ends by itself.
-    with io.FileIO(sys.stdin.fileno(), closefd=False) as source:
-        while line := source.readline():
-            jobs.put(line)
-    stop.set()
-    jobs.put(b"")
-
-
-if __name__ == "__main__":
-    sys.exit(guarded("tune", main))

@@ -45,7 +45,7 @@ def project(folder, threads):
     """A copy of the project that can tune, with a short search."""
     if not (ROOT / "data/splits/train.npz").is_file():
         raise UserError("no data/splits/train.npz; run `dvc repro split`")
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = params.read(ROOT / "params.yaml")
     values["tune"] |= SEARCH
     values["train"] |= {"epochs": EPOCHS, "threads": threads}
     files.write_bytes(folder / "params.yaml", yaml.safe_dump(values).encode())

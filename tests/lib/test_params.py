@@ -1,9 +1,12 @@
 """params.yaml: every value is there, right, and told of in one line when it is not."""
 
+import difflib
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import load_yaml
 
 from stages.lib import params
 from stages.lib.errors import UserError
@@ -140,6 +143,83 @@ def test_every_value_carries_a_comment():
         above = "" if code.strip() else comment
 
 
-def test_a_bare_off_is_the_word(values):
-    """YAML 1.1 reads `gate: off` as False."""
-    assert params.check(changed(values, "register.gate", False), "x").register_.gate == "off"
+@pytest.fixture
+def path(tmp_path):
+    """A copy of the shipped params.yaml."""
+    return shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "value"),
+    [
+        ("learning_rate: 0.0067 ", "learning_rate: 1e-05 ", "train.learning_rate", 1e-5),
+        ("learning_rate: 0.0067 ", "learning_rate: 1e-3 ", "train.learning_rate", 1e-3),
+        ("epochs: 20 ", "epochs: 010 ", "train.epochs", 10),
+        ("gate: enforce ", "gate: off ", "register.gate", "off"),
+    ],
+)
+def test_values_are_those_of_yaml_1_2(path, old, new, key, value):
+    """As DVC reads them; YAML 1.1 would make them a text, an octal number and a boolean."""
+    path.write_text(path.read_text().replace(old, new, 1))
+    section, name = key.split(".")
+
+    assert load_yaml(str(path))[section][name] == value
+    assert params.load(path).model_dump(by_alias=True)[section][name] == value
+
+
+def test_a_key_that_is_there_twice_is_named_with_its_line(path):
+    """Neither of the two silently wins."""
+    path.write_text(path.read_text().replace("  epochs: 20 ", "  epochs: 20\n  epochs: 30 "))
+    line = path.read_text().splitlines().index("  epochs: 20") + 2
+
+    with pytest.raises(
+        UserError, match=rf'^[^\n]*line {line}: found duplicate key "epochs"[^\n]*$'
+    ):
+        params.load(path)
+
+
+def test_writing_changes_the_lines_of_changed_values_alone(path):
+    """Comments stay, in their columns where there is room; so do anchors and merge keys."""
+    before = path.read_text()
+    changes = {
+        "model.mlp.hidden": [512, 256, 64],
+        "train.learning_rate": 0.00001,
+        "train.precision": "float32",
+        "model.mlp.batch_norm": False,
+        "register.gate": "off",
+    }
+    params.write(path, changes)
+    lines = list(difflib.ndiff(before.splitlines(), path.read_text().splitlines()))
+
+    assert sum(line[0] == "-" for line in lines) == len(changes)
+    new = [line[2:] for line in lines if line[0] == "+"]
+    assert "  learning_rate: 1e-05    # peak" in new
+    assert "    batch_norm: false     # of each hidden layer's outputs" in new
+    assert "    hidden: [512, 256, 64] # units of each hidden layer" in new
+    assert params.load(path) == params.changed(params.load(ROOT / "params.yaml"), changes, "test")
+
+
+def test_writing_what_is_there_changes_no_byte(path):
+    """The file goes round as it is."""
+    params.write(path, {"model.mlp.hidden": [1024, 512], "train.epochs": 20})
+
+    assert path.read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_a_value_that_is_not_allowed_is_not_written(path):
+    """The message names it; the file is as it was."""
+    with pytest.raises(UserError, match=r"train\.epochs is 0"):
+        params.write(path, {"train.learning_rate": 0.1, "train.epochs": 0})
+
+    assert path.read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+@pytest.mark.parametrize("value", [1e-7, 0.1, 12345678.0, 3, True, "auto", [1, 2], [], "no"])
+def test_an_assignment_is_read_back(tmp_path, value):
+    """YAML reads what is printed for `dvc exp run -S`, of the same type."""
+    (word,) = params.assignments({"key": value})
+    (tmp_path / "x.yaml").write_text(word.replace("=", ": "))
+    found = params.read(tmp_path / "x.yaml")["key"]
+
+    assert found == value
+    assert type(found) is type(value)

@@ -2,6 +2,7 @@
 
 import optuna
 import pytest
+from optuna.trial import FixedTrial
 
 from stages.lib import params
 from stages.lib.errors import UserError
@@ -19,7 +20,7 @@ def test_every_draw_is_a_valid_setting(checked):
     space = Space(checked)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     for _ in range(50):
-        setting = space.setting(study.ask(space.distributions()).params)
+        setting = space.draw(study.ask())
         found = params.changed(checked, setting, "trial")
 
         assert 0.001 <= found.train.learning_rate <= 0.1
@@ -27,7 +28,7 @@ def test_every_draw_is_a_valid_setting(checked):
         assert set(found.model.mlp.hidden) <= {8, 16, 32}
         assert found.train.batch_size in {50, 100, 200}
         assert len(f"{found.train.learning_rate:g}".replace("0", "").strip(".")) <= 3
-        assert space.setting(space.drawn(setting)) == setting
+        assert space.draw(FixedTrial(space.drawn(setting))) == setting
 
 
 def test_the_current_values_are_drawn_as_they_are(checked):
@@ -35,7 +36,7 @@ def test_the_current_values_are_drawn_as_they_are(checked):
     space = Space(checked)
 
     assert space.current["model.mlp.hidden"] == [32]
-    assert space.setting(space.drawn(space.current)) == space.current
+    assert space.draw(FixedTrial(space.drawn(space.current))) == space.current
 
 
 def test_whole_numbers_and_lists_can_be_choices(values):
@@ -51,7 +52,7 @@ def test_whole_numbers_and_lists_can_be_choices(values):
     )
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     for _ in range(20):
-        setting = space.setting(study.ask(space.distributions()).params)
+        setting = space.draw(study.ask())
         found = params.changed(space.values, setting, "trial")
         assert found.model.cnn.channels in {(8,), (8, 16)}
         assert 2 <= found.train.epochs <= 9
