@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.lib import classifier, contrast, dataset, disagreement, files, page
+from stages.lib import classifier, contrast, dataset, files, page
 from stages.lib.contrast import MADE_BY, Comparison, Side
 from stages.lib.errors import UserError
 from stages.lib.tracking import find, lineage, subject
@@ -53,7 +53,7 @@ def write(found: Comparison, html: Path | None, png: Path | None) -> None:
         files.write_bytes(html, page.page(found).encode())
     if png is not None:
         with files.replacing(png) as partial:
-            disagreement.draw(found, partial)
+            page.draw(found, partial)
 
 
 def _told(model: Subject, path: str, digest: str) -> tuple[dict[str, str], list[str]]:
