@@ -14,12 +14,12 @@ def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(WEB),
         autoescape=True,
-        undefined=jinja2.StrictUndefined,  # a misspelt name is an error, not an empty text
+        undefined=jinja2.ChainableUndefined,  # what is not recorded is empty, parts of it, too
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
-def render(name: str, **values: Any) -> str:
-    """The page that the template `name` makes of `values`."""
-    return _environment().get_template(name).render(values)
+def render(template: str, **values: Any) -> str:
+    """The page that `template` makes of `values`."""
+    return _environment().get_template(template).render(values)

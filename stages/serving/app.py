@@ -1,14 +1,20 @@
-"""The application: all routes, and what every request passes through."""
+"""The application: all routes, and what every request passes through.
+
+Starlette's routes without FastAPI, whose search and resolution of arguments take longer than
+reading a small request.
+"""
 
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Router
 
-from stages.serving import inference, operations, pages, reading, replies, scoring
+from stages.serving import describe, inference, pages, reading, replies, scoring
+from stages.serving.describe import Operation
 from stages.serving.front import Front
 from stages.serving.guard import Guard
 from stages.serving.limits import Limits
@@ -16,8 +22,6 @@ from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
 from stages.serving.served import Holder
 from stages.serving.work import Work
-
-ABOUT = "Reads handwritten digits. Speaks MLflow's scoring protocol and Open Inference, too."
 
 
 def create_app(
@@ -29,32 +33,17 @@ def create_app(
 ) -> Front:
     """The service around what `holder` holds; corrections go below the folder `feedback`."""
     metrics = metrics or Metrics()
-    app = FastAPI(
-        title="Digits",
-        description=ABOUT,
-        docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
-        redoc_url=None,
-        redirect_slashes=False,
-    )
     work = Work(holder, metrics)
-    app.include_router(
-        pages.router(holder, feedback, lambda: metrics.confidences(holder().version))
-    )
-    fast = [reading.router(work, metrics), scoring.router(work)]
-    for router in (*fast, inference.router(work), operations.router(app, metrics)):
-        app.include_router(router)
-    app.add_exception_handler(RefusedError, _refused)
-    app.add_exception_handler(HTTPException, _refused)
-    hot = {
-        (method, route.path): route
-        for router in fast
-        for route in router.routes
-        if isinstance(route, APIRoute)
-        for method in route.methods or ()
-    }
+    routes = [
+        *reading.routes(work, metrics),
+        *scoring.routes(work),
+        *inference.routes(work),
+        *pages.routes(holder, feedback, lambda: metrics.confidences(holder().version)),
+    ]
+    routes += _about(routes, metrics)
     return Front(
-        app,
-        hot,
+        Router(routes, redirect_slashes=False, default=_nowhere),
+        {},
         holder=holder,
         guard=guard or Guard(),
         limits=limits or Limits(),
@@ -62,10 +51,23 @@ def create_app(
     )
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    """One sentence, whoever refused."""
-    if isinstance(error, HTTPException):
-        headers = dict(error.headers or {})
-        error = RefusedError(error.status_code, str(error.detail), headers)
-    assert isinstance(error, RefusedError)
-    return replies.error(replies.request_id(request), error)
+def _about(routes: list[Operation], metrics: Metrics) -> list[Operation]:
+    """What operators and programs ask: the numbers of the service, and how to speak to it."""
+
+    async def numbers(_: Request) -> Response:
+        """Numbers for Prometheus."""
+        exposed = await run_in_threadpool(metrics.exposition)
+        return Response(exposed, media_type=CONTENT_TYPE_LATEST)
+
+    async def openapi(_: Request) -> Response:
+        """How to speak to this service, as OpenAPI."""
+        return replies.json(describe.document(routes))
+
+    return [
+        Operation("/metrics", numbers),
+        Operation("/openapi.json", openapi, answer=dict[str, Any]),
+    ]
+
+
+async def _nowhere(*_: Any) -> None:
+    raise RefusedError(404, "Not Found")

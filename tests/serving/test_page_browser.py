@@ -282,6 +282,19 @@ def test_a_busy_service_is_asked_again(chromium, service):
         assert page.get_by_role("alert").is_hidden()
 
 
+def test_the_api_is_described_and_can_be_tried(chromium, service):
+    """Every route is listed, and one is asked from the page: nothing but this service is."""
+    with opened(chromium, service, **DESKTOP) as page:
+        described = page.request.get(f"{service}/openapi.json").json()["paths"]
+        page.goto(f"{service}/docs")
+        route = page.locator(".opblock", has_text="/v2/health/live")
+        route.get_by_role("button").first.click()
+        route.get_by_role("button", name="Try it out").click()
+        route.get_by_role("button", name="Execute").click()
+        page.locator(".live-responses-table").get_by_text('"live"').wait_for()
+        assert page.locator(".opblock").count() == len(described)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_both_schemes(chromium, service, scheme):
     """Every text has a contrast of 4.5 to 1 and more (WCAG AA), on both pages."""

@@ -1,6 +1,7 @@
 """The pages as HTML, what they are made of, and the feedback they send."""
 
 import base64
+import contextlib
 import csv
 import io
 import json
@@ -20,7 +21,7 @@ from PIL import Image
 
 from stages.lib import feedback as kept
 from stages.lib import files
-from stages.serving import model_page, served
+from stages.serving import pages, served
 from stages.serving.about import about
 from stages.serving.app import create_app
 from stages.serving.served import Holder, Served
@@ -36,10 +37,9 @@ def loaded(variants):
     return served.load(variants["good"], "digits", "3", {})
 
 
-@pytest.fixture
-def service(loaded, tmp_path):
-    """The address of the application, which stores feedback in tmp_path/feedback."""
-    app = create_app(Holder(loaded), tmp_path / "feedback")
+@contextlib.contextmanager
+def running(app):
+    """The address of an application."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -48,6 +48,13 @@ def service(loaded, tmp_path):
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def service(loaded, tmp_path):
+    """The address of the application, which stores feedback in tmp_path/feedback."""
+    with running(create_app(Holder(loaded), tmp_path / "feedback")) as address:
+        yield address
 
 
 def ask(address, body=None, kind="application/json"):
@@ -104,8 +111,11 @@ class Parts(HTMLParser):
         self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in named) else []
 
 
-@pytest.mark.parametrize("path", ["/", "/model"])
-def test_pages_obey_a_strict_policy_and_refer_to_what_is_there(service, path):
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("/", "digits version 3"), ("/model", "digits version 3"), ("/docs", "Digits: API")],
+)
+def test_pages_obey_a_strict_policy_and_refer_to_what_is_there(service, path, words):
     """No inline script or style; every link is relative and answers; the policy is sent."""
     status, headers, body = ask(service + path)
     parts = Parts(body.decode())
@@ -119,7 +129,7 @@ def test_pages_obey_a_strict_policy_and_refer_to_what_is_there(service, path):
     for link in parts.links:
         assert not re.match(r"[a-z]+:|/", link)
         assert ask(urljoin(service + path, link))[0] == 200, link
-    assert "digits version 3" in body.decode()
+    assert words in body.decode()
 
 
 def test_scripts_come_as_scripts_and_import_what_is_there(service):
@@ -146,15 +156,11 @@ def test_nothing_else_is_served(service, name):
 
 
 def test_without_a_model_the_page_says_so(tmp_path):
-    """The page itself is there before the model is."""
-    from stages.serving import pages
-
-    def none():
-        raise LookupError
-
-    routes = pages.router(none, tmp_path, list).routes
-    body = next(route for route in routes if route.path == "/").endpoint().body.decode()
-    assert "no model is loaded yet" in body
+    """The page itself is there before the model is; what needs a model is asked for later."""
+    with running(create_app(Holder(), tmp_path)) as address:
+        assert "no model is loaded yet" in ask(address)[2].decode()
+        status, headers, _ = ask(f"{address}/model")
+    assert (status, headers["Retry-After"]) == (503, "1")
 
 
 def test_a_correction_is_stored(service, tmp_path):
@@ -284,7 +290,7 @@ def test_every_text_is_escaped(loaded):
         },
     }
     model = Served(loaded.classifier, loaded.folder, EVIL, "1", SHA256, facts)
-    text = model_page.page(model, [1] * 20)
+    text = pages.about_model(model, [1] * 20)
 
     assert "<script" not in text
     assert text.count("&lt;script&gt;") > 15
@@ -293,7 +299,7 @@ def test_every_text_is_escaped(loaded):
 
 def test_what_is_not_recorded_is_said_to_be_so(loaded):
     """A model that nobody knows still has its page."""
-    text = model_page.page(loaded, [])
+    text = pages.about_model(loaded, [])
 
     assert text.count("ot recorded") > 8
     assert loaded.content in text
@@ -324,7 +330,7 @@ def test_a_version_has_its_promotion_and_the_gates_table(enter, variants):
         "replaced as champion by register",
     ]
     model = served.load(variants["good"], "digits", "2", facts)
-    text = model_page.page(model, [])
+    text = pages.about_model(model, [])
     assert "pictures gained" in text
     assert "champion 1" in text  # the head of the gate's table
 
