@@ -4,6 +4,7 @@ Starlette's routes without FastAPI, whose search and resolution of arguments tak
 reading a small request.
 """
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,14 @@ def create_app(
     """The service around what `holder` holds; corrections go below the folder `feedback`."""
     metrics = metrics or Metrics()
     work = Work(holder, metrics)
-    routes = [
-        *reading.routes(work, metrics),
-        *scoring.routes(work),
-        *inference.routes(work),
-        *pages.routes(holder, feedback, lambda: metrics.confidences(holder().version)),
-    ]
-    routes += _about(routes, metrics)
+    groups = {
+        "Digits": reading.routes(work, metrics),
+        "MLflow": scoring.routes(work),
+        "Open Inference Protocol": inference.routes(work),
+        "Pages": pages.routes(holder, feedback, lambda: metrics.confidences(holder().version)),
+    }
+    groups["Operations"] = _operations(groups, metrics)
+    routes = [route for group in groups.values() for route in group]
     return Front(
         Router(routes, redirect_slashes=False, default=_nowhere),
         {},
@@ -51,8 +53,9 @@ def create_app(
     )
 
 
-def _about(routes: list[Operation], metrics: Metrics) -> list[Operation]:
+def _operations(groups: dict[str, list[Operation]], metrics: Metrics) -> list[Operation]:
     """What operators and programs ask: the numbers of the service, and how to speak to it."""
+    described = functools.cache(lambda: replies.json(describe.document(groups)))
 
     async def numbers(_: Request) -> Response:
         """Numbers for Prometheus."""
@@ -61,7 +64,7 @@ def _about(routes: list[Operation], metrics: Metrics) -> list[Operation]:
 
     async def openapi(_: Request) -> Response:
         """How to speak to this service, as OpenAPI."""
-        return replies.json(describe.document(routes))
+        return await run_in_threadpool(described)
 
     return [
         Operation("/metrics", numbers),

@@ -4,7 +4,7 @@ Requests are models of pydantic, which check them, too; answers are typed dictio
 keys mypy checks. The schemas of both are pydantic's.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import metadata
 from inspect import getdoc
 from typing import Any, NotRequired
@@ -63,12 +63,15 @@ class Operation(Route):
         response = await self.endpoint(Request(scope, receive))
         await response(scope, receive, send)
 
-    def described(self, schemas: dict[Any, Document]) -> Document:
-        """What OpenAPI says of it; `schemas` by type."""
+    def described(self, tag: str, schemas: dict[Any, Document]) -> Document:
+        """What OpenAPI says of it in the group `tag`; `schemas` by type."""
+        summary, _, more = (getdoc(self.endpoint) or "").partition("\n\n")
         answer = {JSON: {"schema": schemas[self.answer]}} if self.answer else {"*/*": {}}
         refused = {JSON: {"schema": schemas[Refusal]}}
         told: Document = {
-            "summary": getdoc(self.endpoint),
+            "tags": [tag],
+            "summary": summary,
+            "description": more,
             "parameters": self._parameters(),
             "responses": {
                 "200": {"description": "the answer", "content": answer},
@@ -87,12 +90,16 @@ class Operation(Route):
             for name in self.param_convertors
         ]
         options = self.options.model_json_schema()["properties"] if self.options else {}
-        return named + [{"name": n, "in": "query", "schema": s} for n, s in options.items()]
+        return named + [
+            {"name": n, "in": "query", "description": s["description"], "schema": s}
+            for n, s in options.items()
+        ]
 
 
-def document(routes: Sequence[Operation]) -> Document:
-    """The OpenAPI document of `routes`."""
-    types = {kind: None for route in routes for kind in (route.answer, route.body) if kind}
+def document(groups: Mapping[str, Sequence[Operation]]) -> Document:
+    """The OpenAPI document of routes in groups; takes a tenth of a second."""
+    routes = [(tag, route) for tag, group in groups.items() for route in group]
+    types = {kind: None for _, route in routes for kind in (route.answer, route.body) if kind}
     schemas, definitions = TypeAdapter.json_schemas(
         [(kind, "validation", TypeAdapter(kind)) for kind in (Refusal, *types)],
         ref_template="#/components/schemas/{model}",
@@ -101,6 +108,6 @@ def document(routes: Sequence[Operation]) -> Document:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Digits", "version": metadata.version("digits"), "description": ABOUT},
-        "paths": {route.path: route.described(by_type) for route in routes},
+        "paths": {route.path: route.described(tag, by_type) for tag, route in routes},
         "components": {"schemas": definitions["$defs"]},
     }

@@ -13,7 +13,6 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from typing_extensions import TypedDict
 
 from stages.lib import feedback as kept
 from stages.lib import labelled, templates
@@ -40,14 +39,6 @@ class Feedback(Body):
     status: Status
     probability: Annotated[float, Field(strict=False, ge=0, le=1, allow_inf_nan=False)]
     model: Model
-
-
-class Stored(TypedDict):
-    """What was kept."""
-
-    stored: str
-    picture_sha256: str
-    request_id: str
 
 
 def routes(
@@ -90,7 +81,7 @@ def routes(
         return replies.json({**told, "request_id": replies.request_id(request)})
 
     return [
-        Operation("/feedback", say, answer=Stored, body=Feedback),
+        Operation("/feedback", say, answer=dict[str, str], body=Feedback),
         Operation("/", draw),
         Operation("/model", model),
         Operation("/docs", docs),

@@ -25,16 +25,13 @@ from stages.serving.work import Work
 
 LARGEST = 24_000_000  # pixels; what telephones take, and 72 MB while it is read
 Digit = Annotated[int | str, Field(description="A number where the class is called by one.")]
-Picture = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
 
 
 class Options(Body):
     """What a request wants to know of a picture."""
 
     top: Annotated[int, Field(ge=1, le=10, description="Answers per digit, likeliest first.")] = 1
-    several: Annotated[
-        bool | None, Field(description="Several digits, or one; automatic when absent.")
-    ] = None
+    several: Annotated[bool | None, Field(description="Or one digit; automatic if absent.")] = None
     pictures: Annotated[bool, Field(description="Add what the network saw.")] = False
 
 
@@ -63,9 +60,7 @@ class Reading(TypedDict):
     doubtful: list[bool]
     notes: list[str]
     top: NotRequired[list[list[Likely]]]
-    pictures: NotRequired[
-        Annotated[list[Picture], Field(description="What the network saw: PNG of 28 x 28.")]
-    ]
+    pictures: NotRequired[Annotated[list[Base64], Field(description="What the network saw: PNG.")]]
     model: Model
     request_id: str
 

@@ -17,7 +17,6 @@ WORDS = {  # where those of pydantic tell of Python
 Base64 = Annotated[
     bytes,
     WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
-    Field(description="The picture's bytes."),
 ]
 
 Status = Literal["ok", "doubtful", "no digit"]

@@ -5,7 +5,7 @@ Data frames are refused, as MLflow refuses them for a model of tensors.
 """
 
 from importlib import metadata
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
@@ -31,16 +31,10 @@ class Instances(Inputs):
     inputs: Annotated[Pictures, Field(alias="instances")]
 
 
-class Logits(TypedDict):
-    """A row for each picture, a number for each class."""
-
-    logits: list[list[float]]
-
-
 class Predictions(TypedDict):
-    """The answer."""
+    """`logits`: a row for each picture, a number for each class."""
 
-    predictions: Logits
+    predictions: dict[Literal["logits"], list[list[float]]]
 
 
 TAKEN = {"inputs": Inputs, "instances": Instances}
