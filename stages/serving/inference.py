@@ -92,16 +92,6 @@ class Inferred(TypedDict):
     outputs: list[Tensor]
 
 
-class About(TypedDict):
-    """The model and its tensors."""
-
-    name: str
-    versions: list[str]
-    platform: str
-    inputs: list[Tensor]
-    outputs: list[Tensor]
-
-
 def routes(work: Work) -> list[Operation]:
     """The routes of the protocol."""
 
@@ -116,15 +106,13 @@ def routes(work: Work) -> list[Operation]:
     async def model(request: Request) -> Response:
         """The model's tensors."""
         served = _named(request, work)
-        width = len(served.classifier.classes)
-        told: About = {
+        shape = [-1, len(served.classifier.classes)]
+        told = {
             "name": served.name,
             "versions": [served.version],
             "platform": "onnx_onnxv1",
             "inputs": [{"name": "pictures", "datatype": "UINT8", "shape": [-1, 28, 28]}],
-            "outputs": [
-                {"name": name, "datatype": "FP32", "shape": [-1, width]} for name in OUTPUTS
-            ],
+            "outputs": [{"name": n, "datatype": "FP32", "shape": shape} for n in OUTPUTS],
         }
         return replies.answer(told, served)
 
@@ -137,7 +125,7 @@ def routes(work: Work) -> list[Operation]:
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
         found += [
             Operation(f"{path}/infer", infer, answer=Inferred, body=Inference),
-            Operation(path, model, answer=About),
+            Operation(path, model, answer=dict[str, Any]),
             Operation(f"{path}/ready", model_ready, answer=dict[str, Any]),
         ]
     return found
@@ -200,11 +188,7 @@ def _values(given: Input, behind: bytes) -> NDArray[np.uint8]:
 
 def _response(asked: Inference, outcome: Outcome) -> Response:
     served = outcome.served
-    told: Inferred = {
-        "model_name": served.name,
-        "model_version": served.version,
-        "outputs": [],
-    }
+    told: Inferred = {"model_name": served.name, "model_version": served.version, "outputs": []}
     if asked.id is not None:
         told["id"] = asked.id
     behind = []

@@ -2,8 +2,6 @@
 
 import base64
 import contextlib
-import csv
-import io
 import json
 import re
 import shutil
@@ -17,7 +15,6 @@ from urllib.parse import urljoin
 import numpy as np
 import pytest
 import uvicorn
-from PIL import Image
 
 from stages.lib import feedback as kept
 from stages.lib import files
@@ -25,7 +22,7 @@ from stages.serving import pages, served
 from stages.serving.about import about
 from stages.serving.app import create_app
 from stages.serving.served import Holder, Served
-from tests.strokes import page as written
+from tests.drawing import written
 
 SHA256 = "ab" * 32
 EVIL = "<script>alert(1)</script>&\"'"
@@ -67,17 +64,10 @@ def ask(address, body=None, kind="application/json"):
         return error.code, error.headers, error.read()
 
 
-def picture(text, seed=0):
-    """A page with `text` on it, as PNG."""
-    file = io.BytesIO()
-    Image.fromarray(written(text, np.random.default_rng(seed))).save(file, "PNG")
-    return file.getvalue()
-
-
 def correction(**changes):
     """The body of a correction; a value of None leaves its key out."""
     whole = {
-        "picture": base64.b64encode(picture("7")).decode(),
+        "picture": base64.b64encode(written("7")).decode(),
         "label": "7",
         "answer": "1",
         "status": "doubtful",
@@ -85,14 +75,6 @@ def correction(**changes):
         "model": {"name": "digits", "version": "3", "sha256": SHA256},
     }
     return json.dumps({k: v for k, v in (whole | changes).items() if v is not None}).encode()
-
-
-def stored(folder):
-    """The rows of the table; none where there is none."""
-    if not (folder / "feedback/labels.csv").exists():
-        return []
-    with (folder / "feedback/labels.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 class Parts(HTMLParser):
@@ -169,23 +151,23 @@ def test_a_correction_is_stored(service, tmp_path):
         status, _, body = ask(f"{service}/feedback", correction(label=label))
         assert (status, json.loads(body)["stored"]) == (200, label)
 
-    (row,) = stored(tmp_path)
-    assert (tmp_path / "feedback" / row["file"]).read_bytes() == picture("7")
-    found = [row[k] for k in ("label", "answer", "status", "probability", "name", "version")]
-    assert found == ["9", "1", "doubtful", "0.500000", "digits", "3"]
-    assert row["model_sha256"] == SHA256
+    (row,) = kept.read(tmp_path / "feedback")
+    assert (tmp_path / "feedback" / row.file).read_bytes() == written("7")
+    found = (row.label, row.answer, row.status, row.probability, row.name, row.version)
+    assert found == ("9", "1", "doubtful", "0.500000", "digits", "3")
+    assert row.model_sha256 == SHA256
 
 
 def test_many_at_once_are_all_stored(service, tmp_path):
     """Eight senders, forty pictures: forty rows."""
     bodies = [
-        correction(picture=base64.b64encode(picture("1", seed)).decode()) for seed in range(40)
+        correction(picture=base64.b64encode(written("1", seed)).decode()) for seed in range(40)
     ]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda body: ask(f"{service}/feedback", body)[0], bodies))
 
     assert answers == [200] * 40
-    assert len({row["file"] for row in stored(tmp_path)}) == 40
+    assert len({row.file for row in kept.read(tmp_path / "feedback")}) == 40
 
 
 BAD = {
@@ -234,12 +216,12 @@ def test_a_full_folder_takes_no_more(service, tmp_path, monkeypatch):
     """429 with the reason; what is there stays."""
     ask(f"{service}/feedback", correction())
     monkeypatch.setattr(kept, "MOST", 1)
-    another = correction(picture=base64.b64encode(picture("1")).decode())
+    another = correction(picture=base64.b64encode(written("1")).decode())
     status, _, body = ask(f"{service}/feedback", another)
 
     assert status == 429
     assert "1 pictures are stored, no more are taken" in json.loads(body)["error"]
-    assert len(stored(tmp_path)) == 1
+    assert len(kept.read(tmp_path / "feedback")) == 1
 
 
 def test_a_damaged_table_is_no_matter_of_the_client(service, tmp_path):
@@ -257,7 +239,7 @@ def test_what_is_asked_shows_in_the_histogram(service):
     """The model's page counts the answers since the start."""
     assert "Nothing asked yet" in ask(f"{service}/model")[2].decode()
     for seed in range(3):
-        assert ask(f"{service}/predict", picture("7", seed), "image/png")[0] == 200
+        assert ask(f"{service}/predict", written("7", seed), "image/png")[0] == 200
 
     text = ask(f"{service}/model")[2].decode()
     counts = [int(n) for n in re.findall(r"% to \d+%: (\d+)</title>", text)]
