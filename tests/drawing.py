@@ -5,22 +5,17 @@
 draws a number, with whatever model is in models/digits, in a real browser.
 """
 
-import contextlib
-import os
+import io
 import shutil
-import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from tests.serving import service
 from tests.strokes import STROKES, smooth
+from tests.strokes import page as page_with
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "metrics/readme/draw.png"
@@ -45,33 +40,17 @@ PHONE = {
 
 @contextmanager
 def served(folder, model, port=0):
-    """The address of `digits serve` in `folder`, once it answers; port 0: any free one."""
-    command = [sys.executable, "-m", "stages.cli", "serve", "--model", model, "--port", port]
-    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-    with subprocess.Popen(
-        [str(word) for word in command],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            address = process.stdout.readline().split()[0]
-            _wait(address)
-            yield address
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+    """The address of `digits serve` in `folder`; port 0: any free one."""
+    options = ("--model", str(model), "--port", str(port))
+    with service.served(folder, *options) as (_, (host, chosen)):
+        yield f"http://{host}:{chosen}"
 
 
-def _wait(address):
-    for _ in range(300):
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
-            urllib.request.urlopen(f"{address}/v2/health/ready", timeout=5).close()
-            return
-        time.sleep(0.1)
-    raise AssertionError("digits serve does not get ready")
+def written(text, seed=0):
+    """A page with `text` on it, as PNG."""
+    file = io.BytesIO()
+    Image.fromarray(page_with(text, np.random.default_rng(seed))).save(file, "PNG")
+    return file.getvalue()
 
 
 @contextmanager

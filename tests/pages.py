@@ -122,75 +122,45 @@ def _rule(colour, rng, step, thick, rgb, squared):
         cv2.line(colour, *ends, rgb, thick, cv2.LINE_AA)
 
 
-def single(
-    image, rng, height, margin=(0.3, 1.5), dark=True, angle=0.0, shear=0.0, pen=1.0, **conditions
-):
+def single(image, rng, height, margin, angle, pen, **conditions):
     """One digit on a page: `margin` is the least and most free space, in digit heights."""
-    mask = stroke_mask(image, height, rng, angle, shear, pen)
+    mask = stroke_mask(image, height, rng, angle, 0.0, pen)
     left, top, right, bottom = (int(rng.uniform(*margin) * height) for _ in range(4))
     mask = cv2.copyMakeBorder(mask, top, bottom, left, right, cv2.BORDER_CONSTANT)
-    if not dark:
-        conditions = {"paper": (20, 20, 20), "ink": (235, 235, 235)} | conditions
     return page(mask, rng, **conditions)
 
 
-def lines(
-    rows,
-    rng,
-    height,
-    gap=(0.15, 1.0),
-    slant=0.0,
-    jitter=0.1,
-    size=0.12,
-    space=0.5,
-    angle=0.0,
-    pen=1.0,
-    shear=0.0,
-    margin=0.7,
-):
+def lines(rows, rng, height, gap, slant, **style):
     """Digits in rows as one mask, 0..1: `rows` holds a list of MNIST pictures for each row.
 
-    `gap` between digits, `jitter` of the baseline, `space` between rows and `margin` are in
-    digit heights; `size` is the spread of heights, `slant` of a row in degrees.
+    `gap` between digits is in digit heights, `slant` of a row in degrees; `style` is that of
+    `stroke_mask`, its angle at most.
     """
-    strips = [_line(row, rng, height, gap, jitter, size, angle, shear, pen) for row in rows]
+    strips = [_line(row, rng, height, gap, **style) for row in rows]
     width = max(s.shape[1] for s in strips)
-    pad = int(margin * height)
+    space, pad = int(0.5 * height), int(0.7 * height)
     strips = [
-        cv2.copyMakeBorder(s, int(space * height), 0, 0, width - s.shape[1], cv2.BORDER_CONSTANT)
-        for s in strips
+        cv2.copyMakeBorder(s, space, 0, 0, width - s.shape[1], cv2.BORDER_CONSTANT) for s in strips
     ]
     mask = cv2.copyMakeBorder(np.vstack(strips), pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-    if slant:
-        h, w = mask.shape
-        extra = int(abs(np.tan(np.deg2rad(slant))) * w / 2) + 1
-        mask = cv2.copyMakeBorder(mask, extra, extra, 0, 0, cv2.BORDER_CONSTANT)
-        turn = cv2.getRotationMatrix2D((w / 2, h / 2 + extra), slant, 1)
-        mask = cv2.warpAffine(mask, turn, (w, h + 2 * extra))
-    return mask
+    h, w = mask.shape
+    extra = int(abs(np.tan(np.deg2rad(slant))) * w / 2) + 1
+    mask = cv2.copyMakeBorder(mask, extra, extra, 0, 0, cv2.BORDER_CONSTANT)
+    turn = cv2.getRotationMatrix2D((w / 2, h / 2 + extra), slant, 1)
+    return cv2.warpAffine(mask, turn, (w, h + 2 * extra))
 
 
-def _line(row, rng, height, gap, jitter, size, angle, shear, pen):
+def _line(row, rng, height, gap, angle, shear, pen):
+    """A row whose digits differ in height, stand off the baseline and lean."""
     masks = [
         stroke_mask(
-            i,
-            int(height * rng.uniform(1 - size, 1 + size)),
-            rng,
-            rng.uniform(-angle, angle),
-            shear,
-            pen,
+            i, int(height * rng.uniform(0.88, 1.12)), rng, rng.uniform(-angle, angle), shear, pen
         )
         for i in row
     ]
-    tall = max(len(m) for m in masks)
-    reach = int(jitter * height)
-    strip = np.zeros(
-        (
-            tall + 2 * reach,
-            sum(m.shape[1] for m in masks) + int(len(row) * height * max(gap[1], 0)) + height,
-        ),
-        np.float32,
-    )
+    tall, reach = max(len(m) for m in masks), int(0.1 * height)
+    width = sum(m.shape[1] for m in masks) + int(len(row) * height * gap[1]) + height
+    strip = np.zeros((tall + 2 * reach, width), np.float32)
     x = 0
     for mask in masks:
         y = int((tall - len(mask)) / 2 + reach + rng.uniform(-reach, reach))

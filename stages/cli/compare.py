@@ -38,7 +38,7 @@ def write(found: "Comparison", html: Path | None, png: Path | None) -> None:
 
     Raises UserError, having written nothing, when one of them is there and is no comparison.
     """
-    from stages.lib import contrast, disagreement, page  # matplotlib
+    from stages.lib import contrast, page  # matplotlib
 
     for path in filter(None, (html, png)):
         if path.exists() and contrast.MADE_BY.encode() not in path.read_bytes()[:2000]:
@@ -47,7 +47,7 @@ def write(found: "Comparison", html: Path | None, png: Path | None) -> None:
         files.write_bytes(html, page.page(found).encode())
     if png is not None:
         with files.replacing(png) as partial:
-            disagreement.draw(found, partial)
+            page.draw(found, partial)
 
 
 def text(found: "Comparison") -> Iterator[str]:

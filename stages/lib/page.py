@@ -1,77 +1,51 @@
-"""A comparison as one HTML file that needs no server, no network and no script."""
+"""A comparison as a file: an HTML page that needs no server, network or script, and a picture."""
 
 import base64
 import io
-from html import escape
+from functools import partial
 from pathlib import Path
-from string import Template
+from typing import Any
 
+from matplotlib import rc_context
+from matplotlib.figure import Figure, FigureBase
 from PIL import Image
 
+from stages.lib import templates
 from stages.lib.contrast import MADE_BY, Comparison, Ints, Side
 
-TEMPLATE = Path(__file__).parents[1] / "web" / "compare.html"
-MOST = 120  # pictures of one half
+MOST = 120  # pictures of one half of the page
+COLUMNS, MOST_DRAWN = 8, 48  # pictures in a row, and in all of one half of the picture
+STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 9, "text.color": "#1f2933"}
+Half = tuple[Ints, Side, Side]  # positions of pictures, the model that is right, the other
 
 
 def page(found: Comparison) -> str:
-    """The text of the file; everything in it is escaped or embedded."""
-    low, high = found.difference_interval
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+    """The text of the HTML file; the pictures are embedded."""
+    return templates.render(
+        "compare.html",
+        found=found,
         made_by=MADE_BY,
-        a=escape(found.a.name),
-        b=escape(found.b.name),
-        verdict=escape(found.verdict),
-        difference=f"{found.difference:+.2%}",
-        interval=f"{low:+.2%} to {high:+.2%}",
-        p=f"{found.p_value:.2g}",
-        n=f"{len(found.pictures):,}",
-        scores="".join(_scores(found)),
-        parameters="".join(_row(*row) for row in found.parameters) or _row("none differs", "", ""),
-        notes="".join(f"<p class=note>{escape(note)}</p>" for note in _notes(found)),
-        count_a=len(found.only_a),
-        count_b=len(found.only_b),
-        only_a=_cards(found, found.only_a, found.b),
-        only_b=_cards(found, found.only_b, found.a),
+        halves=_halves(found),
+        most=MOST,
+        embedded=partial(_embedded, found),
     )
 
 
-def _notes(found: Comparison) -> list[str]:
-    return [f"{side.name}: {note}" for side in (found.a, found.b) for note in side.notes]
+def draw(found: Comparison, path: Path) -> None:
+    """Write a PNG to `path`: above what only `a` labels rightly, below what only `b` does."""
+    halves = _halves(found)
+    rows = [-(-min(len(positions), MOST_DRAWN) // COLUMNS) for positions, _, _ in halves]
+    heights = [0.6 + 1.4 * count for count in rows]  # inches
+    with rc_context(STYLE):
+        figure = Figure(figsize=(10, sum(heights)), dpi=110)
+        parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
+        for part, height, half in zip(parts.flat, heights, halves, strict=True):
+            _half(part, height, found, half)
+        figure.savefig(path, format="png", facecolor="white", metadata={"Software": MADE_BY})
 
 
-def _scores(found: Comparison) -> list[str]:
-    """The rows that both models have."""
-    sides = (found.a, found.b)
-    shares = [found.accuracy(side) for side in sides]
-    first, second = ([f"{share:.2%}", f"{low:.2%} to {high:.2%}"] for share, (low, high) in shares)
-    return [
-        _row("validation accuracy", first[0], second[0]),
-        _row("95 % interval", first[1], second[1]),
-        _row("right where the other errs", str(len(found.only_a)), str(len(found.only_b))),
-        _row("ONNX file", *(f"{side.size / 1e6:.2f} MB" for side in sides)),
-        _row("one picture, median", *(f"{side.seconds * 1e6:.0f} µs" for side in sides)),
-        _row("SHA-256 of its files", *(side.content[:12] for side in sides)),
-    ]
-
-
-def _row(name: str, first: str, second: str) -> str:
-    return f"<tr><th>{escape(name)}<td>{escape(first)}<td>{escape(second)}\n"
-
-
-def _cards(found: Comparison, positions: Ints, wrong: Side) -> str:
-    """The pictures at `positions`, each with its label and what the other model said."""
-    if not len(positions):
-        return "<p>None.</p>"
-    cards = []
-    for i in positions[:MOST]:
-        label, said = (found.classes[k] for k in (found.pictures.labels[i], wrong.predicted[i]))
-        image = _embedded(found, int(i))
-        caption = f"{escape(label)}, not {escape(said)}"
-        picture = f'<img src="{image}" alt="{caption}">'
-        cards.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
-    more = len(positions) - len(cards)
-    return "\n".join(cards) + (f"<p>and {more} more</p>" if more else "")
+def _halves(found: Comparison) -> list[Half]:
+    return [(found.only_a, found.a, found.b), (found.only_b, found.b, found.a)]
 
 
 def _embedded(found: Comparison, position: int) -> str:
@@ -79,3 +53,22 @@ def _embedded(found: Comparison, position: int) -> str:
     buffer = io.BytesIO()
     Image.fromarray(255 - found.pictures.images[position]).save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _half(part: FigureBase, height: float, found: Comparison, half: Half) -> None:
+    """A title and a grid of pictures, each with its label and what the other model said."""
+    positions, right, wrong = half
+    told = f"Only {right.name} is right: {len(positions)} (label, what the other says)"
+    more = f", the first {MOST_DRAWN} of them" if len(positions) > MOST_DRAWN else ""
+    part.suptitle(told + more, x=0.02, y=1 - 0.08 / height, va="top", ha="left", weight="bold")
+    if not len(positions):
+        return
+    shown = positions[:MOST_DRAWN]
+    axes = part.subplots(-(-len(shown) // COLUMNS), COLUMNS, squeeze=False)
+    part.subplots_adjust(0.02, 0.1 / height, 0.98, 1 - 0.6 / height, wspace=0.1, hspace=0.3)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, i in zip(axes.flat, shown, strict=False):
+        label, said = found.pictures.labels[i], wrong.predicted[i]
+        axis.imshow(found.pictures.images[i], cmap="gray_r", vmin=0, vmax=255)
+        axis.set_title(f"{found.classes[label]}, not {found.classes[said]}", pad=3)

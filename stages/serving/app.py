@@ -1,22 +1,28 @@
-"""The application: all routes, and what every request passes through."""
+"""The application: all routes, and what every request passes through.
 
+Starlette's routes without FastAPI, whose search and resolution of arguments take longer than
+reading a small request.
+"""
+
+import functools
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
 
-from stages.serving import inference, operations, pages, reading, replies, scoring
+from stages.serving import describe, inference, pages, reading, replies, scoring
+from stages.serving.describe import Operation
 from stages.serving.front import Front
 from stages.serving.guard import Guard, Limits
 from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
 from stages.serving.served import Holder
 from stages.serving.work import Work
-
-ABOUT = "Reads handwritten digits. Speaks MLflow's scoring protocol and Open Inference, too."
 
 
 def create_app(
@@ -28,32 +34,16 @@ def create_app(
 ) -> Front:
     """The service around what `holder` holds; corrections go below the folder `feedback`."""
     metrics = metrics or Metrics()
-    app = FastAPI(
-        title="Digits",
-        description=ABOUT,
-        docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
-        redoc_url=None,
-        redirect_slashes=False,
-    )
     work = Work(holder, metrics)
-    app.include_router(
-        pages.router(holder, feedback, lambda: metrics.confidences(holder().version))
-    )
-    fast = [reading.router(work, metrics), scoring.router(work)]
-    for router in (*fast, inference.router(work), operations.router(app, metrics)):
-        app.include_router(router)
-    app.add_exception_handler(RefusedError, _refused)
-    app.add_exception_handler(HTTPException, _refused)
-    hot = {
-        (method, route.path): route
-        for router in fast
-        for route in router.routes
-        if isinstance(route, APIRoute)
-        for method in route.methods or ()
+    groups = {
+        "Digits": reading.routes(work, metrics),
+        "MLflow": scoring.routes(work),
+        "Open Inference Protocol": inference.routes(work),
+        "Pages": pages.routes(holder, feedback, lambda: metrics.confidences(holder().version)),
     }
+    groups["Operations"] = _operations(groups, metrics)
     return Front(
-        app,
-        hot,
+        Routes([route for group in groups.values() for route in group]),
         holder=holder,
         guard=guard or Guard(),
         limits=limits or Limits(),
@@ -61,10 +51,40 @@ def create_app(
     )
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    """One sentence, whoever refused."""
-    if isinstance(error, HTTPException):
-        headers = dict(error.headers or {})
-        error = RefusedError(error.status_code, str(error.detail), headers)
-    assert isinstance(error, RefusedError)
-    return replies.error(replies.request_id(request), error)
+class Routes(Router):
+    """Starlette's router; paths without parameters are looked up, which is as fast for all."""
+
+    def __init__(self, routes: list[Operation]) -> None:
+        super().__init__(routes, redirect_slashes=False, default=_nowhere)
+        self.plain = {route.path: route for route in routes if not route.param_convertors}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the route of a request."""
+        if route := self.plain.get(scope.get("path", "")):
+            scope["route"] = route
+            await route.handle(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def _operations(groups: dict[str, list[Operation]], metrics: Metrics) -> list[Operation]:
+    """What operators and programs ask: the numbers of the service, and how to speak to it."""
+    described = functools.cache(lambda: replies.json(describe.document(groups)))
+
+    async def numbers(_: Request) -> Response:
+        """Numbers for Prometheus."""
+        exposed = await run_in_threadpool(metrics.exposition)
+        return Response(exposed, media_type=CONTENT_TYPE_LATEST)
+
+    async def openapi(_: Request) -> Response:
+        """How to speak to this service, as OpenAPI."""
+        return await run_in_threadpool(described)
+
+    return [
+        Operation("/metrics", numbers),
+        Operation("/openapi.json", openapi, answer=dict[str, Any]),
+    ]
+
+
+async def _nowhere(*_: Any) -> None:
+    raise RefusedError(404, "Not Found")

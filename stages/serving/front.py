@@ -10,8 +10,6 @@ import secrets
 import time
 from typing import Any
 
-from fastapi.routing import APIRoute
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stages.serving import logs, replies
@@ -27,25 +25,19 @@ BUSY = "too many requests at once; try again in a second"
 
 
 class Front:
-    """The application `app`, guarded and observed.
-
-    Routes in `hot`, by method and path, are called without FastAPI's search and resolution
-    of arguments, which take as long as all the rest.
-    """
+    """The application `app`, guarded and observed."""
 
     def __init__(
         self,
         app: ASGIApp,
-        hot: dict[tuple[str, str], APIRoute] | None = None,
         *,
         holder: Holder,
         guard: Guard,
         limits: Limits,
         metrics: Metrics,
     ) -> None:
-        self.app, self.hot = app, hot or {}
-        self.holder, self.guard, self.limits = holder, guard, limits
-        self.metrics = metrics
+        self.app, self.holder, self.guard = app, holder, guard
+        self.limits, self.metrics = limits, metrics
         self.buffered = self.waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,7 +62,7 @@ class Front:
         if scope["method"] in READING:
             if scope["method"] == "HEAD":
                 scope["method"] = "GET"  # the server leaves the body away
-            await self._routed(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         await self._admit()
         body = bytearray()
@@ -81,20 +73,11 @@ class Front:
                 await asyncio.sleep(self.holder.until - time.monotonic())
             self._count(+1)
             try:
-                await self._routed(scope, _replayed(bytes(body), receive), send)
+                await self.app(scope, _replayed(bytes(body), receive), send)
             finally:
                 self._count(-1)
         finally:
             self.buffered -= len(body)
-
-    async def _routed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self.hot.get((scope["method"], scope["path"]))
-        if route is None:
-            await self.app(scope, receive, send)
-            return
-        scope["route"] = route
-        response = await route.endpoint(Request(scope, receive))
-        await response(scope, receive, send)
 
     async def _admit(self) -> None:
         """Raise RefusedError while as much is in work as can be finished in time."""

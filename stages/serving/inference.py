@@ -4,99 +4,153 @@ Tensors as JSON, or with the binary extension: their bytes behind the JSON, whos
 in the header Inference-Header-Content-Length.
 """
 
-from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 import orjson
-from fastapi import APIRouter
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
-from stages.serving import describe, replies, tensors
-from stages.serving.replies import RefusedError
+from stages.serving import replies, tensors
+from stages.serving.describe import Operation
+from stages.serving.replies import Body, RefusedError
 from stages.serving.served import Served
 from stages.serving.work import Outcome, Work
 
 LENGTH = "inference-header-content-length"
-OUTPUTS = ("logits", "probabilities")  # fields of Outcome
+Output = Literal["logits", "probabilities"]  # fields of Outcome
+OUTPUTS: tuple[Output, ...] = ("logits", "probabilities")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """An inference request: the pictures, the outputs and which of them as bytes."""
+class Part(Body):
+    """A part of a request; what other servers know of it is passed over."""
 
-    pictures: NDArray[np.uint8]
-    outputs: dict[str, bool]
-    id: str | None
+    model_config = ConfigDict(extra="ignore")
 
 
-def router(work: Work) -> APIRouter:
+class Parameters(Part):
+    """Whether a tensor comes, or is to come, as bytes behind the JSON."""
+
+    binary_data_size: int | None = None
+    binary_data: bool | None = None
+    binary_data_output: bool = False
+
+
+class Input(Part):
+    """The one input, its data flat or nested, or as bytes."""
+
+    name: Literal["pictures"]
+    datatype: Literal["UINT8"]
+    shape: Annotated[list[int], Field(description="[n, 28, 28]")]
+    data: Annotated[list[Any] | None, Field(min_length=1)] = None
+    parameters: Parameters = Parameters()
+
+
+class Wanted(Part):
+    """An output that is asked for."""
+
+    name: Output
+    parameters: Parameters = Parameters()
+
+
+class Inference(Part):
+    """Pictures, and what to say of them: without `outputs` the logits."""
+
+    id: str | None = None
+    inputs: Annotated[list[Input], Field(min_length=1, max_length=1)]
+    outputs: list[Wanted] | None = None
+    parameters: Parameters = Parameters()
+
+    @property
+    def wanted(self) -> dict[Output, bool]:
+        """The outputs, and whether as bytes."""
+        either = self.parameters.binary_data_output
+        told = [(w.name, w.parameters.binary_data) for w in self.outputs or [Wanted(name="logits")]]
+        return {name: either if binary is None else binary for name, binary in told}
+
+
+class Tensor(TypedDict):
+    """What a tensor is; in an answer with its data, or their size where they are bytes."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: NotRequired[list[float]]
+    parameters: NotRequired[dict[str, int]]
+
+
+class Inferred(TypedDict):
+    """What the model said."""
+
+    model_name: str
+    model_version: str
+    id: NotRequired[str]
+    outputs: list[Tensor]
+
+
+def routes(work: Work) -> list[Operation]:
     """The routes of the protocol."""
-    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
-    _add_server(routes, work)
-    _add_model(routes, work)
 
-    @routes.post("/models/{name}/infer", openapi_extra=describe.INFER)
-    @routes.post("/models/{name}/versions/{version}/infer", openapi_extra=describe.INFER_VERSION)
     async def infer(request: Request) -> Response:
         """Logits or probabilities of pictures."""
         _named(request, work)
-        body, length = await request.body(), request.headers.get(LENGTH)
-        told = (body, length)
-        asked = _asked(told) if len(body) <= tensors.SMALL else await work.off_loop(_asked, told)
-        return _response(asked, await work.read(asked.pictures))
+        told = (await request.body(), request.headers.get(LENGTH))
+        small = len(told[0]) <= tensors.SMALL
+        asked, pictures = _asked(told) if small else await work.off_loop(_asked, told)
+        return _response(asked, await work.read(pictures))
 
-    return routes
+    async def model(request: Request) -> Response:
+        """The model's tensors."""
+        served = _named(request, work)
+        shape = [-1, len(served.classifier.classes)]
+        told = {
+            "name": served.name,
+            "versions": [served.version],
+            "platform": "onnx_onnxv1",
+            "inputs": [{"name": "pictures", "datatype": "UINT8", "shape": [-1, 28, 28]}],
+            "outputs": [{"name": n, "datatype": "FP32", "shape": shape} for n in OUTPUTS],
+        }
+        return replies.answer(told, served)
+
+    async def model_ready(request: Request) -> Response:
+        """Whether this model answers."""
+        served = _named(request, work)
+        return replies.answer({"name": served.name, "ready": True}, served)
+
+    found = _of_the_server(work)
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        found += [
+            Operation(f"{path}/infer", infer, answer=Inferred, body=Inference),
+            Operation(path, model, answer=dict[str, Any]),
+            Operation(f"{path}/ready", model_ready, answer=dict[str, Any]),
+        ]
+    return found
 
 
-def _add_server(routes: APIRouter, work: Work) -> None:
-    """The routes of the server itself."""
-
-    @routes.get("", openapi_extra=describe.ANY_OBJECT)
-    async def server() -> Response:
+def _of_the_server(work: Work) -> list[Operation]:
+    async def server(_: Request) -> Response:
         """What this server is."""
         version = metadata.version("digits")
         told = {"name": "digits", "version": version, "extensions": ["binary_tensor_data"]}
         return replies.json(told)
 
-    @routes.get("/health/live", openapi_extra=describe.ANY_OBJECT)
-    async def live() -> Response:
+    async def live(_: Request) -> Response:
         """That the process answers."""
         return replies.json({"live": True})
 
-    @routes.get("/health/ready", openapi_extra=describe.READY)
-    async def ready() -> Response:
+    async def ready(_: Request) -> Response:
         """Whether there is a model that answers."""
         return replies.json({"ready": work.holder.ready}, 200 if work.holder.ready else 503)
 
-
-def _add_model(routes: APIRouter, work: Work) -> None:
-    """The routes that describe the model."""
-
-    @routes.get("/models/{name}", openapi_extra=describe.MODEL)
-    @routes.get("/models/{name}/versions/{version}", openapi_extra=describe.MODEL_VERSION)
-    async def model(request: Request) -> Response:
-        """The model's tensors."""
-        served = _named(request, work)
-        outputs = [_tensor(name, "FP32", [-1, len(served.classifier.classes)]) for name in OUTPUTS]
-        told = {
-            "name": served.name,
-            "versions": [served.version],
-            "platform": "onnx_onnxv1",
-            "inputs": [_tensor("pictures", "UINT8", [-1, 28, 28])],
-            "outputs": outputs,
-        }
-        return replies.answer(told, served)
-
-    @routes.get("/models/{name}/ready", openapi_extra=describe.MODEL)
-    @routes.get("/models/{name}/versions/{version}/ready", openapi_extra=describe.MODEL_VERSION)
-    async def model_ready(request: Request) -> Response:
-        """Whether this model answers."""
-        served = _named(request, work)
-        return replies.answer({"name": served.name, "ready": True}, served)
+    return [
+        Operation("/v2", server, answer=dict[str, Any]),
+        Operation("/v2/health/live", live, answer=dict[str, bool]),
+        Operation("/v2/health/ready", ready, answer=dict[str, bool]),
+    ]
 
 
 def _named(request: Request, work: Work) -> Served:
@@ -107,82 +161,48 @@ def _named(request: Request, work: Work) -> Served:
     return served
 
 
-def _tensor(name: str, kind: str, shape: list[int]) -> dict[str, Any]:
-    return {"name": name, "datatype": kind, "shape": shape}
-
-
-def _asked(told: tuple[bytes, str | None]) -> Asked:
-    """What a body and its header ask. Raises RefusedError for anything unknown."""
+def _asked(told: tuple[bytes, str | None]) -> tuple[Inference, NDArray[np.uint8]]:
+    """What a body and its header ask, and the pictures. Raises RefusedError for anything else."""
     body, length = told
     if length is not None and not (length.isascii() and length.isdecimal()):
         raise RefusedError(400, f"{LENGTH} is no number of bytes")
     end = len(body) if length is None else min(int(length[:12]), len(body))
-    request = replies.parsed(body[:end])
-    try:
-        (given,) = request["inputs"]
-        if (given["name"], given["datatype"]) != ("pictures", "UINT8"):
-            raise ValueError
-        outputs = _outputs(request)
-        called = request.get("id")
-        size = given.get("parameters", {}).get("binary_data_size")
-        values = _binary(body[end:], size) if "data" not in given else _listed(given["data"])
-        shaped = values.reshape(_shape(given["shape"], values.size))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        wanted = "one input, pictures of UINT8, shape [n, 28, 28], with its data"
-        raise RefusedError(400, f"expected {wanted}") from None
-    if called is not None and type(called) is not str:
-        raise RefusedError(400, "id is to be a text")
-    return Asked(shaped, outputs, called)
-
-
-def _outputs(request: dict[str, Any]) -> dict[str, bool]:
-    """The outputs that are asked for, and whether as bytes; logits as JSON by default."""
-    by_default = bool(request.get("parameters", {}).get("binary_data_output", False))
-    asked = request.get("outputs") or [{"name": "logits"}]
-    found = {o["name"]: bool(o.get("parameters", {}).get("binary_data", by_default)) for o in asked}
-    for name in found.keys() - set(OUTPUTS):
-        raise RefusedError(400, f"no output {name!r}; expected {' or '.join(OUTPUTS)}")
-    return found
-
-
-def _shape(shape: Any, size: int) -> tuple[int, int, int]:
-    count = size // 784
-    if shape != [count, 28, 28] or not 1 <= count <= tensors.MOST:
+    asked = replies.checked(Inference, replies.parsed(body[:end]))
+    (given,) = asked.inputs
+    values = _values(given, body[end:])
+    count = values.size // 784
+    if given.shape != [count, 28, 28] or not 1 <= count <= tensors.MOST:
         raise RefusedError(400, tensors.EXPECTED)
-    return count, 28, 28
+    return asked, values.reshape(given.shape)
 
 
-def _binary(data: bytes, size: Any) -> NDArray[np.uint8]:
-    if type(size) is not int or size != len(data):
+def _values(given: Input, behind: bytes) -> NDArray[np.uint8]:
+    """The numbers of a tensor: behind the JSON, or in it flat, or nested like the tensor."""
+    if given.data is not None:
+        nested = isinstance(given.data[0], list)
+        return tensors.pictures(given.data) if nested else tensors.numbers(given.data)
+    if given.parameters.binary_data_size != len(behind):
         raise RefusedError(400, "binary_data_size is not the number of bytes behind the JSON")
-    return np.frombuffer(data, np.uint8)
+    return np.frombuffer(behind, np.uint8)
 
 
-def _listed(data: Any) -> NDArray[np.uint8]:
-    """Tensor data as the protocol has it: flat, or nested like the tensor."""
-    if not isinstance(data, list) or not data:
-        raise ValueError
-    return tensors.pictures(data) if isinstance(data[0], list) else tensors.numbers(data)
-
-
-def _response(asked: Asked, outcome: Outcome) -> Response:
+def _response(asked: Inference, outcome: Outcome) -> Response:
     served = outcome.served
-    told: dict[str, Any] = {"model_name": served.name, "model_version": served.version}
+    told: Inferred = {"model_name": served.name, "model_version": served.version, "outputs": []}
     if asked.id is not None:
         told["id"] = asked.id
-    outputs, behind = [], []
-    for name, binary in asked.outputs.items():
+    behind = []
+    for name, binary in asked.wanted.items():
         values = getattr(outcome, name)
-        output = _tensor(name, "FP32", list(values.shape))
+        output: Tensor = {"name": name, "datatype": "FP32", "shape": list(values.shape)}
         if binary:
             behind.append(values.astype("<f4").tobytes())
             output["parameters"] = {"binary_data_size": len(behind[-1])}
         else:
             output["data"] = values.ravel().tolist()
-        outputs.append(output)
-    response = replies.answer(told | {"outputs": outputs}, served)
+        told["outputs"].append(output)
     if not behind:
-        return response
-    head = orjson.dumps(told | {"outputs": outputs})
+        return replies.answer(told, served)
+    head = orjson.dumps(told)
     headers = {**served.headers, LENGTH: str(len(head))}
     return Response(b"".join([head, *behind]), 200, headers, "application/octet-stream")

@@ -1,91 +1,77 @@
-"""The pages: the one to draw on, the model's, and what people say of answers."""
+"""The pages: the one to draw on, the model's, the API's, and what people say of answers."""
 
 import asyncio
-import base64
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from html import escape
+from importlib import metadata
 from pathlib import Path
-from string import Template
 from typing import Annotated, Any
 
 import filelock
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from stages.lib import feedback as kept
-from stages.lib import labelled
+from stages.lib import labelled, templates
 from stages.lib.errors import UserError
-from stages.serving import model_page, replies
-from stages.serving.replies import RefusedError
-from stages.serving.served import Served
+from stages.serving import replies
+from stages.serving.describe import Operation
+from stages.serving.replies import Base64, Body, Model, RefusedError, Status
+from stages.serving.served import LOCAL, Served
 
 LOG = logging.getLogger(__name__)
-WEB = Path(__file__).parents[1] / "web"
+HTML = "text/html"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+SWAGGER = ("swagger-ui.css", "swagger-ui-bundle.js")  # of the package flask-swagger-ui
 FRESH = {"Cache-Control": "no-cache"}  # asked for again, so that nobody sees an old script
 NO_MODEL = "no model is loaded yet"
-Name = Annotated[str, StringConstraints(pattern=r"^\w[^\x00-\x1f\x7f]{0,99}$")]
-Digits = Annotated[str, StringConstraints(pattern=r"^[0-9/]{0,200}$")]
 
 
-class Model(BaseModel):
-    """The model that answered, as `/predict` names it."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    name: Name
-    version: Name
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Feedback(BaseModel):
+class Feedback(Body):
     """What a person says of an answer: `label` is right, `answer` was given."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    picture: Annotated[str, Field(description="The picture's bytes in base64.")]
+    picture: Base64
     label: Annotated[str, Field(description="What is written; / between rows.", max_length=200)]
-    answer: Annotated[Digits, Field(description="The text of the answer; may be empty.")]
-    status: Annotated[str, StringConstraints(pattern="^(ok|doubtful|no digit)$")]
+    answer: Annotated[str, Field(pattern=r"^[0-9/]{0,200}$")]
+    status: Status
     probability: Annotated[float, Field(strict=False, ge=0, le=1, allow_inf_nan=False)]
     model: Model
 
 
-def router(
+def routes(
     current: Callable[[], Served], feedback: Path, confidences: Callable[[], list[int]]
-) -> APIRouter:
-    """`/`, `/static/*`, `/model` and `POST /feedback`.
+) -> list[Operation]:
+    """`/`, `/static/*`, `/model`, `/docs` and `POST /feedback`.
 
     `confidences()` counts the top probabilities since the model was loaded, 20 bins of 0..1.
     Corrections are stored in the folder `feedback`.
     """
-    routes = APIRouter(tags=["Pages"])
     writer = ThreadPoolExecutor(1)  # pictures are decoded one at a time: a large one takes memory
-    page = Template((WEB / "draw.html").read_text(encoding="utf-8"))
-    shown = {path.name: path for path in WEB.iterdir() if path.suffix in KINDS}
-    static = {name: (path.read_bytes(), KINDS[path.suffix]) for name, path in shown.items()}
+    static = _static()
 
-    @routes.get("/", include_in_schema=False)
-    def draw() -> Response:
-        return HTMLResponse(page.substitute(model=escape(_name(current))), headers=FRESH)
+    async def draw(_: Request) -> Response:
+        """The page to draw on."""
+        return _html(templates.render("draw.html", model=_name(current)))
 
-    @routes.get("/static/{name}", include_in_schema=False)
-    def file(name: str) -> Response:
-        if name not in static:
+    async def file(request: Request) -> Response:
+        """A file of the pages."""
+        path = static.get(request.path_params["name"])
+        if path is None:
             raise RefusedError(404, "there is no such file")
-        content, kind = static[name]
-        return Response(content, media_type=kind, headers=FRESH)
+        return Response(path.read_bytes(), 200, FRESH, KINDS[path.suffix])
 
-    @routes.get("/model", include_in_schema=False)
-    def model() -> Response:
+    async def model(_: Request) -> Response:
+        """Where the model comes from, why it serves and how good it is."""
         served = _served(current)
-        return HTMLResponse(model_page.page(served, confidences()), headers=FRESH)
+        return _html(await run_in_threadpool(lambda: about_model(served, confidences())))
 
-    @routes.post("/feedback", openapi_extra=_documented())
+    async def docs(_: Request) -> Response:
+        """How to speak to this service."""
+        return _html(templates.render("docs.html"))
+
     async def say(request: Request) -> Response:
         """Store a picture with what is written on it."""
         body = await request.body()
@@ -94,14 +80,42 @@ def router(
         told = await loop.run_in_executor(writer, _stored, body, classes, feedback)
         return replies.json({**told, "request_id": replies.request_id(request)})
 
-    return routes
+    return [
+        Operation("/feedback", say, answer=dict[str, str], body=Feedback),
+        Operation("/", draw),
+        Operation("/model", model),
+        Operation("/docs", docs),
+        Operation("/static/{name}", file),
+    ]
 
 
-def _documented() -> dict[str, Any]:
-    """What OpenAPI says of the body, which is read by hand to bound and explain it."""
-    schema = {"schema": Feedback.model_json_schema(ref_template="#/components/schemas/{model}")}
-    schema["schema"]["properties"]["model"] = schema["schema"].pop("$defs")["Model"]
-    return {"requestBody": {"required": True, "content": {replies.JSON: schema}}}
+def _static() -> dict[str, Path]:
+    """The files that pages load, by name."""
+    found = {path.name: path for path in templates.WEB.iterdir() if path.suffix in KINDS}
+    swagger = metadata.distribution("flask-swagger-ui").locate_file("")
+    return found | {name: Path(str(swagger), "flask_swagger_ui/dist", name) for name in SWAGGER}
+
+
+def _html(text: str) -> Response:
+    return Response(text, 200, FRESH, HTML)
+
+
+def about_model(served: Served, confidences: Sequence[int]) -> str:
+    """The page about the model; `confidences` are counts in equal bins of 0..1."""
+    return templates.render(
+        "model.html",
+        name=_called(served),
+        content=served.content,
+        facts=served.about,
+        confidences=confidences,
+    )
+
+
+def _called(served: Served) -> str:
+    """What people call the model that is served."""
+    if served.version == LOCAL:
+        return f"{served.name} ({LOCAL})"
+    return f"{served.name} version {served.version}"
 
 
 def _served(current: Callable[[], Served]) -> Served:
@@ -114,20 +128,20 @@ def _served(current: Callable[[], Served]) -> Served:
 def _name(current: Callable[[], Served]) -> str:
     """What the page calls the model until its first answer."""
     try:
-        return model_page.name(current())
+        return _called(current())
     except LookupError:
         return NO_MODEL
 
 
 def _stored(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:
     """Keep what the body says. Raises RefusedError when that is nothing to be kept."""
-    told = _checked(body)
+    told = replies.checked(Feedback, body)
     if not labelled.known(told.label, classes):
         raise RefusedError(400, "label is to be digits, with / between rows")
     try:
         row = kept.store(
             folder,
-            base64.b64decode(told.picture, validate=True),
+            told.picture,
             told.label,
             answer=told.answer,
             status=told.status,
@@ -139,8 +153,6 @@ def _stored(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:
     except (kept.DamagedError, OSError) as error:
         LOG.error("%s", error)  # what the operator has to mend is no matter of the client's
         raise RefusedError(503, "feedback cannot be stored now") from None
-    except ValueError:
-        raise RefusedError(400, "picture is to be the bytes of a picture in base64") from None
     except kept.FullError as error:
         raise RefusedError(429, str(error)) from None
     except filelock.Timeout:
@@ -148,12 +160,3 @@ def _stored(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:
     except UserError as error:
         raise RefusedError(400, str(error)) from None
     return {"stored": row.label, "picture_sha256": row.sha256}
-
-
-def _checked(body: bytes) -> Feedback:
-    try:
-        return Feedback.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise RefusedError(400, f"{place or 'the body'}: {first['msg']}") from None

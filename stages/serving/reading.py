@@ -1,16 +1,16 @@
 """`POST /predict`: a picture -> the digits on it."""
 
 import base64
-import binascii
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import cv2
 import numpy as np
-from fastapi import APIRouter
+import orjson
 from numpy.typing import NDArray
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from stages.lib import reject
 from stages.lib.answers import Answer, Look
@@ -18,35 +18,62 @@ from stages.lib.decode import decode
 from stages.lib.errors import UserError
 from stages.lib.formats import record
 from stages.lib.preprocess import Found, find
-from stages.serving import describe, replies
+from stages.serving import replies
+from stages.serving.describe import Operation
 from stages.serving.metrics import Metrics
-from stages.serving.replies import RefusedError
+from stages.serving.replies import Base64, Body, Model, RefusedError, Status
 from stages.serving.work import Work
 
 LARGEST = 24_000_000  # pixels; what telephones take, and 72 MB while it is read
-WORDS = {"true": True, "false": False}
+Digit = Annotated[int | str, Field(description="A number where the class is called by one.")]
 
 
-@dataclass(frozen=True)
-class Asked:
+class Options(Body):
     """What a request wants to know of a picture."""
 
-    picture: bytes
-    top: int = 1
-    several: bool | None = None
-    pictures: bool = False
+    top: Annotated[int, Field(ge=1, le=10, description="Answers per digit, likeliest first.")] = 1
+    several: Annotated[bool | None, Field(description="Or one digit; automatic if absent.")] = None
+    pictures: Annotated[bool, Field(description="Add what the network saw.")] = False
 
 
-def router(work: Work, metrics: Metrics) -> APIRouter:
+class Asked(Options):
+    """A picture and what to know of it."""
+
+    picture: Base64
+
+
+class Likely(TypedDict):
+    """One of several answers to a digit."""
+
+    digit: Digit
+    probability: float
+
+
+class Reading(TypedDict):
+    """The digits on a picture; lists have an entry for each digit."""
+
+    status: Status
+    digit: Annotated[Digit | None, Field(description="If there is one alone.")]
+    probability: Annotated[float | None, Field(description="That the whole text is right.")]
+    text: Annotated[str, Field(description="All digits, / between rows.")]
+    boxes: Annotated[list[list[int]], Field(description="Left, top, right, bottom in pixels.")]
+    probabilities: list[float]
+    doubtful: list[bool]
+    notes: list[str]
+    top: NotRequired[list[list[Likely]]]
+    pictures: NotRequired[Annotated[list[Base64], Field(description="What the network saw: PNG.")]]
+    model: Model
+    request_id: str
+
+
+def routes(work: Work, metrics: Metrics) -> list[Operation]:
     """The route."""
-    routes = APIRouter(tags=["Digits"])
 
-    @routes.post("/predict", openapi_extra=describe.PREDICT)
     async def predict(request: Request) -> Response:
         """The digits on a picture: PNG, JPEG, WebP, BMP, GIF or TIFF.
 
         The picture's bytes are the body, whatever the content type says; or they are in
-        JSON as base64.
+        JSON as base64, beside the options.
         """
         body = await request.body()
         asked = await work.off_loop(_asked, (request, body))
@@ -63,45 +90,26 @@ def router(work: Work, metrics: Metrics) -> APIRouter:
         about = {"model": served.identity, "request_id": replies.request_id(request)}
         return replies.answer(told | about, served)
 
-    return routes
+    return [Operation("/predict", predict, answer=Reading, body=Asked, options=Options)]
 
 
 def _asked(told: tuple[Request, bytes]) -> Asked:
     """What is asked, by query or by JSON. Raises RefusedError for anything else."""
     request, body = told
     if replies.is_json(request):
-        return _checked(_object(body))
+        return replies.checked(Asked, body)
     query = request.query_params.multi_items()
     if len(dict(query)) < len(query):
         raise RefusedError(400, "a parameter is given twice")
-    return _checked({key: _value(text) for key, text in query} | {"picture": body})
+    return replies.checked(Asked, {key: _value(text) for key, text in query} | {"picture": body})
 
 
-def _value(text: str) -> bool | int | str:
-    """A parameter of the query as JSON would have it."""
-    number = text.isascii() and text.isdecimal() and len(text) < 9
-    return WORDS.get(text, int(text) if number else text)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    """A request as JSON, its picture decoded."""
-    told: dict[str, Any] = replies.parsed(body)
+def _value(text: str) -> Any:
+    """A value of the query, written as in JSON; any other text is no right value."""
     try:
-        return told | {"picture": base64.b64decode(told["picture"], validate=True)}
-    except (LookupError, TypeError, ValueError, binascii.Error):
-        raise RefusedError(400, 'expected a JSON object with "picture" in base64') from None
-
-
-def _checked(told: dict[str, Any]) -> Asked:
-    for key, value in told.items():
-        if key not in Asked.__dataclass_fields__:
-            raise RefusedError(400, "a parameter is not known; expected top, several or pictures")
-        if key in {"several", "pictures"} and type(value) is not bool:
-            raise RefusedError(400, f"{key} is to be true or false")
-    top = told.get("top", 1)
-    if type(top) is not int or not 1 <= top <= 10:
-        raise RefusedError(400, "top is to be a number from 1 to 10")
-    return Asked(**told)
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 def _found(asked: Asked) -> tuple[Found, tuple[str, ...]]:

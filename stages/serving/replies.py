@@ -1,14 +1,43 @@
-"""What every answer has in common: JSON with a request id; errors as one sentence."""
+"""What all routes share: JSON that is checked by models, errors as one sentence."""
 
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
 from stages.serving.served import Served
 
 JSON = "application/json"
+WORDS = {  # where those of pydantic tell of Python
+    "bytes_type": "Input should be a text in base64",
+    "model_type": "Input should be an object",
+}
+Base64 = Annotated[
+    bytes,
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+]
+
+Status = Literal["ok", "doubtful", "no digit"]
+Name = Annotated[str, Field(pattern=r"^\w[^\x00-\x1f\x7f]{0,99}$")]
+
+
+class Body(BaseModel):
+    """A request in JSON: nothing is converted, nothing unknown is passed over."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", val_json_bytes="base64")
+
+
+class Model(Body):
+    """The model that answered."""
+
+    name: Name
+    version: Name
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+Asked = TypeVar("Asked", bound=BaseModel)
 
 
 class RefusedError(Exception):
@@ -53,8 +82,27 @@ def is_json(request: Request) -> bool:
     return kind.strip() == JSON and parameter.strip() in {"", "charset=utf-8"}
 
 
+def checked(model: type[Asked], told: Any) -> Asked:
+    """A request as `model` has it, from the bytes of JSON or from values.
+
+    Raises RefusedError with what is wrong first.
+    """
+    try:
+        if isinstance(told, bytes):
+            return model.model_validate_json(told)
+        return model.model_validate(told)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"]))[:60] or "the body"
+        wrong = WORDS.get(first["type"], first["msg"])
+        raise RefusedError(400, " ".join(f"{place}: {wrong}".split())) from None
+
+
 def parsed(body: bytes) -> Any:
-    """The value of a JSON text. Raises RefusedError when it is none; NaN is none."""
+    """The value of a JSON text, three times as fast as by a model where it is all numbers.
+
+    Raises RefusedError when it is none; NaN is none.
+    """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -5,36 +5,45 @@ Data frames are refused, as MLflow refuses them for a model of tensors.
 """
 
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
-from stages.serving import describe, replies, tensors
+from stages.serving import replies, tensors
+from stages.serving.describe import Operation
 from stages.serving.replies import RefusedError
+from stages.serving.tensors import Pictures
 from stages.serving.work import Work
+
+
+class Inputs(BaseModel):
+    """Pictures; what else a client sends beside them is passed over."""
+
+    inputs: Pictures
+
+
+class Instances(BaseModel):
+    """The same under the other name that the protocol has for them."""
+
+    instances: Pictures
+
+
+class Predictions(TypedDict):
+    """`logits`: a row for each picture, a number for each class."""
+
+    predictions: dict[Literal["logits"], list[list[float]]]
+
 
 FORMS = ("inputs", "instances", "dataframe_split", "dataframe_records")
 
 
-def router(work: Work) -> APIRouter:
+def routes(work: Work) -> list[Operation]:
     """The routes of the protocol."""
-    routes = APIRouter(tags=["MLflow"])
     version = metadata.version("mlflow")
 
-    @routes.get("/ping", openapi_extra=describe.HEALTH)
-    @routes.get("/health", openapi_extra=describe.HEALTH)
-    async def ping(_: Request) -> Response:
-        """Whether there is a model that answers."""
-        return Response("\n", 200 if work.holder.ready else 503, media_type=replies.JSON)
-
-    @routes.get("/version", openapi_extra=describe.HEALTH)
-    async def of_mlflow(_: Request) -> Response:
-        """The version of MLflow whose protocol this is."""
-        return Response(version, media_type=replies.JSON)
-
-    @routes.post("/invocations", openapi_extra=describe.INVOCATIONS)
     async def invocations(request: Request) -> Response:
         """The logits of pictures, as MLflow's scoring server gives them."""
         try:
@@ -47,17 +56,28 @@ def router(work: Work) -> APIRouter:
             refused.more = {"error_code": "BAD_REQUEST", "message": refused.sentence}
             raise
         outcome = await work.read(pictures)
-        told = {"predictions": {"logits": outcome.logits.tolist()}}
+        told: Predictions = {"predictions": {"logits": outcome.logits.tolist()}}
         return replies.answer(told, outcome.served)
 
-    return routes
+    async def ping(_: Request) -> Response:
+        """Whether there is a model that answers."""
+        return Response("\n", 200 if work.holder.ready else 503, media_type=replies.JSON)
+
+    async def of_mlflow(_: Request) -> Response:
+        """The version of MLflow whose protocol this is."""
+        return Response(version, media_type=replies.JSON)
+
+    return [
+        Operation("/invocations", invocations, answer=Predictions, body=Inputs | Instances),
+        Operation("/ping", ping),
+        Operation("/health", ping),
+        Operation("/version", of_mlflow),
+    ]
 
 
 def _pictures(body: bytes) -> Any:
     told = replies.parsed(body)
-    forms = [form for form in FORMS if form in told] if isinstance(told, dict) else []
-    if len(forms) != 1:
-        raise RefusedError(400, f"expected an object with exactly one of {', '.join(FORMS)}")
-    if forms[0] not in {"inputs", "instances"}:
-        raise RefusedError(400, "the model takes tensors; expected inputs or instances")
-    return tensors.pictures(told[forms[0]])
+    found = [form for form in FORMS if form in told] if isinstance(told, dict) else []
+    if found not in (["inputs"], ["instances"]):
+        raise RefusedError(400, "expected an object with either inputs or instances")
+    return tensors.pictures(told[found[0]])  # all that the models check, without making one

@@ -1,22 +1,19 @@
 """The page to draw on, in a real browser, with mouse, finger and keyboard."""
 
 import base64
-import csv
 import io
 import json
 import re
 import shutil
 from contextlib import contextmanager
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from stages.lib import export
 from stages.lib import feedback as kept
 from tests import drawing
-from tests.drawing import CHROMIUM, DESKTOP, PHONE, finger, mouse, swipe
-from tests.strokes import page as written
+from tests.drawing import CHROMIUM, DESKTOP, PHONE, finger, mouse, swipe, written
 
 NOTHING = "\N{EN DASH}"  # stands where the answer will
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -74,20 +71,9 @@ def expect_text(page, text):
     )
 
 
-def picture(text, seed=0):
-    """A page with `text` on it, as PNG."""
-    file = io.BytesIO()
-    Image.fromarray(written(text, np.random.default_rng(seed))).save(file, "PNG")
-    return file.getvalue()
-
-
 def labels(project):
     """The rows of the stored feedback; none where there is none."""
-    table = project / "data/feedback/labels.csv"
-    if not table.exists():
-        return []
-    with table.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return kept.read(project / "data/feedback")
 
 
 def test_every_digit_drawn_with_the_mouse_is_read(chromium, service):
@@ -179,7 +165,7 @@ def test_the_keyboard_alone_draws_and_corrects(chromium, service, project):
         page.keyboard.press("Enter")
         page.keyboard.press("1")
         page.get_by_text("Stored, labelled 1").wait_for()
-        assert labels(project)[-1]["label"] == "1"
+        assert labels(project)[-1].label == "1"
 
 
 PUT = """([type, id, data]) => {
@@ -198,13 +184,13 @@ def test_pictures_are_chosen_pasted_and_dropped(chromium, service, project):
     stored = len(labels(project))
     with opened(chromium, service, "Failed to load resource", **DESKTOP) as page:
         page.locator("#file").set_input_files(
-            {"name": "7.png", "mimeType": "image/png", "buffer": picture("7")}
+            {"name": "7.png", "mimeType": "image/png", "buffer": written("7")}
         )
         expect_text(page, "7")
-        page.evaluate(PUT, ["paste", "paper", base64.b64encode(picture("26/11")).decode()])
+        page.evaluate(PUT, ["paste", "paper", base64.b64encode(written("26/11")).decode()])
         expect_text(page, "26/11")
         assert page.locator("#marks rect").count() == 4
-        page.evaluate(PUT, ["drop", "sheet", base64.b64encode(picture("3")).decode()])
+        page.evaluate(PUT, ["drop", "sheet", base64.b64encode(written("3")).decode()])
         expect_text(page, "3")
         mouse(page, "1")  # begins a new drawing
         expect_text(page, "1")
@@ -249,9 +235,9 @@ def test_a_correction_becomes_feedback(chromium, service, project, monkeypatch):
         page.get_by_text("Stored, labelled 20").wait_for()
 
     manifest = json.loads((project / "models/digits/manifest.json").read_text())
-    told = [(row["label"], row["answer"]) for row in labels(project)]
+    told = [(row.label, row.answer) for row in labels(project)]
     assert told == [("1", "7"), ("20", "26")]
-    assert {row["model_sha256"] for row in labels(project)} == {manifest["content_sha256"]}
+    assert {row.model_sha256 for row in labels(project)} == {manifest["content_sha256"]}
     monkeypatch.chdir(project)
     assert re.search(r"^all +2 +2$", export.counts(kept.read(project / kept.FOLDER)), re.M)
 
@@ -281,6 +267,19 @@ def test_a_busy_service_is_asked_again(chromium, service):
         page.get_by_role("alert").get_by_text("busy; trying again").wait_for()
         expect_text(page, "7")
         assert page.get_by_role("alert").is_hidden()
+
+
+def test_the_api_is_described_and_can_be_tried(chromium, service):
+    """Every route is listed, and one is asked from the page: nothing but this service is."""
+    with opened(chromium, service, **DESKTOP) as page:
+        described = page.request.get(f"{service}/openapi.json").json()["paths"]
+        page.goto(f"{service}/docs")
+        route = page.locator(".opblock", has_text="/v2/health/live")
+        route.get_by_role("button").first.click()
+        route.get_by_role("button", name="Try it out").click()
+        route.get_by_role("button", name="Execute").click()
+        page.locator(".live-responses-table").get_by_text('"live"').wait_for()
+        assert page.locator(".opblock").count() == len(described)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

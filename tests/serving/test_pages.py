@@ -1,8 +1,7 @@
 """The pages as HTML, what they are made of, and the feedback they send."""
 
 import base64
-import csv
-import io
+import contextlib
 import json
 import re
 import shutil
@@ -16,15 +15,14 @@ from urllib.parse import urljoin
 import numpy as np
 import pytest
 import uvicorn
-from PIL import Image
 
 from stages.lib import feedback as kept
 from stages.lib import files
-from stages.serving import model_page, served
+from stages.serving import pages, served
 from stages.serving.about import about
 from stages.serving.app import create_app
 from stages.serving.served import Holder, Served
-from tests.strokes import page as written
+from tests.drawing import written
 
 SHA256 = "ab" * 32
 EVIL = "<script>alert(1)</script>&\"'"
@@ -36,10 +34,9 @@ def loaded(variants):
     return served.load(variants["good"], "digits", "3", {})
 
 
-@pytest.fixture
-def service(loaded, tmp_path):
-    """The address of the application, which stores feedback in tmp_path/feedback."""
-    app = create_app(Holder(loaded), tmp_path / "feedback")
+@contextlib.contextmanager
+def running(app):
+    """The address of an application."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -48,6 +45,13 @@ def service(loaded, tmp_path):
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def service(loaded, tmp_path):
+    """The address of the application, which stores feedback in tmp_path/feedback."""
+    with running(create_app(Holder(loaded), tmp_path / "feedback")) as address:
+        yield address
 
 
 def ask(address, body=None, kind="application/json"):
@@ -60,17 +64,10 @@ def ask(address, body=None, kind="application/json"):
         return error.code, error.headers, error.read()
 
 
-def picture(text, seed=0):
-    """A page with `text` on it, as PNG."""
-    file = io.BytesIO()
-    Image.fromarray(written(text, np.random.default_rng(seed))).save(file, "PNG")
-    return file.getvalue()
-
-
 def correction(**changes):
     """The body of a correction; a value of None leaves its key out."""
     whole = {
-        "picture": base64.b64encode(picture("7")).decode(),
+        "picture": base64.b64encode(written("7")).decode(),
         "label": "7",
         "answer": "1",
         "status": "doubtful",
@@ -78,14 +75,6 @@ def correction(**changes):
         "model": {"name": "digits", "version": "3", "sha256": SHA256},
     }
     return json.dumps({k: v for k, v in (whole | changes).items() if v is not None}).encode()
-
-
-def stored(folder):
-    """The rows of the table; none where there is none."""
-    if not (folder / "feedback/labels.csv").exists():
-        return []
-    with (folder / "feedback/labels.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 class Parts(HTMLParser):
@@ -104,8 +93,11 @@ class Parts(HTMLParser):
         self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in named) else []
 
 
-@pytest.mark.parametrize("path", ["/", "/model"])
-def test_pages_obey_a_strict_policy_and_refer_to_what_is_there(service, path):
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("/", "digits version 3"), ("/model", "digits version 3"), ("/docs", "Digits: API")],
+)
+def test_pages_obey_a_strict_policy_and_refer_to_what_is_there(service, path, words):
     """No inline script or style; every link is relative and answers; the policy is sent."""
     status, headers, body = ask(service + path)
     parts = Parts(body.decode())
@@ -119,7 +111,7 @@ def test_pages_obey_a_strict_policy_and_refer_to_what_is_there(service, path):
     for link in parts.links:
         assert not re.match(r"[a-z]+:|/", link)
         assert ask(urljoin(service + path, link))[0] == 200, link
-    assert "digits version 3" in body.decode()
+    assert words in body.decode()
 
 
 def test_scripts_come_as_scripts_and_import_what_is_there(service):
@@ -146,15 +138,11 @@ def test_nothing_else_is_served(service, name):
 
 
 def test_without_a_model_the_page_says_so(tmp_path):
-    """The page itself is there before the model is."""
-    from stages.serving import pages
-
-    def none():
-        raise LookupError
-
-    routes = pages.router(none, tmp_path, list).routes
-    body = next(route for route in routes if route.path == "/").endpoint().body.decode()
-    assert "no model is loaded yet" in body
+    """The page itself is there before the model is; what needs a model is asked for later."""
+    with running(create_app(Holder(), tmp_path)) as address:
+        assert "no model is loaded yet" in ask(address)[2].decode()
+        status, headers, _ = ask(f"{address}/model")
+    assert (status, headers["Retry-After"]) == (503, "1")
 
 
 def test_a_correction_is_stored(service, tmp_path):
@@ -163,23 +151,23 @@ def test_a_correction_is_stored(service, tmp_path):
         status, _, body = ask(f"{service}/feedback", correction(label=label))
         assert (status, json.loads(body)["stored"]) == (200, label)
 
-    (row,) = stored(tmp_path)
-    assert (tmp_path / "feedback" / row["file"]).read_bytes() == picture("7")
-    found = [row[k] for k in ("label", "answer", "status", "probability", "name", "version")]
-    assert found == ["9", "1", "doubtful", "0.500000", "digits", "3"]
-    assert row["model_sha256"] == SHA256
+    (row,) = kept.read(tmp_path / "feedback")
+    assert (tmp_path / "feedback" / row.file).read_bytes() == written("7")
+    found = (row.label, row.answer, row.status, row.probability, row.name, row.version)
+    assert found == ("9", "1", "doubtful", "0.500000", "digits", "3")
+    assert row.model_sha256 == SHA256
 
 
 def test_many_at_once_are_all_stored(service, tmp_path):
     """Eight senders, forty pictures: forty rows."""
     bodies = [
-        correction(picture=base64.b64encode(picture("1", seed)).decode()) for seed in range(40)
+        correction(picture=base64.b64encode(written("1", seed)).decode()) for seed in range(40)
     ]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda body: ask(f"{service}/feedback", body)[0], bodies))
 
     assert answers == [200] * 40
-    assert len({row["file"] for row in stored(tmp_path)}) == 40
+    assert len({row.file for row in kept.read(tmp_path / "feedback")}) == 40
 
 
 BAD = {
@@ -228,12 +216,12 @@ def test_a_full_folder_takes_no_more(service, tmp_path, monkeypatch):
     """429 with the reason; what is there stays."""
     ask(f"{service}/feedback", correction())
     monkeypatch.setattr(kept, "MOST", 1)
-    another = correction(picture=base64.b64encode(picture("1")).decode())
+    another = correction(picture=base64.b64encode(written("1")).decode())
     status, _, body = ask(f"{service}/feedback", another)
 
     assert status == 429
     assert "1 pictures are stored, no more are taken" in json.loads(body)["error"]
-    assert len(stored(tmp_path)) == 1
+    assert len(kept.read(tmp_path / "feedback")) == 1
 
 
 def test_a_damaged_table_is_no_matter_of_the_client(service, tmp_path):
@@ -251,7 +239,7 @@ def test_what_is_asked_shows_in_the_histogram(service):
     """The model's page counts the answers since the start."""
     assert "Nothing asked yet" in ask(f"{service}/model")[2].decode()
     for seed in range(3):
-        assert ask(f"{service}/predict", picture("7", seed), "image/png")[0] == 200
+        assert ask(f"{service}/predict", written("7", seed), "image/png")[0] == 200
 
     text = ask(f"{service}/model")[2].decode()
     counts = [int(n) for n in re.findall(r"% to \d+%: (\d+)</title>", text)]
@@ -284,7 +272,7 @@ def test_every_text_is_escaped(loaded):
         },
     }
     model = Served(loaded.classifier, loaded.folder, EVIL, "1", SHA256, facts)
-    text = model_page.page(model, [1] * 20)
+    text = pages.about_model(model, [1] * 20)
 
     assert "<script" not in text
     assert text.count("&lt;script&gt;") > 15
@@ -293,7 +281,7 @@ def test_every_text_is_escaped(loaded):
 
 def test_what_is_not_recorded_is_said_to_be_so(loaded):
     """A model that nobody knows still has its page."""
-    text = model_page.page(loaded, [])
+    text = pages.about_model(loaded, [])
 
     assert text.count("ot recorded") > 8
     assert loaded.content in text
@@ -324,7 +312,7 @@ def test_a_version_has_its_promotion_and_the_gates_table(enter, variants):
         "replaced as champion by register",
     ]
     model = served.load(variants["good"], "digits", "2", facts)
-    text = model_page.page(model, [])
+    text = pages.about_model(model, [])
     assert "pictures gained" in text
     assert "champion 1" in text  # the head of the gate's table
 
