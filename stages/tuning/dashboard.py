@@ -1,9 +1,7 @@
 """Optuna Dashboard on this computer, for the storage that studies are kept in."""
 
-import signal
 from socketserver import ThreadingMixIn
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
@@ -45,7 +43,6 @@ def serve_dashboard(tune: schema.Tune, given: str | None, port: int) -> None:
     with make_server(HOST, free, application, _Server, _Quiet) as server:
         address = f"http://{HOST}:{free}/{page}"
         print(f"{address}  (study {tune.study}; Ctrl-C ends it)", flush=True)
-        signal.signal(signal.SIGTERM, _interrupt)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -63,7 +60,3 @@ def _for_own_pages(application: Any, host: str) -> Any:
         return [f"this is http://{host} only\n".encode()]
 
     return checked
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
