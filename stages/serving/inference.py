@@ -155,7 +155,7 @@ def _of_the_server(work: Work) -> list[Operation]:
 
 def _named(request: Request, work: Work) -> Served:
     """What is served, if the path names it. Raises RefusedError otherwise."""
-    served, named = work.holder(), request.path_params
+    served, named = work.holder.served, request.path_params
     if named["name"] != served.name or named.get("version", served.version) != served.version:
         raise RefusedError(404, f"this serves {served.name} version {served.version} alone")
     return served

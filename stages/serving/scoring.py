@@ -53,8 +53,8 @@ def routes(work: Work) -> list[Operation]:
             small = len(body) <= tensors.SMALL
             pictures = _pictures(body) if small else await work.off_loop(_pictures, body)
         except RefusedError as refused:
-            refused.more = {"error_code": "BAD_REQUEST", "message": refused.sentence}
-            raise
+            more = {"error_code": "BAD_REQUEST", "message": refused.detail}
+            return replies.error(replies.request_id(request), refused, **more)
         outcome = await work.read(pictures)
         told: Predictions = {"predictions": {"logits": outcome.logits.tolist()}}
         return replies.answer(told, outcome.served)

@@ -137,14 +137,6 @@ def test_nothing_else_is_served(service, name):
     assert json.loads(body)["error"]
 
 
-def test_without_a_model_the_page_says_so(tmp_path):
-    """The page itself is there before the model is; what needs a model is asked for later."""
-    with running(create_app(Holder(), tmp_path)) as address:
-        assert "no model is loaded yet" in ask(address)[2].decode()
-        status, headers, _ = ask(f"{address}/model")
-    assert (status, headers["Retry-After"]) == (503, "1")
-
-
 def test_a_correction_is_stored(service, tmp_path):
     """With answer and model as the client had them; a second one replaces the label."""
     for label in ("7", "9"):
@@ -235,18 +227,6 @@ def test_a_damaged_table_is_no_matter_of_the_client(service, tmp_path):
     assert (tmp_path / "feedback/labels.csv").read_text() == "file,label\n1.png,1\n"
 
 
-def test_what_is_asked_shows_in_the_histogram(service):
-    """The model's page counts the answers since the start."""
-    assert "Nothing asked yet" in ask(f"{service}/model")[2].decode()
-    for seed in range(3):
-        assert ask(f"{service}/predict", written("7", seed), "image/png")[0] == 200
-
-    text = ask(f"{service}/model")[2].decode()
-    counts = [int(n) for n in re.findall(r"% to \d+%: (\d+)</title>", text)]
-    assert (len(counts), sum(counts)) == (20, 3)
-    assert "3 digits; the answer" in text
-
-
 def test_every_text_is_escaped(loaded):
     """Whatever stands in a registry that others write to."""
     facts = {
@@ -272,7 +252,7 @@ def test_every_text_is_escaped(loaded):
         },
     }
     model = Served(loaded.classifier, loaded.folder, EVIL, "1", SHA256, facts)
-    text = pages.about_model(model, [1] * 20)
+    text = pages.about_model(model)
 
     assert "<script" not in text
     assert text.count("&lt;script&gt;") > 15
@@ -281,7 +261,7 @@ def test_every_text_is_escaped(loaded):
 
 def test_what_is_not_recorded_is_said_to_be_so(loaded):
     """A model that nobody knows still has its page."""
-    text = pages.about_model(loaded, [])
+    text = pages.about_model(loaded)
 
     assert text.count("ot recorded") > 8
     assert loaded.content in text
@@ -312,7 +292,7 @@ def test_a_version_has_its_promotion_and_the_gates_table(enter, variants):
         "replaced as champion by register",
     ]
     model = served.load(variants["good"], "digits", "2", facts)
-    text = pages.about_model(model, [])
+    text = pages.about_model(model)
     assert "pictures gained" in text
     assert "champion 1" in text  # the head of the gate's table
 
