@@ -1,7 +1,6 @@
 """What is known of a model: where it comes from, why it serves, and how good it is.
 
-What is not recorded anywhere is left out. The numbers are those of the model's own run, or
-those in metrics/ where dvc.lock says that they are about this very model.
+What is not recorded anywhere is left out. The numbers are those of the model's own run.
 """
 
 import base64
@@ -14,14 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from stages.lib import files, gate, scores, tracked
+from stages.lib import files, gate, scores
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, aliases, find, logged_model, origin, registry, resolve
 from stages.lib.tracking.entry import CHAMPION, written
 from stages.lib.tracking.store import Target
-from stages.lib.tracking.subject import MODEL
 from stages.lib.tracking.version import Version
 
 Facts = dict[str, Any]
@@ -41,11 +37,9 @@ def about(folder: Path, reference: str | None) -> Facts:
     content, run_id = str(manifest["content_sha256"]), str(manifest["run_id"])
     found: Facts = {key: manifest[key] for key in ("content_sha256", "classes", "kind")}
     found |= {"reference": reference, "run": {"id": run_id}}
-    parts = [partial(_local, folder)]
     if _registry():
-        parts += [partial(_origin, folder), partial(_promotion, content), partial(_run, run_id)]
-    for part in parts:
-        found |= _told(part)
+        for part in (partial(_origin, folder), partial(_promotion, content), partial(_run, run_id)):
+            found |= _told(part)
     return found
 
 
@@ -123,42 +117,6 @@ def _fetched(run: Target, uri: str, scratch: Path, read: Callable[[Path], Facts]
     """What `read` makes of a file of a run."""
     with resolve.asking(run.store):
         return read(logged_model.fetch(run.store, uri, scratch))
-
-
-def _local(folder: Path) -> Facts:
-    """The same from metrics/ of this checkout."""
-    vouched = _vouched(tracked.folder_oid(folder))
-    trained, tested = (
-        files.read_json(vouched[path]) if (path := f"metrics/{name}.json") in vouched else {}
-        for name in ("train", "evaluate")
-    )
-    facts = _numbers({**trained, **{f"test_{key}": value for key, value in tested.items()}})
-    if f"metrics/{PREDICTIONS}" in vouched:
-        facts |= _predictions(vouched[f"metrics/{PREDICTIONS}"])
-    if "metrics/pictures" in vouched:
-        facts |= _picture(vouched["metrics/pictures"] / EXAMPLES)
-    return facts
-
-
-def _vouched(oid: str) -> dict[str, Path]:
-    """Outputs of the stages that made or read the model, where they are what dvc.lock says."""
-    root = files.home()
-    lock = root / "dvc.lock"
-    stages = yaml.safe_load(lock.read_bytes())["stages"] if lock.exists() else {}
-    model = {"path": MODEL, "md5": oid}
-    about_it = [
-        out
-        for entry in stages.values()
-        if any(model.items() <= used.items() for used in entry.get("deps", []) + entry["outs"])
-        for out in entry["outs"]
-    ]
-    return {o["path"]: root / o["path"] for o in about_it if _same(root / o["path"], o["md5"])}
-
-
-def _same(path: Path, oid: str) -> bool:
-    if path.is_dir():
-        return tracked.is_folder(path, oid)
-    return path.is_file() and tracked.md5(path) == oid
 
 
 def _numbers(flat: dict[str, Any]) -> Facts:

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import json
 import re
-import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -313,23 +312,3 @@ def test_the_numbers_are_those_of_the_run(built, monkeypatch):
     examples = base64.b64decode(facts["examples"])
     assert examples == (built / "metrics/pictures/examples.png").read_bytes()
     assert set(facts["data"]) == {"data/splits/train.npz", "data/splits/validation.npz"}
-
-
-def test_without_a_store_only_files_that_dvc_vouches_for_count(built, tmp_path, monkeypatch):
-    """Numbers beside the model in the same checkout, but not when they are of another."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    project = tmp_path / "project"
-    for name in ("models", "metrics"):
-        shutil.copytree(built / name, project / name)
-    for name in ("dvc.yaml", "dvc.lock", "params.yaml"):
-        shutil.copy(built / name, project)
-    monkeypatch.chdir(project)
-    facts = about(project / "models/digits", None)
-
-    assert facts["test"]["n"] == 10_000
-    assert {"validation", "parameters", "confusion", "examples"} <= set(facts)
-    assert "version" not in facts
-    assert not (project / "mlflow.db").exists()
-    content = files.read_json(project / "metrics/evaluate.json")
-    files.write_json(project / "metrics/evaluate.json", {**content, "accuracy": 1.0})
-    assert "test" not in about(project / "models/digits", None)
