@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from stages.lib import files, gate, scores
-from stages.lib.errors import UserError
 from stages.lib.tracking import address, aliases, find, logged_model, origin, registry, resolve
 from stages.lib.tracking.entry import CHAMPION, written
 from stages.lib.tracking.store import Target
@@ -27,29 +26,20 @@ EXAMPLES = "examples.png"
 LARGEST = 2**20  # bytes of either
 
 
-def about(folder: Path, reference: str | None) -> Facts:
+def about(folder: Path) -> Facts:
     """What the model's page shows of the model in `folder`; JSON alone. May take seconds.
 
-    `reference` is what the registry was asked for, None for a folder. Raises UserError when
-    there is no model; whatever else cannot be had is left out and told on stderr.
+    Raises UserError when there is no model; whatever else cannot be had is left out and told
+    on stderr. A store inside the checkout is not made by asking it.
     """
     manifest = files.read_json(folder / files.MANIFEST)
     content, run_id = str(manifest["content_sha256"]), str(manifest["run_id"])
-    found: Facts = {key: manifest[key] for key in ("content_sha256", "classes", "kind")}
-    found |= {"reference": reference, "run": {"id": run_id}}
-    if _registry():
-        for part in (partial(_origin, folder), partial(_promotion, content), partial(_run, run_id)):
+    found: Facts = {"kind": manifest["kind"], "run": {"id": run_id}}
+    if address.configured() or address.sqlite_file(address.embedded()).exists():
+        traced = partial(origin.trace, str(folder))
+        for part in (traced, partial(_promotion, content), partial(_run, run_id)):
             found |= _told(part)
     return found
-
-
-def _registry() -> bool:
-    """Whether there is a store to ask; asking the embedded one would make it."""
-    try:
-        embedded = address.sqlite_file(address.embedded())
-    except UserError:  # outside of a project
-        return False
-    return address.configured() is not None or embedded.exists()
 
 
 def _told(part: Callable[[], Facts]) -> Facts:
@@ -60,12 +50,6 @@ def _told(part: Callable[[], Facts]) -> Facts:
         reason = " ".join(str(error).split())[:200]
         print(f"note: the model's page lacks facts ({reason})", file=sys.stderr)
         return {}
-
-
-def _origin(folder: Path) -> Facts:
-    """Version, run, commit, data and parameters."""
-    found = origin.trace(str(folder))
-    return {key: found[key] for key in ("version", "run", "commit", "data", "params") if found[key]}
 
 
 def _promotion(content: str) -> Facts:

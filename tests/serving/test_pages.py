@@ -270,8 +270,8 @@ def test_a_version_has_its_promotion_and_the_gates_table(enter, variants):
     """Who made it champion, when and why; every rule with both values; who replaced it."""
     enter("poor")
     enter("good")
-    facts = about(variants["good"], "2")
-    before = about(variants["poor"], "1")
+    facts = about(variants["good"])
+    before = about(variants["poor"])
 
     assert json.loads(json.dumps(facts)) == facts
     assert facts["version"]["number"] == 2
@@ -300,7 +300,7 @@ def test_the_numbers_are_those_of_the_run(built, monkeypatch):
     """A model of the pipeline: scores, confusion and examples are what `evaluate` found."""
     monkeypatch.chdir(built)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    facts = about(built / "models/digits", None)
+    facts = about(built / "models/digits")
     told = files.read_json(built / "metrics/evaluate.json")
 
     assert facts["test"]["n"] == told["n"] == 10_000
