@@ -89,18 +89,18 @@ def _run(run_id: str) -> Facts:
     if run is None:
         return {}
     found = run.store.client.get_run(run.run_id)
-    facts = _numbers(found.data.metrics)
-    with tempfile.TemporaryDirectory() as scratch:
-        place = f"{found.info.artifact_uri}/{EVIDENCE}"
-        for name, read in ((PREDICTIONS, _predictions), (EXAMPLES, _picture)):
-            facts |= _told(partial(_fetched, run, f"{place}/{name}", Path(scratch), read))
-    return facts
+    evidence = partial(_evidence, run, f"{found.info.artifact_uri}/{EVIDENCE}")
+    return _numbers(found.data.metrics) | _told(evidence)
 
 
-def _fetched(run: Target, uri: str, scratch: Path, read: Callable[[Path], Facts]) -> Facts:
-    """What `read` makes of a file of a run."""
-    with resolve.asking(run.store):
-        return read(logged_model.fetch(run.store, uri, scratch))
+def _evidence(run: Target, place: str) -> Facts:
+    """Predictions and examples, from the files of a run."""
+    with tempfile.TemporaryDirectory() as scratch, resolve.asking(run.store):
+        predictions, examples = (
+            logged_model.fetch(run.store, f"{place}/{name}", Path(scratch))
+            for name in (PREDICTIONS, EXAMPLES)
+        )
+        return _predictions(predictions) | _picture(examples)
 
 
 def _numbers(flat: dict[str, Any]) -> Facts:

@@ -81,11 +81,8 @@ class Operation(Route):
         return {"post": told | {"requestBody": {"required": True, "content": body}}}
 
     def _parameters(self) -> list[Document]:
-        text = {"type": "string"}
-        named = [
-            {"name": name, "in": "path", "required": True, "schema": text}
-            for name in self.param_convertors
-        ]
+        path = {"in": "path", "required": True, "schema": {"type": "string"}}
+        named = [{"name": name, **path} for name in self.param_convertors]
         options = self.options.model_json_schema()["properties"] if self.options else {}
         return named + [
             {"name": n, "in": "query", "description": s["description"], "schema": s}

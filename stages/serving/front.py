@@ -44,18 +44,32 @@ class Front:
         start = time.perf_counter()
         scope["request_id"] = _id(scope)
         scope["app"] = self  # for its sake Starlette's routes raise what they refuse
-        answer = Answering(send, scope["request_id"], self.holder)
+        answer = self._answering(scope, send)
         try:
             await self._checked(scope, receive, answer)
         except HTTPException as refused:
             await replies.error(scope["request_id"], refused)(scope, receive, answer)
         except Exception:  # the last resort: the client gets a sentence, the log the trace
             logs.failed(scope["request_id"])
-            if not answer.status:
+            if not scope["status"]:
                 failed = RefusedError(500, "an error of this service; its log tells more")
                 await replies.error(scope["request_id"], failed)(scope, receive, answer)
         finally:
-            self._observe(scope, answer, time.perf_counter() - start)
+            self._observe(scope, time.perf_counter() - start)
+
+    def _answering(self, scope: Scope, send: Send) -> Send:
+        """`send` of a request, with the headers that every answer has; keeps the status."""
+        scope["status"] = 0
+        own = [(b"x-request-id", scope["request_id"].encode()), *HEADERS]
+
+        async def answering(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                scope["status"] = message["status"]
+                closing = [] if self.holder.ready else [(b"connection", b"close")]
+                message["headers"] = [*message["headers"], *own, *closing]
+            await send(message)
+
+        return answering
 
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard.check(scope["method"], scope["path"], scope["headers"])
@@ -69,7 +83,7 @@ class Front:
         try:
             await self._read(scope, receive, body)
             await self._admit()
-            if self.holder.leaving:
+            if not self.holder.ready:
                 await asyncio.sleep(self.holder.until - time.monotonic())
             self._count(+1)
             try:
@@ -119,36 +133,18 @@ class Front:
             metrics.SHEDS.inc()
             raise RefusedError(503, BUSY, LATER | CLOSE)
 
-    def _observe(self, scope: Scope, answer: "Answering", seconds: float) -> None:
+    def _observe(self, scope: Scope, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
-        metrics.labelled(metrics.REQUESTS, route, answer.status).inc()
+        metrics.labelled(metrics.REQUESTS, route, scope["status"]).inc()
         metrics.labelled(metrics.DURATIONS, route).observe(seconds)
         logs.line(
             request_id=scope["request_id"],
             method=scope["method"],
             route=route,
-            status=answer.status,
+            status=scope["status"],
             ms=round(seconds * 1000, 2),
             model=self.holder.served.headers["x-model"],
         )
-
-
-class Answering:
-    """`send` of a request, with the headers that every answer has; keeps the status."""
-
-    def __init__(self, send: Send, request_id: str, holder: Holder) -> None:
-        self.send, self.request_id, self.holder = send, request_id.encode(), holder
-        self.status = 0
-
-    async def __call__(self, message: Message) -> None:
-        """Send one message of ASGI."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            own = [(b"x-request-id", self.request_id), *HEADERS]
-            if self.holder.leaving:
-                own.append((b"connection", b"close"))
-            message["headers"] = [*message["headers"], *own]
-        await self.send(message)
 
 
 def _id(scope: Scope) -> str:

@@ -100,7 +100,7 @@ def routes(work: Work) -> list[Operation]:
         _named(request, work)
         told = (await request.body(), request.headers.get(LENGTH))
         small = len(told[0]) <= tensors.SMALL
-        asked, pictures = _asked(told) if small else await work.off_loop(_asked, told)
+        asked, pictures = _asked(*told) if small else await work.off_loop(_asked, *told)
         return _response(asked, await work.read(pictures))
 
     async def model(request: Request) -> Response:
@@ -161,9 +161,8 @@ def _named(request: Request, work: Work) -> Served:
     return served
 
 
-def _asked(told: tuple[bytes, str | None]) -> tuple[Inference, NDArray[np.uint8]]:
+def _asked(body: bytes, length: str | None) -> tuple[Inference, NDArray[np.uint8]]:
     """What a body and its header ask, and the pictures. Raises RefusedError for anything else."""
-    body, length = told
     if length is not None and not (length.isascii() and length.isdecimal()):
         raise RefusedError(400, f"{LENGTH} is no number of bytes")
     end = len(body) if length is None else min(int(length[:12]), len(body))

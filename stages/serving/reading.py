@@ -76,7 +76,7 @@ def routes(work: Work) -> list[Operation]:
         JSON as base64, beside the options.
         """
         body = await request.body()
-        asked = await work.off_loop(_asked, (request, body))
+        asked = await work.off_loop(_asked, request, body)
         found, notes = await work.off_loop(_found, asked)
         outcome = await work.read(found.pictures)
         served, likely = outcome.served, outcome.probabilities
@@ -94,9 +94,8 @@ def routes(work: Work) -> list[Operation]:
     return [Operation("/predict", predict, answer=Reading, body=Asked, options=Options)]
 
 
-def _asked(told: tuple[Request, bytes]) -> Asked:
+def _asked(request: Request, body: bytes) -> Asked:
     """What is asked, by query or by JSON. Raises RefusedError for anything else."""
-    request, body = told
     if replies.is_json(request):
         return replies.checked(Asked, body)
     query = request.query_params.multi_items()

@@ -51,11 +51,11 @@ def load(folder: Path, name: str, version: str, about: dict[str, Any]) -> Served
 
 
 class Holder:
-    """What is served now."""
+    """What is served now, and whether new requests are welcome: nobody ends the service."""
 
     def __init__(self, served: Served) -> None:
         self.served = served
-        self.leaving, self.until = False, 0.0
+        self.ready, self.until = True, 0.0
 
     def leave(self, seconds: float) -> None:
         """Close each connection with its answer, which takes at least until so many seconds on.
@@ -63,9 +63,4 @@ class Holder:
         A client that had its answer would connect again, and Granian closes a new connection
         whose request is still on its way when it is told to end.
         """
-        self.leaving, self.until = True, time.monotonic() + seconds
-
-    @property
-    def ready(self) -> bool:
-        """Whether new requests are welcome: nobody ends the service."""
-        return not self.leaving
+        self.ready, self.until = False, time.monotonic() + seconds

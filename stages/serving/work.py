@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from stages.serving.served import Holder, Served
 BATCH = 64  # pictures of several requests; larger gains little
 THREADS = 2  # decoders; each may take 100 MB for a large picture
 Pictures = NDArray[np.uint8]
-Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
@@ -46,9 +45,9 @@ class Work:
         self.decoders = ThreadPoolExecutor(THREADS, "decode")
         self.few, self.many = (Lane(holder) for _ in range(2))
 
-    async def off_loop(self, function: Callable[[Argument], Result], argument: Argument) -> Result:
-        """`function(argument)`, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.decoders, function, argument)
+    async def off_loop(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """`function(*arguments)`, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.decoders, function, *arguments)
 
     async def read(self, pictures: Pictures) -> Outcome:
         """What the model says of `pictures` (n, 28, 28); n may be 0."""

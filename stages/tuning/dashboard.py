@@ -1,5 +1,6 @@
 """Optuna Dashboard on this computer, for the storage that studies are kept in."""
 
+from contextlib import suppress
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -43,10 +44,8 @@ def serve_dashboard(tune: schema.Tune, given: str | None, port: int) -> None:
     with make_server(HOST, free, application, _Server, _Quiet) as server:
         address = f"http://{HOST}:{free}/{page}"
         print(f"{address}  (study {tune.study}; Ctrl-C ends it)", flush=True)
-        try:
+        with suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            print("", flush=True)
 
 
 def _for_own_pages(application: Any, host: str) -> Any:
