@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from stages.lib.tracking import address as tracking_address
 from stages.lib.tracking import runs, store
 from tests.drawing import CHROMIUM, FLAGS
 
@@ -21,7 +22,10 @@ def served(folder):
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         try:
             told = process.stdout.readline()
-            yield re.search(r"http://127\.0\.0\.1:\d+", told).group()
+            address = re.search(r"http://127\.0\.0\.1:\d+", told).group()
+            while tracking_address.trouble(address) is not None:
+                assert process.poll() is None
+            yield address
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)

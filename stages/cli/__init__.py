@@ -1,33 +1,16 @@
 """The `digits` command: one subcommand per thing a person runs."""
 
+import importlib
 import sys
 from typing import NoReturn
 
 import typer
 
-from stages.cli import (
-    compare,
-    dashboard,
-    feedback,
-    history,
-    lineage,
-    predict,
-    promote,
-    prune,
-    pull,
-    recipe,
-    report,
-    results,
-    rollback,
-    score,
-    send,
-    serve,
-    tune,
-    ui,
-    verify,
-    versions,
-)
 from stages.lib.errors import guarded
+
+# Each names a module here and the function in it, in the order of `digits --help`.
+COMMANDS = """predict score feedback results report recipe tune dashboard ui send versions history
+promote rollback prune pull compare lineage verify serve"""
 
 app = typer.Typer(
     help="Handwritten digits: read them, look at what was trained, compare it, publish it.\n\n"
@@ -37,29 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text: rich takes as long as reading a digit
 )
-for command in (
-    predict.predict,
-    score.score,
-    feedback.feedback,
-    results.results,
-    report.report,
-    recipe.recipe,
-    tune.tune,
-    dashboard.dashboard,
-    ui.ui,
-    send.send,
-    versions.versions,
-    history.history,
-    promote.promote,
-    rollback.rollback,
-    prune.prune,
-    pull.pull,
-    compare.compare,
-    lineage.lineage,
-    verify.verify,
-    serve.serve,
-):
-    app.command()(command)
+for name in COMMANDS.split():
+    app.command()(getattr(importlib.import_module(f"{__name__}.{name}"), name))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -38,7 +38,7 @@ def write(found: "Comparison", html: Path | None, png: Path | None) -> None:
 
     Raises UserError, having written nothing, when one of them is there and is no comparison.
     """
-    from stages.lib import contrast, page  # matplotlib
+    from stages.lib import contrast, page
 
     for path in filter(None, (html, png)):
         if path.exists() and contrast.MADE_BY.encode() not in path.read_bytes()[:2000]:
@@ -46,8 +46,7 @@ def write(found: "Comparison", html: Path | None, png: Path | None) -> None:
     if html is not None:
         files.write_bytes(html, page.page(found).encode())
     if png is not None:
-        with files.replacing(png) as partial:
-            page.draw(found, partial)
+        page.draw(found, png)
 
 
 def text(found: "Comparison") -> Iterator[str]:

@@ -4,18 +4,14 @@ import base64
 import io
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from matplotlib import rc_context
-from matplotlib.figure import Figure, FigureBase
 from PIL import Image
 
-from stages.lib import templates
+from stages.lib import preview, templates
 from stages.lib.contrast import MADE_BY, Comparison, Ints, Side
 
 MOST = 120  # pictures of one half of the page
-COLUMNS, MOST_DRAWN = 8, 48  # pictures in a row, and in all of one half of the picture
-STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 9, "text.color": "#1f2933"}
+MOST_DRAWN = 48  # of one half of the PNG
 Half = tuple[Ints, Side, Side]  # positions of pictures, the model that is right, the other
 
 
@@ -28,20 +24,29 @@ def page(found: Comparison) -> str:
         halves=_halves(found),
         most=MOST,
         embedded=partial(_embedded, found),
+        caption=partial(_caption, found),
     )
 
 
 def draw(found: Comparison, path: Path) -> None:
-    """Write a PNG to `path`: above what only `a` labels rightly, below what only `b` does."""
-    halves = _halves(found)
-    rows = [-(-min(len(positions), MOST_DRAWN) // COLUMNS) for positions, _, _ in halves]
-    heights = [0.6 + 1.4 * count for count in rows]  # inches
-    with rc_context(STYLE):
-        figure = Figure(figsize=(10, sum(heights)), dpi=110)
-        parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
-        for part, height, half in zip(parts.flat, heights, halves, strict=True):
-            _half(part, height, found, half)
-        figure.savefig(path, format="png", facecolor="white", metadata={"Software": MADE_BY})
+    """Write a PNG of the pictures that one side labels rightly, those of `b` in orange.
+
+    Below each, the label and what the other side says.
+    """
+    right_a = f"only {found.a.name} is right: {len(found.only_a)}"
+    right_b = f"in orange, only {found.b.name} is right: {len(found.only_b)}"
+    colours = (preview.INK, preview.ORANGE)
+    cards = [
+        preview.digit(255 - found.pictures.images[i], (_caption(found, i, wrong), colour))
+        for (positions, _, wrong), colour in zip(_halves(found), colours, strict=True)
+        for i in positions[:MOST_DRAWN]
+    ]
+    preview.write_sheet(cards, f"{right_a}; {right_b}", path, MADE_BY)
+
+
+def _caption(found: Comparison, position: int, wrong: Side) -> str:
+    label, said = found.pictures.labels[position], wrong.predicted[position]
+    return f"{found.classes[label]}, not {found.classes[said]}"
 
 
 def _halves(found: Comparison) -> list[Half]:
@@ -53,22 +58,3 @@ def _embedded(found: Comparison, position: int) -> str:
     buffer = io.BytesIO()
     Image.fromarray(255 - found.pictures.images[position]).save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _half(part: FigureBase, height: float, found: Comparison, half: Half) -> None:
-    """A title and a grid of pictures, each with its label and what the other model said."""
-    positions, right, wrong = half
-    told = f"Only {right.name} is right: {len(positions)} (label, what the other says)"
-    more = f", the first {MOST_DRAWN} of them" if len(positions) > MOST_DRAWN else ""
-    part.suptitle(told + more, x=0.02, y=1 - 0.08 / height, va="top", ha="left", weight="bold")
-    if not len(positions):
-        return
-    shown = positions[:MOST_DRAWN]
-    axes = part.subplots(-(-len(shown) // COLUMNS), COLUMNS, squeeze=False)
-    part.subplots_adjust(0.02, 0.1 / height, 0.98, 1 - 0.6 / height, wspace=0.1, hspace=0.3)
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, i in zip(axes.flat, shown, strict=False):
-        label, said = found.pictures.labels[i], wrong.predicted[i]
-        axis.imshow(found.pictures.images[i], cmap="gray_r", vmin=0, vmax=255)
-        axis.set_title(f"{found.classes[label]}, not {found.classes[said]}", pad=3)

@@ -73,6 +73,11 @@ def thumbnail(scan: Scan, lines: Sequence[Line], side: int) -> Image.Image:
     return _below(_centred(scan, np.zeros((0, 4), np.int64), side), lines)
 
 
+def digit(picture: NDArray[np.uint8], line: Line) -> Image.Image:
+    """28 x 28 pixels, four times as large, with a line of text below."""
+    return _below(_enlarged(picture, 4), [line])
+
+
 def check_ours(path: Path, maker: str) -> None:
     """UserError when something is at `path` that the command `maker` did not make."""
     if not path.exists():
@@ -103,7 +108,8 @@ def sheet(cards: Sequence[Image.Image], heading: str, width: int = WIDTH) -> Ima
             x, y, height = 2 * GAP, y + height + 2 * GAP, 0
         placed.append((one, (x, y)))
         x, height = x + one.width + 2 * GAP, max(height, one.height)
-    widest = max(left + one.width for one, (left, _) in placed)
+    title = 2 * GAP + int(_font(17).getlength(heading))
+    widest = max([title, *(left + one.width for one, (left, _) in placed)])
     whole = _pasted((widest + 2 * GAP, y + height + GAP), *placed)
     ImageDraw.Draw(whole).text((2 * GAP, GAP), heading, INK, _font(17))
     return whole

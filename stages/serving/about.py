@@ -1,7 +1,6 @@
 """What is known of a model: where it comes from, why it serves, and how good it is.
 
-What is not recorded anywhere is left out. The numbers are those of the model's own run, or
-those in metrics/ where dvc.lock says that they are about this very model.
+What is not recorded anywhere is left out. The numbers are those of the model's own run.
 """
 
 import base64
@@ -14,14 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from stages.lib import files, gate, scores, tracked
-from stages.lib.errors import UserError
+from stages.lib import files, gate, scores
 from stages.lib.tracking import address, aliases, find, logged_model, origin, registry, resolve
 from stages.lib.tracking.entry import CHAMPION, written
 from stages.lib.tracking.store import Target
-from stages.lib.tracking.subject import MODEL
 from stages.lib.tracking.version import Version
 
 Facts = dict[str, Any]
@@ -31,31 +26,20 @@ EXAMPLES = "examples.png"
 LARGEST = 2**20  # bytes of either
 
 
-def about(folder: Path, reference: str | None) -> Facts:
+def about(folder: Path) -> Facts:
     """What the model's page shows of the model in `folder`; JSON alone. May take seconds.
 
-    `reference` is what the registry was asked for, None for a folder. Raises UserError when
-    there is no model; whatever else cannot be had is left out and told on stderr.
+    Raises UserError when there is no model; whatever else cannot be had is left out and told
+    on stderr. A store inside the checkout is not made by asking it.
     """
     manifest = files.read_json(folder / files.MANIFEST)
     content, run_id = str(manifest["content_sha256"]), str(manifest["run_id"])
-    found: Facts = {key: manifest[key] for key in ("content_sha256", "classes", "kind")}
-    found |= {"reference": reference, "run": {"id": run_id}}
-    parts = [partial(_local, folder)]
-    if _registry():
-        parts += [partial(_origin, folder), partial(_promotion, content), partial(_run, run_id)]
-    for part in parts:
-        found |= _told(part)
+    found: Facts = {"kind": manifest["kind"], "run": {"id": run_id}}
+    if address.configured() or address.sqlite_file(address.embedded()).exists():
+        traced = partial(origin.trace, str(folder))
+        for part in (traced, partial(_promotion, content), partial(_run, run_id)):
+            found |= _told(part)
     return found
-
-
-def _registry() -> bool:
-    """Whether there is a store to ask; asking the embedded one would make it."""
-    try:
-        embedded = address.sqlite_file(address.embedded())
-    except UserError:  # outside of a project
-        return False
-    return address.configured() is not None or embedded.exists()
 
 
 def _told(part: Callable[[], Facts]) -> Facts:
@@ -66,12 +50,6 @@ def _told(part: Callable[[], Facts]) -> Facts:
         reason = " ".join(str(error).split())[:200]
         print(f"note: the model's page lacks facts ({reason})", file=sys.stderr)
         return {}
-
-
-def _origin(folder: Path) -> Facts:
-    """Version, run, commit, data and parameters."""
-    found = origin.trace(str(folder))
-    return {key: found[key] for key in ("version", "run", "commit", "data", "params") if found[key]}
 
 
 def _promotion(content: str) -> Facts:
@@ -111,54 +89,18 @@ def _run(run_id: str) -> Facts:
     if run is None:
         return {}
     found = run.store.client.get_run(run.run_id)
-    facts = _numbers(found.data.metrics)
-    with tempfile.TemporaryDirectory() as scratch:
-        place = f"{found.info.artifact_uri}/{EVIDENCE}"
-        for name, read in ((PREDICTIONS, _predictions), (EXAMPLES, _picture)):
-            facts |= _told(partial(_fetched, run, f"{place}/{name}", Path(scratch), read))
-    return facts
+    evidence = partial(_evidence, run, f"{found.info.artifact_uri}/{EVIDENCE}")
+    return _numbers(found.data.metrics) | _told(evidence)
 
 
-def _fetched(run: Target, uri: str, scratch: Path, read: Callable[[Path], Facts]) -> Facts:
-    """What `read` makes of a file of a run."""
-    with resolve.asking(run.store):
-        return read(logged_model.fetch(run.store, uri, scratch))
-
-
-def _local(folder: Path) -> Facts:
-    """The same from metrics/ of this checkout."""
-    vouched = _vouched(tracked.folder_oid(folder))
-    trained, tested = (
-        files.read_json(vouched[path]) if (path := f"metrics/{name}.json") in vouched else {}
-        for name in ("train", "evaluate")
-    )
-    facts = _numbers({**trained, **{f"test_{key}": value for key, value in tested.items()}})
-    if f"metrics/{PREDICTIONS}" in vouched:
-        facts |= _predictions(vouched[f"metrics/{PREDICTIONS}"])
-    if "metrics/pictures" in vouched:
-        facts |= _picture(vouched["metrics/pictures"] / EXAMPLES)
-    return facts
-
-
-def _vouched(oid: str) -> dict[str, Path]:
-    """Outputs of the stages that made or read the model, where they are what dvc.lock says."""
-    root = files.home()
-    lock = root / "dvc.lock"
-    stages = yaml.safe_load(lock.read_bytes())["stages"] if lock.exists() else {}
-    model = {"path": MODEL, "md5": oid}
-    about_it = [
-        out
-        for entry in stages.values()
-        if any(model.items() <= used.items() for used in entry.get("deps", []) + entry["outs"])
-        for out in entry["outs"]
-    ]
-    return {o["path"]: root / o["path"] for o in about_it if _same(root / o["path"], o["md5"])}
-
-
-def _same(path: Path, oid: str) -> bool:
-    if path.is_dir():
-        return tracked.is_folder(path, oid)
-    return path.is_file() and tracked.md5(path) == oid
+def _evidence(run: Target, place: str) -> Facts:
+    """Predictions and examples, from the files of a run."""
+    with tempfile.TemporaryDirectory() as scratch, resolve.asking(run.store):
+        predictions, examples = (
+            logged_model.fetch(run.store, f"{place}/{name}", Path(scratch))
+            for name in (PREDICTIONS, EXAMPLES)
+        )
+        return _predictions(predictions) | _picture(examples)
 
 
 def _numbers(flat: dict[str, Any]) -> Facts:

@@ -15,12 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from stages.serving import describe, inference, pages, reading, replies, scoring
+from stages.serving import describe, inference, metrics, pages, reading, replies, scoring
 from stages.serving.describe import Operation
 from stages.serving.front import Front
 from stages.serving.guard import Guard, Limits
-from stages.serving.metrics import Metrics
-from stages.serving.replies import RefusedError
 from stages.serving.served import Holder
 from stages.serving.work import Work
 
@@ -30,24 +28,21 @@ def create_app(
     feedback: Path,
     guard: Guard | None = None,
     limits: Limits | None = None,
-    metrics: Metrics | None = None,
 ) -> Front:
     """The service around what `holder` holds; corrections go below the folder `feedback`."""
-    metrics = metrics or Metrics()
-    work = Work(holder, metrics)
+    work = Work(holder)
     groups = {
-        "Digits": reading.routes(work, metrics),
+        "Digits": reading.routes(work),
         "MLflow": scoring.routes(work),
         "Open Inference Protocol": inference.routes(work),
-        "Pages": pages.routes(holder, feedback, lambda: metrics.confidences(holder().version)),
+        "Pages": pages.routes(holder, feedback),
     }
-    groups["Operations"] = _operations(groups, metrics)
+    groups["Operations"] = _operations(groups)
     return Front(
         Routes([route for group in groups.values() for route in group]),
         holder=holder,
         guard=guard or Guard(),
         limits=limits or Limits(),
-        metrics=metrics,
     )
 
 
@@ -55,7 +50,7 @@ class Routes(Router):
     """Starlette's router; paths without parameters are looked up, which is as fast for all."""
 
     def __init__(self, routes: list[Operation]) -> None:
-        super().__init__(routes, redirect_slashes=False, default=_nowhere)
+        super().__init__(routes, redirect_slashes=False)
         self.plain = {route.path: route for route in routes if not route.param_convertors}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +62,7 @@ class Routes(Router):
             await super().__call__(scope, receive, send)
 
 
-def _operations(groups: dict[str, list[Operation]], metrics: Metrics) -> list[Operation]:
+def _operations(groups: dict[str, list[Operation]]) -> list[Operation]:
     """What operators and programs ask: the numbers of the service, and how to speak to it."""
     described = functools.cache(lambda: replies.json(describe.document(groups)))
 
@@ -84,7 +79,3 @@ def _operations(groups: dict[str, list[Operation]], metrics: Metrics) -> list[Op
         Operation("/metrics", numbers),
         Operation("/openapi.json", openapi, answer=dict[str, Any]),
     ]
-
-
-async def _nowhere(*_: Any) -> None:
-    raise RefusedError(404, "Not Found")

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from typing_extensions import TypedDict
 
-from stages.serving.replies import JSON, RefusedError
+from stages.serving.replies import JSON
 
 ABOUT = """Reads handwritten digits. Speaks MLflow's scoring protocol and Open Inference, too.
 
@@ -53,13 +53,10 @@ class Operation(Route):
         options: type[BaseModel] | None = None,
     ) -> None:
         super().__init__(path, endpoint, methods=["GET" if body is None else "POST"])
+        self.app = self._answered
         self.answer, self.body, self.options = answer, body, options
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Raises RefusedError for another method."""
-        if scope["method"] not in (self.methods or ()):
-            allowed = {"Allow": ", ".join(sorted(self.methods or ()))}
-            raise RefusedError(405, "Method Not Allowed", allowed)
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.endpoint(Request(scope, receive))
         await response(scope, receive, send)
 
@@ -84,11 +81,8 @@ class Operation(Route):
         return {"post": told | {"requestBody": {"required": True, "content": body}}}
 
     def _parameters(self) -> list[Document]:
-        text = {"type": "string"}
-        named = [
-            {"name": name, "in": "path", "required": True, "schema": text}
-            for name in self.param_convertors
-        ]
+        path = {"in": "path", "required": True, "schema": {"type": "string"}}
+        named = [{"name": name, **path} for name in self.param_convertors]
         options = self.options.model_json_schema()["properties"] if self.options else {}
         return named + [
             {"name": n, "in": "query", "description": s["description"], "schema": s}

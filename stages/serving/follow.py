@@ -65,7 +65,7 @@ def _publish(reference: str, state: Path) -> int | None:
         "name": folder.name if number is None else resolve.model_name(),
         "version": str(number or "local"),
         "content": manifest["content_sha256"],
-        "about": about(folder, str(number) if number else None),
+        "about": about(folder),
     }
     files.write_json(state, told)
     return number

@@ -10,11 +10,11 @@ import secrets
 import time
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stages.serving import logs, replies
+from stages.serving import logs, metrics, replies
 from stages.serving.guard import HEADERS, READING, Guard, Limits
-from stages.serving.metrics import Metrics
 from stages.serving.replies import RefusedError
 from stages.serving.served import Holder
 
@@ -34,28 +34,42 @@ class Front:
         holder: Holder,
         guard: Guard,
         limits: Limits,
-        metrics: Metrics,
     ) -> None:
         self.app, self.holder, self.guard = app, holder, guard
-        self.limits, self.metrics = limits, metrics
+        self.limits = limits
         self.buffered = self.waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         start = time.perf_counter()
         scope["request_id"] = _id(scope)
-        answer = Answering(send, scope["request_id"], self.holder)
+        scope["app"] = self  # for its sake Starlette's routes raise what they refuse
+        answer = self._answering(scope, send)
         try:
             await self._checked(scope, receive, answer)
-        except RefusedError as refused:
+        except HTTPException as refused:
             await replies.error(scope["request_id"], refused)(scope, receive, answer)
         except Exception:  # the last resort: the client gets a sentence, the log the trace
             logs.failed(scope["request_id"])
-            if not answer.status:
+            if not scope["status"]:
                 failed = RefusedError(500, "an error of this service; its log tells more")
                 await replies.error(scope["request_id"], failed)(scope, receive, answer)
         finally:
-            self._observe(scope, answer, time.perf_counter() - start)
+            self._observe(scope, time.perf_counter() - start)
+
+    def _answering(self, scope: Scope, send: Send) -> Send:
+        """`send` of a request, with the headers that every answer has; keeps the status."""
+        scope["status"] = 0
+        own = [(b"x-request-id", scope["request_id"].encode()), *HEADERS]
+
+        async def answering(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                scope["status"] = message["status"]
+                closing = [] if self.holder.ready else [(b"connection", b"close")]
+                message["headers"] = [*message["headers"], *own, *closing]
+            await send(message)
+
+        return answering
 
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard.check(scope["method"], scope["path"], scope["headers"])
@@ -69,7 +83,7 @@ class Front:
         try:
             await self._read(scope, receive, body)
             await self._admit()
-            if self.holder.leaving:
+            if not self.holder.ready:
                 await asyncio.sleep(self.holder.until - time.monotonic())
             self._count(+1)
             try:
@@ -82,13 +96,13 @@ class Front:
     async def _admit(self) -> None:
         """Raise RefusedError while as much is in work as can be finished in time."""
         if self.waiting >= self.limits.waiting or self.buffered >= self.limits.buffered:
-            self.metrics.sheds.inc()
+            metrics.SHEDS.inc()
             await asyncio.sleep(self.limits.shed_seconds)
             raise RefusedError(503, BUSY, LATER)
 
     def _count(self, change: int) -> None:
         self.waiting += change
-        self.metrics.waiting.set(self.waiting)
+        metrics.WAITING.set(self.waiting)
 
     async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
         """Read the body. Raises RefusedError when it is too large, takes too long or ends early."""
@@ -116,39 +130,21 @@ class Front:
         if len(body) > self.limits.body:
             raise self._too_large()
         if self.buffered > self.limits.buffered:
-            self.metrics.sheds.inc()
+            metrics.SHEDS.inc()
             raise RefusedError(503, BUSY, LATER | CLOSE)
 
-    def _observe(self, scope: Scope, answer: "Answering", seconds: float) -> None:
+    def _observe(self, scope: Scope, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
-        self.metrics.labelled(self.metrics.requests, route, answer.status).inc()
-        self.metrics.labelled(self.metrics.seconds, route).observe(seconds)
+        metrics.labelled(metrics.REQUESTS, route, scope["status"]).inc()
+        metrics.labelled(metrics.DURATIONS, route).observe(seconds)
         logs.line(
             request_id=scope["request_id"],
             method=scope["method"],
             route=route,
-            status=answer.status,
+            status=scope["status"],
             ms=round(seconds * 1000, 2),
-            model=self.holder.label,
+            model=self.holder.served.headers["x-model"],
         )
-
-
-class Answering:
-    """`send` of a request, with the headers that every answer has; keeps the status."""
-
-    def __init__(self, send: Send, request_id: str, holder: Holder) -> None:
-        self.send, self.request_id, self.holder = send, request_id.encode(), holder
-        self.status = 0
-
-    async def __call__(self, message: Message) -> None:
-        """Send one message of ASGI."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            own = [(b"x-request-id", self.request_id), *HEADERS]
-            if self.holder.leaving:
-                own.append((b"connection", b"close"))
-            message["headers"] = [*message["headers"], *own]
-        await self.send(message)
 
 
 def _id(scope: Scope) -> str:

@@ -100,7 +100,7 @@ def routes(work: Work) -> list[Operation]:
         _named(request, work)
         told = (await request.body(), request.headers.get(LENGTH))
         small = len(told[0]) <= tensors.SMALL
-        asked, pictures = _asked(told) if small else await work.off_loop(_asked, told)
+        asked, pictures = _asked(*told) if small else await work.off_loop(_asked, *told)
         return _response(asked, await work.read(pictures))
 
     async def model(request: Request) -> Response:
@@ -155,15 +155,14 @@ def _of_the_server(work: Work) -> list[Operation]:
 
 def _named(request: Request, work: Work) -> Served:
     """What is served, if the path names it. Raises RefusedError otherwise."""
-    served, named = work.holder(), request.path_params
+    served, named = work.holder.served, request.path_params
     if named["name"] != served.name or named.get("version", served.version) != served.version:
         raise RefusedError(404, f"this serves {served.name} version {served.version} alone")
     return served
 
 
-def _asked(told: tuple[bytes, str | None]) -> tuple[Inference, NDArray[np.uint8]]:
+def _asked(body: bytes, length: str | None) -> tuple[Inference, NDArray[np.uint8]]:
     """What a body and its header ask, and the pictures. Raises RefusedError for anything else."""
-    body, length = told
     if length is not None and not (length.isascii() and length.isdecimal()):
         raise RefusedError(400, f"{LENGTH} is no number of bytes")
     end = len(body) if length is None else min(int(length[:12]), len(body))

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Annotated, Any
 
 import filelock
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,14 +18,13 @@ from stages.lib.errors import UserError
 from stages.serving import replies
 from stages.serving.describe import Operation
 from stages.serving.replies import Base64, Body, Model, RefusedError, Status
-from stages.serving.served import LOCAL, Served
+from stages.serving.served import LOCAL, Holder, Served
 
 LOG = logging.getLogger(__name__)
 HTML = "text/html"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SWAGGER = ("swagger-ui.css", "swagger-ui-bundle.js")  # of the package flask-swagger-ui
 FRESH = {"Cache-Control": "no-cache"}  # asked for again, so that nobody sees an old script
-NO_MODEL = "no model is loaded yet"
 
 
 class Feedback(Body):
@@ -41,20 +38,14 @@ class Feedback(Body):
     model: Model
 
 
-def routes(
-    current: Callable[[], Served], feedback: Path, confidences: Callable[[], list[int]]
-) -> list[Operation]:
-    """`/`, `/static/*`, `/model`, `/docs` and `POST /feedback`.
-
-    `confidences()` counts the top probabilities since the model was loaded, 20 bins of 0..1.
-    Corrections are stored in the folder `feedback`.
-    """
+def routes(holder: Holder, feedback: Path) -> list[Operation]:
+    """`/`, `/static/*`, `/model`, `/docs` and `POST /feedback`, which stores in `feedback`."""
     writer = ThreadPoolExecutor(1)  # pictures are decoded one at a time: a large one takes memory
     static = _static()
 
     async def draw(_: Request) -> Response:
         """The page to draw on."""
-        return _html(templates.render("draw.html", model=_name(current)))
+        return _html(templates.render("draw.html", model=_called(holder.served)))
 
     async def file(request: Request) -> Response:
         """A file of the pages."""
@@ -65,8 +56,7 @@ def routes(
 
     async def model(_: Request) -> Response:
         """Where the model comes from, why it serves and how good it is."""
-        served = _served(current)
-        return _html(await run_in_threadpool(lambda: about_model(served, confidences())))
+        return _html(about_model(holder.served))
 
     async def docs(_: Request) -> Response:
         """How to speak to this service."""
@@ -75,7 +65,7 @@ def routes(
     async def say(request: Request) -> Response:
         """Store a picture with what is written on it."""
         body = await request.body()
-        classes = _served(current).classifier.classes
+        classes = holder.served.classifier.classes
         loop = asyncio.get_running_loop()
         told = await loop.run_in_executor(writer, _stored, body, classes, feedback)
         return replies.json({**told, "request_id": replies.request_id(request)})
@@ -100,15 +90,10 @@ def _html(text: str) -> Response:
     return Response(text, 200, FRESH, HTML)
 
 
-def about_model(served: Served, confidences: Sequence[int]) -> str:
-    """The page about the model; `confidences` are counts in equal bins of 0..1."""
-    return templates.render(
-        "model.html",
-        name=_called(served),
-        content=served.content,
-        facts=served.about,
-        confidences=confidences,
-    )
+def about_model(served: Served) -> str:
+    """The page about the model."""
+    known = {"name": _called(served), "content": served.content, "facts": served.about}
+    return templates.render("model.html", **known)
 
 
 def _called(served: Served) -> str:
@@ -116,21 +101,6 @@ def _called(served: Served) -> str:
     if served.version == LOCAL:
         return f"{served.name} ({LOCAL})"
     return f"{served.name} version {served.version}"
-
-
-def _served(current: Callable[[], Served]) -> Served:
-    try:
-        return current()
-    except LookupError as error:
-        raise RefusedError(503, NO_MODEL, {"Retry-After": "1"}) from error
-
-
-def _name(current: Callable[[], Served]) -> str:
-    """What the page calls the model until its first answer."""
-    try:
-        return _called(current())
-    except LookupError:
-        return NO_MODEL
 
 
 def _stored(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """`POST /predict`: a picture -> the digits on it."""
 
 import base64
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, NotRequired
 
 import cv2
 import numpy as np
-import orjson
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -18,9 +17,8 @@ from stages.lib.decode import decode
 from stages.lib.errors import UserError
 from stages.lib.formats import record
 from stages.lib.preprocess import Found, find
-from stages.serving import replies
+from stages.serving import metrics, replies
 from stages.serving.describe import Operation
-from stages.serving.metrics import Metrics
 from stages.serving.replies import Base64, Body, Model, RefusedError, Status
 from stages.serving.work import Work
 
@@ -29,7 +27,9 @@ Digit = Annotated[int | str, Field(description="A number where the class is call
 
 
 class Options(Body):
-    """What a request wants to know of a picture."""
+    """What a request wants to know of a picture; in a query, all values are text."""
+
+    model_config = ConfigDict(strict=False)
 
     top: Annotated[int, Field(ge=1, le=10, description="Answers per digit, likeliest first.")] = 1
     several: Annotated[bool | None, Field(description="Or one digit; automatic if absent.")] = None
@@ -66,7 +66,7 @@ class Reading(TypedDict):
     request_id: str
 
 
-def routes(work: Work, metrics: Metrics) -> list[Operation]:
+def routes(work: Work) -> list[Operation]:
     """The route."""
 
     async def predict(request: Request) -> Response:
@@ -76,13 +76,14 @@ def routes(work: Work, metrics: Metrics) -> list[Operation]:
         JSON as base64, beside the options.
         """
         body = await request.body()
-        asked = await work.off_loop(_asked, (request, body))
+        asked = await work.off_loop(_asked, request, body)
         found, notes = await work.off_loop(_found, asked)
         outcome = await work.read(found.pictures)
         served, likely = outcome.served, outcome.probabilities
         look = Look("", found, notes=notes)
         answer = Answer(look, served.classifier.classes, likely, reject.doubtful(likely))
-        metrics.answered(answer)
+        if answer.status != "ok":
+            metrics.labelled(metrics.REJECTS, answer.status).inc()
         told = record(answer, asked.top)
         del told["file"]
         if asked.pictures:
@@ -93,23 +94,14 @@ def routes(work: Work, metrics: Metrics) -> list[Operation]:
     return [Operation("/predict", predict, answer=Reading, body=Asked, options=Options)]
 
 
-def _asked(told: tuple[Request, bytes]) -> Asked:
+def _asked(request: Request, body: bytes) -> Asked:
     """What is asked, by query or by JSON. Raises RefusedError for anything else."""
-    request, body = told
     if replies.is_json(request):
         return replies.checked(Asked, body)
     query = request.query_params.multi_items()
     if len(dict(query)) < len(query):
         raise RefusedError(400, "a parameter is given twice")
-    return replies.checked(Asked, {key: _value(text) for key, text in query} | {"picture": body})
-
-
-def _value(text: str) -> Any:
-    """A value of the query, written as in JSON; any other text is no right value."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
+    return replies.checked(Asked, {**dict(query), "picture": body})
 
 
 def _found(asked: Asked) -> tuple[Found, tuple[str, ...]]:

@@ -1,9 +1,11 @@
 """What all routes share: JSON that is checked by models, errors as one sentence."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -40,22 +42,11 @@ class Model(Body):
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
-class RefusedError(Exception):
-    """A request that is not answered: an HTTP status, one sentence why, headers, more fields."""
-
-    def __init__(
-        self,
-        status: int,
-        sentence: str,
-        headers: dict[str, str] | None = None,
-        more: dict[str, str] | None = None,
-    ) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
-        self.headers, self.more = headers or {}, more or {}
+class RefusedError(HTTPException):
+    """A request that is not answered: an HTTP status, one sentence why, headers."""
 
 
-def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A response of JSON."""
     return Response(orjson.dumps(value), status, headers, JSON)
 
@@ -65,10 +56,10 @@ def answer(value: Any, served: Served) -> Response:
     return json(value, 200, served.headers)
 
 
-def error(request_id: str, refused: RefusedError) -> Response:
+def error(request_id: str, refused: HTTPException, **more: str) -> Response:
     """What a refused request gets."""
-    told = {"error": refused.sentence, "request_id": request_id, **refused.more}
-    return json(told, refused.status, refused.headers)
+    told = {"error": refused.detail, "request_id": request_id, **more}
+    return json(told, refused.status_code, refused.headers)
 
 
 def request_id(request: Request) -> str:

@@ -5,9 +5,9 @@ Data frames are refused, as MLflow refuses them for a model of tensors.
 """
 
 from importlib import metadata
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -15,12 +15,14 @@ from typing_extensions import TypedDict
 from stages.serving import replies, tensors
 from stages.serving.describe import Operation
 from stages.serving.replies import RefusedError
-from stages.serving.tensors import Pictures
 from stages.serving.work import Work
+
+Gray = Annotated[int, Field(ge=0, le=255)]
+Pictures = Annotated[list[list[list[Gray]]], Field(description="[n, 28, 28], 0 the background.")]
 
 
 class Inputs(BaseModel):
-    """Pictures; what else a client sends beside them is passed over."""
+    """Pictures; what else a client sends beside them is passed over. Read by `tensors` alone."""
 
     inputs: Pictures
 
@@ -53,8 +55,8 @@ def routes(work: Work) -> list[Operation]:
             small = len(body) <= tensors.SMALL
             pictures = _pictures(body) if small else await work.off_loop(_pictures, body)
         except RefusedError as refused:
-            refused.more = {"error_code": "BAD_REQUEST", "message": refused.sentence}
-            raise
+            more = {"error_code": "BAD_REQUEST", "message": refused.detail}
+            return replies.error(replies.request_id(request), refused, **more)
         outcome = await work.read(pictures)
         told: Predictions = {"predictions": {"logits": outcome.logits.tolist()}}
         return replies.answer(told, outcome.served)
@@ -80,4 +82,4 @@ def _pictures(body: bytes) -> Any:
     found = [form for form in FORMS if form in told] if isinstance(told, dict) else []
     if found not in (["inputs"], ["instances"]):
         raise RefusedError(400, "expected an object with either inputs or instances")
-    return tensors.pictures(told[found[0]])  # all that the models check, without making one
+    return tensors.pictures(told[found[0]])

@@ -51,11 +51,11 @@ def load(folder: Path, name: str, version: str, about: dict[str, Any]) -> Served
 
 
 class Holder:
-    """What is served now; calling it gives that. None until there is a verified model."""
+    """What is served now, and whether new requests are welcome: nobody ends the service."""
 
-    def __init__(self, served: Served | None = None) -> None:
+    def __init__(self, served: Served) -> None:
         self.served = served
-        self.leaving, self.until = False, 0.0
+        self.ready, self.until = True, 0.0
 
     def leave(self, seconds: float) -> None:
         """Close each connection with its answer, which takes at least until so many seconds on.
@@ -63,20 +63,4 @@ class Holder:
         A client that had its answer would connect again, and Granian closes a new connection
         whose request is still on its way when it is told to end.
         """
-        self.leaving, self.until = True, time.monotonic() + seconds
-
-    def __call__(self) -> Served:
-        """The model to answer with. Raises LookupError when there is none yet."""
-        if self.served is None:
-            raise LookupError("no model is loaded yet")
-        return self.served
-
-    @property
-    def ready(self) -> bool:
-        """Whether new requests are welcome: there is a model, and nobody ends the service."""
-        return self.served is not None and not self.leaving
-
-    @property
-    def label(self) -> str:
-        """The model in the log."""
-        return self.served.headers["x-model"] if self.served else ""
+        self.ready, self.until = False, time.monotonic() + seconds

@@ -16,7 +16,6 @@ from stages.lib.errors import UserError
 from stages.serving import logs, metrics
 from stages.serving.app import create_app
 from stages.serving.front import Front
-from stages.serving.metrics import Metrics
 from stages.serving.served import Holder, Served, load
 from stages.serving.server import Plan
 
@@ -27,10 +26,10 @@ def application(plan: Plan) -> Front:
     """What this worker answers with, from the model that the file of `plan` names."""
     os.setpgid(0, 0)  # Ctrl-C is for the parent
     _forget_dead()
-    holder, numbers = Holder(), Metrics()
-    take(from_state(plan.state), holder, numbers)
-    threading.Thread(target=_watch, args=(plan, holder, numbers), daemon=True).start()
-    return create_app(holder, plan.feedback, plan.guard, plan.limits, numbers)
+    holder = Holder(from_state(plan.state))
+    _told(holder.served)
+    threading.Thread(target=_watch, args=(plan, holder), daemon=True).start()
+    return create_app(holder, plan.feedback, plan.guard, plan.limits)
 
 
 def from_state(state: Path) -> Served:
@@ -42,7 +41,7 @@ def from_state(state: Path) -> Served:
     return served
 
 
-def _watch(plan: Plan, holder: Holder, numbers: Metrics) -> None:
+def _watch(plan: Plan, holder: Holder) -> None:
     """Follow the file that names the model; end when the service ends or the parent is gone."""
     parent = multiprocessing.parent_process()
     seen = plan.state.stat().st_mtime_ns
@@ -51,27 +50,29 @@ def _watch(plan: Plan, holder: Holder, numbers: Metrics) -> None:
         changed = plan.state.stat().st_mtime_ns
         if changed != seen:
             seen = changed
-            swap(plan.state, holder, numbers)
+            swap(plan.state, holder)
     holder.leave(plan.limits.linger_seconds + 1)
     time.sleep(plan.limits.linger_seconds + 1)
     os.kill(os.getpid(), signal.SIGTERM)  # the parent's is lost when it comes during the start
 
 
-def swap(state: Path, holder: Holder, numbers: Metrics) -> None:
+def swap(state: Path, holder: Holder) -> None:
     """Replace the model, or tell why the one before stays."""
     try:
         served = from_state(state)
     except Exception as error:  # whatever is wrong with a new model, the old one answers
-        numbers.swaps.labels("refused").inc()
+        metrics.SWAPS.labels("refused").inc()
         logs.line(event="model refused", level="error", reason=str(error))
         return
-    take(served, holder, numbers)
+    metrics.MODEL.labels(**holder.served.identity).set(0)
+    holder.served = served
+    _told(served)
 
 
-def take(served: Served, holder: Holder, numbers: Metrics) -> None:
-    """Answer with `served` from now on."""
-    before, holder.served = holder.served, served
-    numbers.swapped(before, served)
+def _told(served: Served) -> None:
+    """Say which model answers from now on."""
+    metrics.MODEL.labels(**served.identity).set(1)
+    metrics.SWAPS.labels("taken").inc()
     logs.line(event="model taken up", **served.identity)
 
 

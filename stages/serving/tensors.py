@@ -1,10 +1,9 @@
 """Pictures as numbers, the way programs send them -> an array for the network."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import PlainValidator, WithJsonSchema
 
 from stages.serving.replies import RefusedError
 
@@ -44,15 +43,3 @@ def numbers(value: list[Any]) -> NDArray[np.uint8]:
 def _lists_of_28(values: list[Any]) -> bool:
     """Whether all are lists of 28, and there is one."""
     return set(map(type, values)) == {list} and set(map(len, values)) == {28}
-
-
-def _list_of(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
-
-
-SCHEMA = _list_of(_list_of(_list_of({"type": "integer", "minimum": 0, "maximum": 255})))
-Pictures = Annotated[
-    NDArray[np.uint8],
-    PlainValidator(pictures),
-    WithJsonSchema(SCHEMA | {"description": "Pictures [n, 28, 28], 0 the background."}),
-]

@@ -10,19 +10,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.classifier import softmax
-from stages.serving.metrics import Metrics
+from stages.serving import metrics
 from stages.serving.served import Holder, Served
 
 BATCH = 64  # pictures of several requests; larger gains little
 THREADS = 2  # decoders; each may take 100 MB for a large picture
 Pictures = NDArray[np.uint8]
-Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
@@ -41,19 +40,19 @@ class Work:
     Requests of more than `BATCH` pictures have a lane of their own and hold up nobody else.
     """
 
-    def __init__(self, holder: Holder, metrics: Metrics) -> None:
+    def __init__(self, holder: Holder) -> None:
         self.holder = holder
         self.decoders = ThreadPoolExecutor(THREADS, "decode")
-        self.few, self.many = (Lane(holder, metrics) for _ in range(2))
+        self.few, self.many = (Lane(holder) for _ in range(2))
 
-    async def off_loop(self, function: Callable[[Argument], Result], argument: Argument) -> Result:
-        """`function(argument)`, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.decoders, function, argument)
+    async def off_loop(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """`function(*arguments)`, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.decoders, function, *arguments)
 
     async def read(self, pictures: Pictures) -> Outcome:
         """What the model says of `pictures` (n, 28, 28); n may be 0."""
         if not len(pictures):
-            served = self.holder()
+            served = self.holder.served
             nothing = np.zeros((0, len(served.classifier.classes)), np.float32)
             return Outcome(served, nothing, nothing)
         lane = self.few if len(pictures) <= BATCH else self.many
@@ -63,8 +62,8 @@ class Work:
 class Lane:
     """A thread that runs the network, and the pictures that wait for it."""
 
-    def __init__(self, holder: Holder, metrics: Metrics) -> None:
-        self.holder, self.metrics = holder, metrics
+    def __init__(self, holder: Holder) -> None:
+        self.holder = holder
         self.thread = ThreadPoolExecutor(1, "network")
         self.queue: deque[tuple[Pictures, asyncio.Future[Outcome]]] = deque()
         self.running = False
@@ -87,7 +86,7 @@ class Lane:
         self.running = True
         pictures = [pictures for pictures, _ in group]
         loop = asyncio.get_running_loop()
-        ran = loop.run_in_executor(self.thread, _outcomes, self.holder(), pictures, self.metrics)
+        ran = loop.run_in_executor(self.thread, _outcomes, self.holder.served, pictures)
         ran.add_done_callback(partial(self._done, [outcome for _, outcome in group]))
 
     def _done(
@@ -107,7 +106,7 @@ class Lane:
                 outcome.set_exception(error)
 
 
-def _outcomes(served: Served, pictures: list[Pictures], metrics: Metrics) -> list[Outcome]:
+def _outcomes(served: Served, pictures: list[Pictures]) -> list[Outcome]:
     """The outcome for each of several arrays of pictures, from one run of the network."""
     logits = served.classifier.logits(np.concatenate(pictures))
     likely = softmax(logits)

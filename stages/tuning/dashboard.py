@@ -1,9 +1,8 @@
 """Optuna Dashboard on this computer, for the storage that studies are kept in."""
 
-import signal
+from contextlib import suppress
 from socketserver import ThreadingMixIn
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
@@ -45,11 +44,8 @@ def serve_dashboard(tune: schema.Tune, given: str | None, port: int) -> None:
     with make_server(HOST, free, application, _Server, _Quiet) as server:
         address = f"http://{HOST}:{free}/{page}"
         print(f"{address}  (study {tune.study}; Ctrl-C ends it)", flush=True)
-        signal.signal(signal.SIGTERM, _interrupt)
-        try:
+        with suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            print("", flush=True)
 
 
 def _for_own_pages(application: Any, host: str) -> Any:
@@ -63,7 +59,3 @@ def _for_own_pages(application: Any, host: str) -> Any:
         return [f"this is http://{host} only\n".encode()]
 
     return checked
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

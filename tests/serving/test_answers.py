@@ -95,7 +95,7 @@ def test_a_long_hairline_is_no_error(ask, width):
         ("/predict?top=11", written("1"), "image/png", 400, "top: Input should be"),
         ("/predict?top=x", written("1"), "image/png", 400, "top: Input should be"),
         (
-            "/predict?several=1",
+            "/predict?several=maybe",
             written("1"),
             "image/png",
             400,

@@ -18,7 +18,7 @@ def refused(guard, headers, method="POST", path="/predict"):
     try:
         guard.check(method, path, [(k.encode(), v.encode()) for k, v in headers])
     except RefusedError as error:
-        return error.status
+        return error.status_code
     return 0
 
 

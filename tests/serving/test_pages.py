@@ -4,7 +4,6 @@ import base64
 import contextlib
 import json
 import re
-import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -137,14 +136,6 @@ def test_nothing_else_is_served(service, name):
     assert json.loads(body)["error"]
 
 
-def test_without_a_model_the_page_says_so(tmp_path):
-    """The page itself is there before the model is; what needs a model is asked for later."""
-    with running(create_app(Holder(), tmp_path)) as address:
-        assert "no model is loaded yet" in ask(address)[2].decode()
-        status, headers, _ = ask(f"{address}/model")
-    assert (status, headers["Retry-After"]) == (503, "1")
-
-
 def test_a_correction_is_stored(service, tmp_path):
     """With answer and model as the client had them; a second one replaces the label."""
     for label in ("7", "9"):
@@ -235,18 +226,6 @@ def test_a_damaged_table_is_no_matter_of_the_client(service, tmp_path):
     assert (tmp_path / "feedback/labels.csv").read_text() == "file,label\n1.png,1\n"
 
 
-def test_what_is_asked_shows_in_the_histogram(service):
-    """The model's page counts the answers since the start."""
-    assert "Nothing asked yet" in ask(f"{service}/model")[2].decode()
-    for seed in range(3):
-        assert ask(f"{service}/predict", written("7", seed), "image/png")[0] == 200
-
-    text = ask(f"{service}/model")[2].decode()
-    counts = [int(n) for n in re.findall(r"% to \d+%: (\d+)</title>", text)]
-    assert (len(counts), sum(counts)) == (20, 3)
-    assert "3 digits; the answer" in text
-
-
 def test_every_text_is_escaped(loaded):
     """Whatever stands in a registry that others write to."""
     facts = {
@@ -272,7 +251,7 @@ def test_every_text_is_escaped(loaded):
         },
     }
     model = Served(loaded.classifier, loaded.folder, EVIL, "1", SHA256, facts)
-    text = pages.about_model(model, [1] * 20)
+    text = pages.about_model(model)
 
     assert "<script" not in text
     assert text.count("&lt;script&gt;") > 15
@@ -281,7 +260,7 @@ def test_every_text_is_escaped(loaded):
 
 def test_what_is_not_recorded_is_said_to_be_so(loaded):
     """A model that nobody knows still has its page."""
-    text = pages.about_model(loaded, [])
+    text = pages.about_model(loaded)
 
     assert text.count("ot recorded") > 8
     assert loaded.content in text
@@ -291,8 +270,8 @@ def test_a_version_has_its_promotion_and_the_gates_table(enter, variants):
     """Who made it champion, when and why; every rule with both values; who replaced it."""
     enter("poor")
     enter("good")
-    facts = about(variants["good"], "2")
-    before = about(variants["poor"], "1")
+    facts = about(variants["good"])
+    before = about(variants["poor"])
 
     assert json.loads(json.dumps(facts)) == facts
     assert facts["version"]["number"] == 2
@@ -312,7 +291,7 @@ def test_a_version_has_its_promotion_and_the_gates_table(enter, variants):
         "replaced as champion by register",
     ]
     model = served.load(variants["good"], "digits", "2", facts)
-    text = pages.about_model(model, [])
+    text = pages.about_model(model)
     assert "pictures gained" in text
     assert "champion 1" in text  # the head of the gate's table
 
@@ -321,7 +300,7 @@ def test_the_numbers_are_those_of_the_run(built, monkeypatch):
     """A model of the pipeline: scores, confusion and examples are what `evaluate` found."""
     monkeypatch.chdir(built)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    facts = about(built / "models/digits", None)
+    facts = about(built / "models/digits")
     told = files.read_json(built / "metrics/evaluate.json")
 
     assert facts["test"]["n"] == told["n"] == 10_000
@@ -333,23 +312,3 @@ def test_the_numbers_are_those_of_the_run(built, monkeypatch):
     examples = base64.b64decode(facts["examples"])
     assert examples == (built / "metrics/pictures/examples.png").read_bytes()
     assert set(facts["data"]) == {"data/splits/train.npz", "data/splits/validation.npz"}
-
-
-def test_without_a_store_only_files_that_dvc_vouches_for_count(built, tmp_path, monkeypatch):
-    """Numbers beside the model in the same checkout, but not when they are of another."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    project = tmp_path / "project"
-    for name in ("models", "metrics"):
-        shutil.copytree(built / name, project / name)
-    for name in ("dvc.yaml", "dvc.lock", "params.yaml"):
-        shutil.copy(built / name, project)
-    monkeypatch.chdir(project)
-    facts = about(project / "models/digits", None)
-
-    assert facts["test"]["n"] == 10_000
-    assert {"validation", "parameters", "confusion", "examples"} <= set(facts)
-    assert "version" not in facts
-    assert not (project / "mlflow.db").exists()
-    content = files.read_json(project / "metrics/evaluate.json")
-    files.write_json(project / "metrics/evaluate.json", {**content, "accuracy": 1.0})
-    assert "test" not in about(project / "models/digits", None)
