@@ -59,11 +59,12 @@ def test_a_moved_project_keeps_its_models(project, tmp_path, make_model, example
     folder = make_model()
     with runs.training_run("r", resume=None, params={}, inputs={}, code={}) as run:
         run.log_model(folder, example)
-    version = registry.register("m", folder, run_id=run.id, content_hash="c", metrics={})
+    registry.register("m", folder, run_id=run.id, content_hash="c", metrics={})
     moved = project.rename(project.with_name("moved"))
     monkeypatch.chdir(moved)
 
-    assert logged_model.fetch(store.connect(), f"{version.uri}/model.onnx", tmp_path).is_file()
+    (version,) = registry.versions("m")
+    assert logged_model.fetch(version.store, f"{version.uri}/model.onnx", tmp_path).is_file()
     with closing(sqlite3.connect(moved / "mlflow.db")) as database:
         assert f"{project}/" not in "".join(database.iterdump())
 
