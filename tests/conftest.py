@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,13 +17,13 @@ from filelock import FileLock
 
 from stages import train
 from stages.download import download
-from stages.lib import dataset, engine, files, params
+from stages.lib import dataset, files, params
 from stages.lib.dataset import Pictures
 from stages.lib.tracking import address, store
 from stages.register import register
 from stages.split import read_idx
 from tests import sealed
-from tests.variants import Variants
+from tests.variants import Variants, trained
 
 ROOT = Path(__file__).parents[1]
 # Wide enough for the tiny models of `variants`, each of which can still break one.
@@ -83,14 +84,13 @@ def _train(folder, official):
     plain["model"]["mlp"]["hidden"] = [256, 128]
     plain["train"]["batch_size"] = 256
     values = params.check(plain, "test")
-    bounds = {"training": (0, 54000), "validation": (54000, 60000)}
-    parts = {
-        k: Pictures(official.images[i:j], official.labels[i:j]) for k, (i, j) in bounds.items()
-    }
-    state = train.start(values.model, values.augment, values.train, parts)
-    for _ in engine.fit(state):
-        pass
+    state = trained(values, part(official, 0, 54000), part(official, 54000, 60000))
     train.publish(state, values.model, SimpleNamespace(id="0" * 32), folder)
+
+
+def part(official, start, stop):
+    """Some of the official pictures."""
+    return Pictures(official.images[start:stop], official.labels[start:stop])
 
 
 @pytest.fixture
@@ -131,8 +131,7 @@ def workspace(tmp_path, monkeypatch, values, official, empty_store):
     shutil.copy(empty_store, tmp_path)
     bounds = {"train": (0, 2000), "validation": (2000, 2500), "test": (2500, 3000)}
     for name, (start, stop) in bounds.items():
-        part = Pictures(official.images[start:stop], official.labels[start:stop])
-        dataset.save(part, tmp_path / f"data/splits/{name}.npz")
+        dataset.save(part(official, start, stop), tmp_path / f"data/splits/{name}.npz")
     return tmp_path
 
 
@@ -225,13 +224,18 @@ def call(folder, *command, check=True):
     return done
 
 
+def free_port():
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def variants(tmp_path_factory, official):
     """Folders of tiny models by name: see `tests.variants`."""
-    parts = [
-        Pictures(official.images[a:b], official.labels[a:b]) for a, b in ((0, 2000), (2000, 2500))
-    ]
     values = params.check(small_values(), "test")
+    parts = part(official, 0, 2000), part(official, 2000, 2500)
     return Variants(values, tmp_path_factory.mktemp("variants"), *parts)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import boto3
 from moto.server import ThreadedMotoServer
 
+from tests.conftest import free_port
+
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
 PATIENCE = 20  # seconds until a server answers
 KEYS = {"access_key_id": "somebody", "secret_access_key": "secret"}
@@ -127,13 +129,6 @@ KINDS = {"local": Folder, "ssh": Ssh, "s3": S3}
 def _answers(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port():
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def configure(folder, remote):

@@ -16,15 +16,21 @@ CHANGES = {
 }
 
 
+def trained(values, training, validation):
+    """The state after a whole training."""
+    parts = {"training": training, "validation": validation}
+    state = start(values.model, values.augment, values.train, parts)
+    for _ in engine.fit(state):
+        pass
+    return state
+
+
 class Variants:
     """Makes each model once: `variants["poor"]` is its folder."""
 
     def __init__(self, values, folder, training, validation):
         self._model, self._folder = values.model, folder
-        parts = {"training": training, "validation": validation}
-        state = start(values.model, values.augment, values.train, parts)
-        for _ in engine.fit(state):
-            pass
+        state = trained(values, training, validation)
         self._weights = engine.best_state(state)
         raw = engine.logits(state.network, validation.images, torch.device("cpu"))
         self._temperature = calibration.temperature(raw, validation.labels)

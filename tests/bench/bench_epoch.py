@@ -7,7 +7,8 @@ all alike; medians are printed. Each recipe of params.yaml trains with its own b
 for committees, whose members are measured already; the usual way with 64 pictures in
 float32. "Floor" is the same matrix products and convolutions, forward and backward, in the
 precision, parts and threads that training uses, and the optimiser's step: no pictures, no
-loss, no normalisation, no activation. Five minutes on two cores.
+loss, no normalisation, no activation. Then the recipe `cnn` trains to 99.0 % of the
+validation pictures, without augmentation and with the values SOON. Five minutes on two cores.
 """
 
 import stages  # noqa: F401 - before torch: it says how threads of OpenMP wait
@@ -35,6 +36,7 @@ from stages.lib.errors import UserError
 ROUNDS = 5
 SAMPLE = 30 * 512  # pictures per measurement of ours
 STILL = dict.fromkeys(schema.Augment.model_fields, 0)
+SOON = {"batch_size": 96, "shard": 48, "learning_rate": 0.008, "label_smoothing": 0.05}  # to 99 %
 SPIN = "import os; os.sched_setaffinity(0, {%d})\nwhile True: pass"
 
 
@@ -51,13 +53,17 @@ def pictures(raw):
     return Pictures(np.ascontiguousarray(images[order]), labels[order])
 
 
+def training(values, parts, augment, **changes):
+    """A fresh Training as `values` describe it, but for `changes` of the section train."""
+    train = values.train.model_copy(update=changes)
+    hardware.configure(train)
+    return engine.Training(network.build(values.model, 10), *parts, train, augment)
+
+
 def ours(values, device, whole, augment):
     """Gives a function: seconds per 54,000 pictures, validation left out."""
-    few = Pictures(whole.images[:SAMPLE], whole.labels[:SAMPLE])
-    one = Pictures(whole.images[:10], whole.labels[:10])
-    train = values.train.model_copy(update={"device": device, "epochs": 10**6})
-    hardware.configure(train)
-    state = engine.Training(network.build(values.model, 10), few, one, train, augment)
+    parts = [Pictures(whole.images[:n], whole.labels[:n]) for n in (SAMPLE, 10)]
+    state = training(values, parts, augment, device=device, epochs=10**6)
     epochs = engine.fit(state)
     used = state.steps * values.train.batch_size
     return lambda: next(epochs).seconds * 54_000 / used
@@ -209,6 +215,20 @@ def beside_a_neighbour(own, threads):
     print(f"  a busy neighbour on one of {cores} cores: {slower:.2f} x as long; fair {fair:.2f} x")
 
 
+def to_99(values, device, whole):
+    """Print how long the convolutional network takes to 99.0 % on validation."""
+    places = np.s_[6000:], np.s_[:6000]
+    parts = [Pictures(whole.images[place], whole.labels[place]) for place in places]
+    for epochs in (1, 2, 3):
+        still = schema.Augment(**STILL)
+        state = training(values, parts, still, device=device, epochs=epochs, **SOON)
+        seconds = sum(epoch.seconds for epoch in engine.fit(state))
+        if state.best["accuracy"] >= 0.99:
+            break
+    told = f"{seconds:.1f} s, {epochs} epoch(s), {state.best['accuracy']:.2%}"
+    print(f"\ncnn to 99.0 % validation on {device}: {told}")
+
+
 def main():
     """Print everything."""
     raw = Path(sys.argv[1] if len(sys.argv) > 1 else "data/raw")
@@ -223,6 +243,7 @@ def main():
     single = [name for name in recipes if recipes[name].model.members == 1]
     for device, name in itertools.product(devices, single):
         report(recipes[name], name, device, whole, raw)
+    to_99(recipes["cnn"], devices[-1], whole)
 
 
 if __name__ == "__main__":

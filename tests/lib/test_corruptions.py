@@ -9,7 +9,6 @@ from stages.lib.corruptions import CORRUPTIONS, corrupted
 NAMES = list(CORRUPTIONS)
 FIXED = {"scale", "brightness", "stripe", "canny_edges"}  # nothing in them is random
 CHANCE = [name for name in NAMES if name not in FIXED]
-KEEPS_INK = ["glass_blur", "motion_blur", "shear", "rotate", "translate"]
 # These move the ink, or turn black into white.
 ELSEWHERE = {"shear", "rotate", "translate", "scale", "stripe", "canny_edges"}
 
@@ -27,21 +26,13 @@ def digits():
     return pictures
 
 
-def ink(pictures):
-    """How much white there is in each picture."""
-    return pictures.sum((1, 2), dtype=np.int64)
-
-
 def middle(pictures):
     """The centre of mass of each picture, (n, 2) pixels, y first."""
     ticks = np.arange(28)
     rows, columns = pictures.sum(2, dtype=np.int64), pictures.sum(1, dtype=np.int64)
-    return np.stack([rows @ ticks, columns @ ticks], 1) / ink(pictures)[:, None]
-
-
-def test_all_of_the_paper_are_there():
-    """MNIST-C has fifteen corruptions, and so has this."""
-    assert len(NAMES) == 15
+    return (
+        np.stack([rows @ ticks, columns @ ticks], 1) / pictures.sum((1, 2), dtype=np.int64)[:, None]
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,14 +67,6 @@ def test_what_follows_a_picture_does_not_matter(digits, name, monkeypatch):
     whole = corrupted(digits, name, 0)
     for count in (0, 1, 7, 40, 41):
         np.testing.assert_array_equal(corrupted(digits[:count], name, 0), whole[:count])
-
-
-@pytest.mark.parametrize("name", KEEPS_INK)
-def test_ink_is_kept(digits, name):
-    """What moves or smears ink neither adds nor removes much of it."""
-    share = ink(corrupted(digits, name, 0)) / ink(digits)
-    assert 0.97 < share.mean() < 1.03
-    assert (np.abs(share - 1) < 0.25).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

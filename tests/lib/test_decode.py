@@ -1,6 +1,5 @@
 """Bytes of picture files become upright RGB pixels, or one line that says why not."""
 
-import struct
 import time
 
 import numpy as np
@@ -102,25 +101,12 @@ def test_of_an_animation_the_first_picture_is_taken():
         assert found.pixels.max() < 30
 
 
-def bomb(kind):
-    """A small file that says that it holds 1.6 gigapixels."""
-    if kind == "PNG":
-        return png_header(40_000, 40_000)
-    if kind == "BMP":
-        sizes = struct.pack("<IiiHHIIiiII", 40, 40_000, 40_000, 1, 24, 0, 0, 0, 0, 0, 0)
-        return b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + sizes
-    image = b"," + struct.pack("<HHHHBB", 0, 0, 40_000, 40_000, 0, 8)
-    return b"GIF89a" + struct.pack("<HHBBB", 40_000, 40_000, 0, 0, 0) + image
-
-
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF"])
-def test_too_many_pixels_are_refused_before_they_are_decoded(kind):
+def test_too_many_pixels_are_refused_before_they_are_decoded():
     """At once, by the header, with the limit in the message."""
     start = time.process_time()
-    with pytest.raises(UserError, match="pixels") as caught:
-        decode(bomb(kind), "bomb")
+    with pytest.raises(UserError, match=f"more than {MAX_PIXELS:,} pixels"):
+        decode(png_header(40_000, 40_000), "bomb")
 
-    assert f"{MAX_PIXELS:,}" in str(caught.value)
     assert time.process_time() - start < 1  # decoding takes many
 
 

@@ -64,12 +64,6 @@ def test_verdicts_tell_their_numbers():
     assert decision.table[1][0][4].startswith("20 pictures gained, 5 lost: p = 0.004, to be below")
     assert decision.tags["gate.latency"].startswith("passed: 100 us against 100 us; one picture")
     assert decision.record["rules"]["better"]["interval"] == [0.005, 0.025]
-    assert decision.record["rules"]["classes"] == {
-        "passed": True,
-        "worst": "cat",
-        "loss": 0.0,
-        "most": 0.01,
-    }
 
 
 def test_reasons_are_complete_in_themselves():
@@ -81,17 +75,6 @@ def test_reasons_are_complete_in_themselves():
     assert better.startswith("5 pictures gained, 20 lost; difference -1.50%, 95 % interval")
     assert classes.startswith("recall of dog changes by -3.00%, the worst of all classes; 1.00%")
     assert calibration == "expected calibration error 2.00%, at most 1.00%"
-
-
-def test_the_record_has_nothing_that_a_clock_decides():
-    """Measured again on another machine, the same models give the same record."""
-    slower = replace(BETTER, candidate=replace(SIDE, seconds=1.5e-4))
-    records = [
-        Decision("champion", "enforce", "passed", "why", 3, 1000, gate.judge(c, RULES)).record
-        for c in (BETTER, slower)
-    ]
-
-    assert records[0] == records[1]
 
 
 def test_a_decision_comes_back_from_its_tags():

@@ -51,15 +51,6 @@ def test_the_networks_of_the_project_pass(good, tmp_path):
         assert integrity.check(folder) == files.read_manifest(folder)
 
 
-def test_what_somebody_remembers_is_compared(good):
-    """The content hash of the registry decides, not only the one in the folder."""
-    content = files.read_manifest(good)["content_sha256"]
-
-    assert integrity.check(good, content)["content_sha256"] == content
-    with pytest.raises(UserError, match="not what was registered"):
-        integrity.check(good, "0" * 64)
-
-
 @pytest.mark.parametrize("name", sorted(integrity.NAMES))
 def test_a_flipped_bit_is_found_wherever_it_is(folder, name):
     """One bit, at places all over each file, or its end; the registry confirms the run's id."""
@@ -75,17 +66,6 @@ def test_a_flipped_bit_is_found_wherever_it_is(folder, name):
     for keep in (0, 0.5, 0.99):
         path.write_bytes(content[: int(len(content) * keep)])
         assert str(path) in refusal(folder)
-
-
-def test_files_of_another_model_are_refused(folder, tmp_path):
-    """Each file swapped for that of another whole model."""
-    other = sealed.seal(tmp_path / "other", seed=1)
-    for name in ("weights.pt", "model.onnx"):
-        kept = (folder / name).read_bytes()
-        shutil.copy(other / name, folder / name)
-        assert "differs from its manifest" in refusal(folder)
-        (folder / name).write_bytes(kept)
-    integrity.check(folder)
 
 
 @pytest.mark.parametrize("name", hostile.GRAPHS)

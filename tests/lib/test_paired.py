@@ -41,14 +41,6 @@ def test_the_interval_is_the_textbooks_where_that_holds():
     )
 
 
-def test_the_interval_follows_its_seed_and_is_nothing_where_nothing_differs():
-    """Equal seeds give equal bounds; models that never differ give (0, 0)."""
-    a, b = rights(90, 7, 3)
-
-    assert difference_interval(a, b, seed=1) == difference_interval(a, b, seed=1)
-    assert difference_interval(*rights(90, 0, 0), seed=1) == (0, 0)
-
-
 def test_the_shares_of_several_seeds_are_compared_picture_by_picture():
     """A picture that more seeds of one model label rightly counts once, for that model."""
     a, b = rights(50, 4, 1)

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from stages.lib import classifier, preprocess, reject
+from stages.lib import classifier, reject
 from stages.lib.decode import Scan, decode
-from stages.lib.ink import Ink
-from stages.lib.levels import Levels
 from stages.lib.preprocess import find
 from stages.lib.tally import distance
 from tests import pages
@@ -99,17 +97,6 @@ def test_boxes_are_in_pixels_of_a_picture_that_was_reduced(tmp_path):
     assert np.abs(found.boxes - [[660, 1460, 1340, 2540]]).max() < 20
 
 
-def test_one_digit_may_be_demanded():
-    """What is written as several is taken for one."""
-    pixels = page("12", np.random.default_rng(0))
-
-    assert [len(find(scan(pixels), several).pictures) for several in (None, True, False)] == [
-        2,
-        2,
-        1,
-    ]
-
-
 def lit(seed, **conditions):
     """An empty page of 300 x 240 pixels, lit as `pages.page` says."""
     rng = np.random.default_rng(seed)
@@ -131,11 +118,11 @@ BARE = {
 
 
 def test_a_bare_page_has_no_digit(model):
-    """Whatever the light and the paper: nine of ten have nothing, and the rest is doubtful."""
+    """Whatever the light and the paper: 97 of 100 have nothing, and the rest is doubtful."""
     pages_of = [lit(seed, **conditions) for seed in range(10) for conditions in BARE.values()]
     found = [find(scan(bare)).pictures for bare in pages_of]
 
-    assert np.mean([len(pictures) == 0 for pictures in found]) >= 0.9
+    assert np.mean([len(pictures) == 0 for pictures in found]) >= 0.97
     assert reject.doubtful(model.probabilities(np.concatenate(found))).all()
 
 
@@ -150,33 +137,22 @@ def test_a_digit_on_a_sheet_on_a_table_is_found_alone():
 
 
 def drawn(shape, light=40):
-    """How many digits are found where `shape`, a mask, is that much darker than its paper."""
-    pixels = np.repeat((230 - light * (shape > 0))[..., None], 3, 2).astype(np.uint8)
+    """How many digits are found where `shape`, 0..1, is that much darker than its paper."""
+    pixels = np.repeat((230 - light * shape)[..., None], 3, 2).astype(np.uint8)
     return len(find(scan(cv2.GaussianBlur(pixels, (0, 0), 0.8))).pictures)
 
 
-def judged(share, box):
-    """Whether a piece with this share of ink, in a picture of 200 x 200, was drawn with a pen."""
-    ink = Ink(np.full((200, 200), 150, np.uint8), Levels(0, 150, 1))
-    return preprocess._drawn(np.float32(share), share > 0, np.array(box), ink)
-
-
-def test_strokes_are_told_from_blots_and_shadows():
-    """By width: a band that the edge cuts off is a shadow; by the softness of what is blurred."""
-    band, middle = np.ones((120, 48)), (40, 40, 160, 160)
+def test_what_is_blurred_is_a_shadow():
+    """By the softness of its outline."""
     ring = cv2.circle(np.zeros((200, 200), np.float32), (100, 100), 52, 1.0, 16)
     soft, sharp = (cv2.GaussianBlur(ring, (0, 0), sigma) for sigma in (14, 2))
 
-    assert judged(band, (70, 40, 118, 160))
-    assert not judged(band, (0, 0, 48, 120))
-    assert not judged(np.ones((120, 120)), middle)
-    assert judged(sharp, (0, 0, 200, 200))
-    assert not judged(soft / soft.max(), (0, 0, 200, 200))
+    assert (drawn(soft / soft.max()), drawn(sharp)) == (0, 1)
 
 
 def test_a_faint_straight_line_from_edge_to_edge_is_a_fold():
     """A dark one may be a one; a faint one within the picture, too."""
-    line = np.zeros((200, 200), np.uint8)
+    line = np.zeros((200, 200))
     line[:, 90:102] = 1
     within = line.copy()
     within[:40] = within[160:] = 0

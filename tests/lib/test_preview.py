@@ -6,7 +6,6 @@ from PIL import Image
 
 from stages.lib import classifier, preview
 from stages.lib.answers import answers
-from stages.lib.errors import UserError
 from tests import handwriting
 from tests.strokes import empty, page
 
@@ -62,15 +61,6 @@ def test_previews_are_saved_in_order(answered, tmp_path):
     names = ["00001-3.png", "00002-12.png", "00003-none.png"]
     assert sorted(p.name for p in folder.iterdir()) == names
     assert all(Image.open(folder / name).format == "PNG" for name in names)
-
-
-def test_a_folder_with_anything_in_it_is_refused(tmp_path):
-    """A file or a folder that is in use is named; an empty one is fine."""
-    preview.check_new(tmp_path, "these")
-    (tmp_path / "mine.png").write_bytes(b"mine")
-    for path in (tmp_path, tmp_path / "mine.png"):
-        with pytest.raises(UserError, match=f"^{path} is there and not empty; name a new folder"):
-            preview.check_new(path, "these")
 
 
 def test_a_sheet_has_all_cards(answered):

@@ -75,17 +75,3 @@ def test_the_network_gets_the_mean_of_what_its_copies_saw():
         means.append(copy[2].running_mean)
     torch.testing.assert_close(net[2].running_mean, sum(means) / 2)
     assert int(net[2].num_batches_tracked) == 1
-
-
-def test_the_callers_threads_stay():
-    """The threads of the shards have one thread of OpenMP each, the caller keeps its own."""
-    torch.set_num_threads(2)
-    counts = []
-
-    def counted(net, pictures, labels):
-        counts.append(torch.get_num_threads())
-        return loss(net, pictures, labels)
-
-    begun(network(), 2, 2).backward(counted, PICTURES, LABELS)
-    assert counts == [1, 1]
-    assert torch.get_num_threads() == 2

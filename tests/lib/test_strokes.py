@@ -80,9 +80,3 @@ def test_lines_go_and_strokes_that_cross_them_stay():
     assert (left[(lines > 0) & (digit == 0)] < 60).mean() > 0.9
     assert (left[digit > 0] > 100).mean() > 0.9
     assert without_lines(digit) is None
-
-
-def test_texture_is_no_ink():
-    """A hundred specks that hardly differ from the noise of the paper."""
-    rng = np.random.default_rng(0)
-    assert found(np.clip(rng.normal(20, 9, (200, 300)), 0, 255).astype(np.uint8)) == []

@@ -60,27 +60,6 @@ def test_several_digits_are_scored_by_text_and_by_digit():
     assert "writers" not in found
 
 
-def test_people_get_a_table_and_each_mistake():
-    """The shares with their intervals, then what went wrong."""
-    marks = [mark("1", "7", "Ann"), mark("12", "12", "Bob"), mark("3", "", "Ann", "no digit")]
-    marks += [mark("4", "9", "Ann", "doubtful"), mark("5", "", "Bob", "error", "5.png: no picture")]
-    found = tally.numbers(marks, CLASSES)
-    told = tally.report(found).splitlines()
-
-    assert told[0].split() == ["n", "right", "accuracy", "95", "%", "interval"]
-    starts = ["pictures", "  of one digit", "  of several digits", "    their digits"]
-    starts += ["class 1", "class 3", "class 4", "class 5"]
-    starts += ["Ann", "Bob", "mean of 2 writers", "", "1 picture", "", "1-7"]
-    for start, line in zip(starts, told[1:], strict=False):
-        assert line.startswith(start)
-    assert told[-4:] == [
-        "1-7.png: 1 read as 7 (80.0%)",
-        "3-.png: 3 no digit found",
-        "4-9.png: 4 read as 9 (80.0%, doubtful)",
-        "5-.png: 5 cannot be read",
-    ]
-
-
 def test_many_mistakes_are_not_all_told():
     """The first are named, the others counted; without any there is no list."""
     told = tally.report(tally.numbers([mark("1", "7")] * (tally.NAMED + 3), CLASSES))

@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ import yaml
 from sqlalchemy import create_engine, make_url, text
 
 from stages.lib import params
+from tests.conftest import free_port
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -39,23 +39,13 @@ def checked(values):
 
 
 @pytest.fixture
-def rewrite_params_unchecked(workspace, values):
-    """A function: changes of the tune section -> params.yaml has them."""
+def rewrite_params(workspace, values):
+    """A function: changes of the tune section -> params.yaml has them, and its values."""
 
     def write(**changes):
         values["tune"] |= changes
         text = yaml.safe_dump(values, default_flow_style=None)  # lists in a line, to be rewritten
         (workspace / "params.yaml").write_text(text)
-
-    return write
-
-
-@pytest.fixture
-def rewrite_params(workspace, rewrite_params_unchecked):
-    """The same, and the values as they are read back."""
-
-    def write(**changes):
-        rewrite_params_unchecked(**changes)
         return params.load(workspace / "params.yaml")
 
     return write
@@ -73,10 +63,7 @@ def server():
     secret.write_text("s3cret")
     os.chown(secret, owner.pw_uid, owner.pw_gid)
     run = {"user": owner.pw_uid, "group": owner.pw_gid, "cwd": folder}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = folder / "data"
+    port, data = free_port(), folder / "data"
     command = [BINARIES[-1] / "initdb", "-D", data, "-U", "anna", "-A", "scram-sha-256"]
     subprocess.run([*command, f"--pwfile={secret}"], check=True, capture_output=True, **run)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"

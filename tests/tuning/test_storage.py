@@ -34,12 +34,6 @@ def test_other_addresses_are_refused_without_their_password(workspace, given):
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_password_does_not_belong_into_params(workspace):
-    """params.yaml is in git, so a password there is refused."""
-    with pytest.raises(UserError, match="give the whole address in DIGITS_TUNE_STORAGE"):
-        storage.address(None, "postgresql://anna:s3cret@db/tune")
-
-
 @pytest.mark.parametrize(
     "address",
     [

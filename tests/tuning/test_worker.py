@@ -3,10 +3,9 @@
 from contextlib import suppress
 
 import pytest
-import yaml
 from optuna.trial import TrialState
 
-from stages.lib import checkpoint, engine, params
+from stages.lib import checkpoint, engine
 from stages.lib.errors import UserError
 from stages.lib.tracking import store
 from stages.tuning import search, storage
@@ -157,18 +156,3 @@ def test_a_trial_that_was_given_away_is_left(workspace, rewrite_params, monkeypa
 
     assert [t.state.name for t in begun.study.trials] == ["FAIL", "COMPLETE"]
     assert [r.info.status for r in trial_runs()] == ["FINISHED"]
-
-
-def test_the_convolutional_network_can_be_searched(workspace, rewrite_params, values):
-    """The same code serves the other network's values."""
-    values["model"]["kind"] = "cnn"
-    values["tune"]["space"] = {
-        "model.cnn.channels": {"count": [1, 2], "size": {"low": 4, "high": 8}},
-        "model.cnn.dropout": {"low": 0, "high": 0.5},
-    }
-    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
-    begun, job = prepared(rewrite_params(trials=2))
-    work(job)
-
-    assert [t.state.name for t in begun.study.trials] == ["COMPLETE"] * 2
-    assert params.load().model.kind == "cnn"

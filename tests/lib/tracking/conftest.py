@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,24 +10,24 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import onnx
+import onnx.parser
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from stages.lib.gate import Decision
-from stages.lib.tracking import address, database, journal, registry, runs, store
+from stages.lib.tracking import address, journal, registry, runs, store
+from tests.conftest import free_port
 
 LINEAGE = {"resume": None, "params": {}, "inputs": {"train.npz": "ab"}, "code": {}}
 ROOT = Path(__file__).parents[3]
+GRAPH = """<ir_version: 10, opset_import: ["": 18]>
+linear (uint8[batch, 28, 28] pictures) => (float[batch, 10] logits)
+<int64[1] first = {0}, int64[1] last = {10}, int64[1] axis = {1}, float bias = {BIAS}> {
+  numbers = Cast <to = 1> (pictures)
+  flat = Flatten (numbers)
+  ten = Slice (flat, first, last, axis)
+  logits = Add (ten, bias)
+}"""
 VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME", "DVC_STAGE")
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory):
-    """An MLflow database without runs: copying it takes 0.01 s, making one 2 s."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    database.prepare(path)
-    return path
 
 
 @pytest.fixture
@@ -46,15 +45,15 @@ def bare_project(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def project(bare_project, empty_database):
+def project(bare_project, empty_store):
     """A checkout with an empty store."""
-    shutil.copy(empty_database, bare_project / "mlflow.db")
+    shutil.copy(empty_store, bare_project)
     return bare_project
 
 
 @pytest.fixture
 def make_model(tmp_path):
-    """A function: folder name and bias -> a folder with a linear model of 784 pixels."""
+    """A function: folder name and bias -> a folder with a tiny model."""
 
     def make(name="model", bias=0.0):
         folder = tmp_path / name
@@ -100,25 +99,7 @@ def register_later(name, folder, run_id, content="x"):
 
 def linear(bias):
     """Pictures (batch, 28, 28) of uint8 in, logits (batch, 10) of float32 out."""
-    weights = {
-        "shape": np.array([-1, 784]),
-        "w": np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32),
-        "b": np.full(10, bias, np.float32),
-    }
-    nodes = [
-        helper.make_node("Cast", ["pictures"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("Reshape", ["float", "shape"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "w", "b"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "linear",
-        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["batch", 28, 28])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 10])],
-        [numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )
-    opset = [helper.make_opsetid("", 18)]
-    return helper.make_model(graph, opset_imports=opset, ir_version=10)
+    return onnx.parser.parse_model(GRAPH.replace("BIAS", str(float(bias))))
 
 
 @pytest.fixture
@@ -133,35 +114,12 @@ def client():
     return store.embedded().client
 
 
-@pytest.fixture
-def predict(monkeypatch):
-    """A function: model's address and batch -> logits, by way of MLflow's generic models."""
-    database.quiet()
-    import mlflow.pyfunc  # as those do who use our models
-
-    def predicted(uri, batch):
-        # Not `set_tracking_uri`, which would set the variable of the environment for good.
-        where = store.connect()
-        _ = where.client  # mends the paths of a project that was moved
-        monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", where.uri)
-        return mlflow.pyfunc.load_model(uri).predict(batch)["logits"]
-
-    return predicted
-
-
-def free_port():
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Server:
     """A real `mlflow server` that can be killed and started again on its port."""
 
     def __init__(self, folder, database_file):
         self.folder = folder
-        shutil.copy(database_file, folder / "mlflow.db")
+        shutil.copy(database_file, folder)
         self.uri = f"http://127.0.0.1:{free_port()}"
         self.process = None
 
@@ -217,9 +175,9 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def shared_server(tmp_path_factory, empty_database):
+def shared_server(tmp_path_factory, empty_store):
     """One server for all tests: starting one takes 8 s and more."""
-    server = Server(tmp_path_factory.mktemp("server"), empty_database)
+    server = Server(tmp_path_factory.mktemp("server"), empty_store)
     yield server
     server.kill()
 

@@ -1,8 +1,8 @@
 """Which store the environment asks for, and what may be said about it."""
 
 import socket
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -30,15 +30,6 @@ def test_relative_sqlite_counts_from_the_root(bare_project, monkeypatch):
     assert address.configured() == f"sqlite:///{bare_project}/other.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     assert address.configured() is None
-
-
-def test_copies_of_dvc_share_the_store(bare_project, monkeypatch):
-    """A copy of the workspace that DVC makes for an experiment uses the original's store."""
-    copy = bare_project / ".dvc/tmp/exps/tmp1"
-    copy.mkdir(parents=True)
-    (copy / "dvc.yaml").write_text("stages: {}\n")
-    monkeypatch.chdir(copy)
-    assert address.embedded() == f"sqlite:///{bare_project}/mlflow.db"
 
 
 @pytest.mark.parametrize("value", ["ftp://x", "mlruns", "http://", "sqlite://", "file:///s3cret"])
@@ -74,22 +65,18 @@ def test_a_server_that_says_nothing_costs_seconds(kind):
     assert (silence is None) == (kind == "postgresql")  # there, a connection is all we ask for
 
 
-def test_a_broken_proxy_is_trouble_and_a_closed_door_is_not():
+@pytest.mark.parametrize(("status", "words"), [(502, "status 502"), (401, "None")])
+def test_a_broken_proxy_is_trouble_and_a_closed_door_is_not(status, words):
     """Status 502 means that no server works there; 401 means that one does."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        uri = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        for status in ("502 Bad Gateway", "401 Unauthorized"):
-            thread = threading.Thread(target=_answer, args=(listener, status))
-            thread.start()
-            expected = "status 502" if "502" in status else None
-            found = address.trouble(uri)
-            thread.join()
-            assert found == expected or expected in found
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        pool.submit(_answer, listener, status)
+        found = address.trouble(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert words in str(found)
 
 
 def _answer(listener, status):
     connection, _ = listener.accept()
     with connection:
         connection.recv(4096)
-        head = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        head = f"HTTP/1.1 {status} Words\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         connection.sendall(head.encode())

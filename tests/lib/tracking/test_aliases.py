@@ -75,48 +75,6 @@ def test_a_change_is_recorded_in_registry_and_file(here, project):
     assert lines(project) == [e.line(now.record.identity) for e in now.record.entries]
 
 
-def test_an_alias_can_be_moved_away_with_another(here):
-    """Several aliases of one change are one entry; what is so already is none."""
-    aliases.change(standing(here, "m"), {"challenger": 3}, action="register", why="new")
-    now = standing(here, "m")
-    made = aliases.change(now, now.crowning(3), action="promote", why="better")
-    again = aliases.change(standing(here, "m"), {"champion": 3}, action="promote", why="better")
-
-    assert standing(here, "m").aliases == {"champion": 3}
-    assert made.moves == {"champion": (None, 3), "challenger": (3, None)}
-    assert again is None
-
-
-def test_what_was_moved_by_other_means_is_noticed_and_recorded(here):
-    """First told as a disagreement, then, before the next change, an entry of its own."""
-    moved(here, 1)
-    here.client.set_registered_model_alias("m", "champion", "4")
-
-    assert standing(here, "m").disagreements == [
-        "champion is version 4 in the registry and version 1 in the record: "
-        "it was moved by other means, or a change was cut off"
-    ]
-    moved(here, 2)
-    now = standing(here, "m")
-    assert [(e.action, e.moves["champion"]) for e in now.record.entries] == [
-        ("promote", (None, 1)),
-        ("found", (1, 4)),
-        ("promote", (4, 2)),
-    ]
-    assert now.disagreements == []
-
-
-def test_an_alias_from_before_the_record_is_its_first_entry(here):
-    """A registry that had a champion before this record began."""
-    here.client.set_registered_model_alias("m", "champion", "3")
-
-    assert standing(here, "m").disagreements == [
-        "champion is version 3, it was set before the record began"
-    ]
-    moved(here, 4)
-    assert [e.action for e in standing(here, "m").record.entries] == ["found", "promote"]
-
-
 def test_a_decision_about_another_champion_is_refused(here):
     """Somebody was faster: what was decided against version 1 says nothing about version 2."""
     moved(here, 1)
@@ -218,14 +176,3 @@ def test_two_at_once_leave_one_consistent_record(here, python, monkeypatch, tmp_
         assert (now.record.problems, now.disagreements) == ((), [])
         assert promised <= {e.why for e in now.record.entries if e.action == "promote"}
         assert set(lines(folder)) == {e.line(now.record.identity) for e in now.record.entries}
-
-
-def test_on_a_server_it_is_the_same(server, project):
-    """Entries and aliases go through MLflow's server."""
-    where = filled(store.connect())
-    for to in (1, 2):
-        moved(where, to)
-
-    now = standing(where, "m")
-    assert (now.aliases, len(lines(project)), now.record.unwritten) == ({"champion": 2}, 2, ())
-    assert standing(where, "unknown").aliases == {}

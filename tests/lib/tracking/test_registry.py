@@ -1,38 +1,24 @@
 """Versions: one for the same bytes, with lineage, loadable by their alias."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
-from stages.lib import files
-from stages.lib.tracking import find, promotion, registry, runs
-from tests.lib.tracking.conftest import LINEAGE, better
+from stages.lib.tracking import find, registry, runs
+from tests.lib.tracking.conftest import LINEAGE
 
 
-def test_the_same_bytes_are_one_version(project, trained, make_model):
-    """Registering equal content again changes tags of the version and makes no other."""
+def test_the_same_bytes_are_one_version(project, trained, make_model, monkeypatch):
+    """Rebuilt in another run, a version gets its numbers, keeps its lineage, names both runs."""
     first = trained(0.9)
-    again = registry.register(
-        "m",
-        make_model(),
-        run_id=first.run_id,
-        content_hash=first.content_sha256,
-        metrics={"test_accuracy": 0.5},
-    )
+    monkeypatch.setenv("DVC_EXP_NAME", "second")
+    with runs.training_run("mlp", **LINEAGE) as run:
+        pass
+    facts = {"content_hash": first.content_sha256, "metrics": {"test_accuracy": 0.5}}
+    again = registry.register("m", make_model(), run_id=run.id, **facts)
     assert (first.number, again.number) == (1, 1)
     assert (first.test_accuracy, again.test_accuracy) == (0.89, 0.5)
     assert again.validation_accuracy == 0.9
     assert registry.find_in(first.store, "m", first.content_sha256) == again
     assert registry.find_in(first.store, "m", "other") is None
-
-
-def test_a_version_tells_of_the_first_run_and_of_all(project, trained, make_model, monkeypatch):
-    """Rebuilt in another run, a version keeps its lineage and names both runs."""
-    first = trained(0.9)
-    monkeypatch.setenv("DVC_EXP_NAME", "second")
-    with runs.training_run("mlp", **LINEAGE) as run:
-        pass
-    again = registry.register(
-        "m", make_model(), run_id=run.id, content_hash=first.content_sha256, metrics={}
-    )
     assert again.run_id == first.run_id
     assert "dvc.experiment" not in again.tags
     made_by = {k for k in again.tags if k.startswith(registry.MADE_BY)}
@@ -42,25 +28,14 @@ def test_a_version_tells_of_the_first_run_and_of_all(project, trained, make_mode
 def test_registering_at_once_makes_one_version(project, trained, make_model):
     """Registering the same content twice at once makes one version."""
     run_id, folder = trained(0.9).run_id, make_model()
-    made = []
 
-    def register():
+    def register(_):
         found = registry.register("n", folder, run_id=run_id, content_hash="x", metrics={})
-        made.append(found.number)
+        return found.number
 
-    threads = [threading.Thread(target=register) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert made == [1, 1]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(register, range(2))) == [1, 1]
     assert len(registry.versions("n")) == 1
-
-
-def test_nothing_registered_is_no_error(project):
-    """Before the first version there is no champion and an empty list."""
-    assert registry.champion("m") is None
-    assert registry.versions("m") == []
 
 
 def test_a_model_without_its_run_can_be_registered(project, make_model, client):
@@ -84,28 +59,6 @@ def test_a_run_without_its_model_gets_it(project, make_model, example):
     source = version.store.client.get_model_version("m", "1").source
     assert len(outputs) == 2
     assert source in {f"models:/{o.model_id}" for o in outputs}
-
-
-def test_on_a_server_it_is_the_same(server, trained, make_model):
-    """Runs, models, versions and aliases live on the configured server."""
-    version = trained(0.9)
-    promotion.promote(version, better)
-    again = trained_again(version, make_model)
-    assert not version.store.embedded
-    assert again.number == version.number
-    assert registry.champion("m").validation_accuracy == 0.9
-    assert not (files.home() / "mlartifacts").exists()
-
-
-def trained_again(version, make_model):
-    """Register the same content once more."""
-    return registry.register(
-        version.name,
-        make_model("again", 0.9),
-        run_id=version.run_id,
-        content_hash=version.content_sha256,
-        metrics={},
-    )
 
 
 def test_runs_from_before_the_server_get_their_versions_on_it(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from stages.lib import files
-from stages.lib.tracking import find, lineage, logged_model, nested, runs, store
+from stages.lib.tracking import find, lineage, nested, runs, store
 
-PARAMS = {"model": {"kind": "mlp", "hidden": [8, 4]}, "train": {"learning_rate": 0.1}}
+PARAMS = {"model": {"hidden": [8, 4]}, "train": {"learning_rate": 0.1}}
 NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
 SLEEPER = """
 import time
@@ -33,11 +33,7 @@ def test_a_run_carries_its_lineage(project, client, monkeypatch):
 
     assert found.info.run_name == "mlp"
     assert found.info.status == "FINISHED"
-    assert found.data.params == {
-        "model.kind": "mlp",
-        "model.hidden": "[8, 4]",
-        "train.learning_rate": "0.1",
-    }
+    assert found.data.params == {"model.hidden": "[8, 4]", "train.learning_rate": "0.1"}
     tags = found.data.tags
     assert tags["input.train.npz"] == "ab"
     assert tags["code.sha256"] == files.digest({"stages/train.py": "cd"})
@@ -119,31 +115,28 @@ def test_an_ended_run_says_how(project, client, error, status):
     assert "error" not in found.data.tags
 
 
-def test_a_killed_run_is_swept(project, client, python):
-    """A run whose process got `kill -9` is marked; one that still runs is left alone."""
+def begin():
+    """Begin a run, and end it."""
+    with runs.training_run("r", **NOTHING):
+        pass
+
+
+@pytest.mark.parametrize("sweep", [begin, lambda: nested.close([])], ids=["run", "study"])
+def test_a_killed_run_is_swept(project, client, python, sweep):
+    """A run whose process got `kill -9` is marked by the next run and by the end of a study.
+
+    One that still runs is left alone.
+    """
     process = python(SLEEPER)
     run_id = process.stdout.readline().strip()
-    assert find.sweep(store.embedded()) == []
+    sweep()
     assert client.get_run(run_id).info.status == "RUNNING"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    with runs.training_run("r", **NOTHING):
-        found = client.get_run(run_id)
+    sweep()
+    found = client.get_run(run_id)
     assert found.info.status == "KILLED"
     assert found.info.end_time > found.info.start_time
-
-
-def test_the_end_of_a_study_leaves_no_run_of_a_dead_worker(project, client, python):
-    """A worker killed before its trial knew of its run: nobody names that run to `close`."""
-    process = python(SLEEPER)
-    run_id = process.stdout.readline().strip()
-    nested.close([])
-    assert client.get_run(run_id).info.status == "RUNNING"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    nested.close([])
-
-    assert client.get_run(run_id).info.status == "KILLED"
 
 
 def test_a_run_that_ends_during_a_sweep_is_let_be(project, client, monkeypatch):
@@ -210,9 +203,3 @@ def test_a_lost_run_is_continued_here(project, client, capfd):
     found = client.get_run(find.run(run.id).run_id)
     assert run.id == found.data.tags[find.LOCAL] == "0" * 32
     assert (found.data.metrics["test_accuracy"], found.info.status) == (0.9, "FINISHED")
-
-
-def test_a_blank_example_is_made_when_none_is_given(project, make_model, tmp_path):
-    """A model can be packed without pictures at hand."""
-    logged_model.pack(make_model(), tmp_path / "packed")
-    assert (tmp_path / "packed/MLmodel").is_file()
