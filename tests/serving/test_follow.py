@@ -9,7 +9,7 @@ from stages.lib import files
 from stages.lib.tracking import fetch, registry
 from tests.serving.conftest import request
 from tests.serving.service import served
-from tests.test_cli import run
+from tests.test_cli import refusal
 
 
 def version(address):
@@ -72,10 +72,4 @@ def test_what_cannot_be_served_is_told_in_one_line(versions, capfd):
     """An unknown version, a folder that is no model: status 2, no server."""
     (versions / "empty").mkdir()
     for model, words in (("7", "digits has no version '7'"), ("empty", "manifest.json")):
-        try:
-            status = run("serve", "--port", "0", "--model", model)
-        finally:
-            told = capfd.readouterr().err
-        assert status == 2
-        assert words in told
-        assert told.count("\n") == 1
+        assert words in refusal(capfd, "serve", "--port", "0", "--model", model)
