@@ -46,10 +46,7 @@ def test_help_names_every_command(capsys):
         (["versions"], "digits has no version yet; `dvc repro` registers one"),
         (["promote", "1", "--reason", "x"], "digits has no version yet; `dvc repro` registers one"),
         (["rollback"], "digits has no champion to go back from; nothing was changed"),
-        (
-            ["history", "--at", "noon"],
-            "--at is 'noon', no time; write it as 2026-11-20T12:00 (UTC)",
-        ),
+        (["history", "--at", "noon"], "--at is 'noon', no time; write it as 2026-11-20T12:00"),
         (["history", "--accept", "x"], "the record of digits is whole; there is nothing to accept"),
         (["send"], "no tracking server to send to; set MLFLOW_TRACKING_URI to its address"),
         (["report", "--recipes", "mlp,rnn"], "params.yaml has no recipe 'rnn'; it has cnn, "),
@@ -76,7 +73,7 @@ def test_without_versions_there_is_nothing_to_prune_and_no_history(workspace, ca
     told = capsys.readouterr().out
 
     assert "nothing to remove: digits has 0 version(s), 10 are kept" in told
-    assert "digits has no record yet" in told
+    assert "digits has no record yet; it begins with the first change of an alias" in told
 
 
 def test_outside_of_a_project_one_line_says_so(tmp_path, monkeypatch, capsys):

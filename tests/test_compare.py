@@ -13,8 +13,8 @@ from stages.lib.contrast import compare
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 from tests import sealed
+from tests.drawing import CHROMIUM, browser, opened
 from tests.test_cli import refusal, run
-from tests.test_ui import CHROMIUM, browser_page
 
 
 @pytest.fixture
@@ -119,14 +119,11 @@ def test_the_page_needs_no_server_and_fits(shown, size):
     html = shown / "compare.html"
     comparing.write(found, html, None)
 
-    with browser_page(size) as (tab, asked, errors):
-        tab.goto(html.as_uri())
+    with browser() as chromium, opened(chromium, html.as_uri(), viewport=size) as tab:
         text = tab.inner_text("body")
         width = tab.evaluate("document.documentElement.scrollWidth")
         loaded = tab.evaluate("[...document.images].filter(i => i.naturalWidth == 28).length")
 
-    assert [url for url in asked if not url.startswith(("data:", html.as_uri()))] == []
-    assert errors == []
     assert width <= size["width"]
     assert loaded == min(len(found.only_a), 120) + min(len(found.only_b), 120)
     assert found.verdict in text

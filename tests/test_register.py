@@ -1,16 +1,13 @@
 """A model becomes a version once for its bytes, and champion when the gate lets it."""
 
-import json
-
 import pytest
 import yaml
 
 from stages.cli.send import send
 from stages.lib import dataset, files, params, stage
-from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, store
-from stages.register import decide, register
+from stages.register import register
 from tests.conftest import RULES
 from tests.test_train import run_evaluate, run_train
 
@@ -151,17 +148,6 @@ def test_a_damaged_champion_stops_it_in_one_line(enter, workspace):
     assert standing().aliases == {"champion": 1}
 
 
-def test_a_record_that_is_not_whole_stops_it(enter):
-    """No alias is moved while the record does not say what happened."""
-    enter("poor")
-    (entry,) = standing().record.entries
-    store.embedded().client.delete_registered_model_tag("digits", entry.id)
-    with pytest.raises(UserError, match=r"not whole: .* not in the registry.*digits history"):
-        enter("good")
-
-    assert standing().aliases == {"champion": 1}
-
-
 def test_a_candidate_that_knows_the_pictures_is_not_judged(enter, workspace, capsys):
     """Scored where it may have been trained, a candidate would win unfairly."""
     enter("poor")
@@ -248,27 +234,3 @@ def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, val
     sent = registry.all_in(store.connect(), "digits")
     assert [v.tags["gate"] for v in sent] == ["passed", "failed", "first"]
     assert sent[0].tags["gate.champion"] == "1"
-
-
-def test_the_pictures_that_decide_are_those_of_validation(enter, workspace, values, official):
-    """With other validation pictures the same two models get other numbers."""
-    enter("poor")
-    rules = params.check(values, "values").register_
-    enter("good", gate="dry-run")
-    candidate, champion = registry.versions("digits")
-    path = workspace / "data/splits/other.npz"
-    dataset.save(Pictures(official.images[:100], official.labels[:100]), path)
-    decision = decide(candidate, champion, standing(), rules=rules, validation=path)
-
-    assert decision.n == 100
-    assert json.dumps(decision.record)
-
-
-def test_missing_pictures_are_told(enter, workspace):
-    """Without validation pictures nothing is decided."""
-    enter("poor")
-    (workspace / "data/splits/validation.npz").unlink()
-    with pytest.raises(UserError, match=r"validation.npz is missing; make it again"):
-        enter("good")
-
-    assert standing().aliases == {"champion": 1}

