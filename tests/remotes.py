@@ -1,17 +1,8 @@
-"""DVC remotes as people have them: a folder, an SSH server and an S3 server, each a real one."""
-
-import getpass
-import shutil
-import socket
-import subprocess
-import time
-from pathlib import Path
+"""DVC remotes as people have them: a folder and a real S3 server."""
 
 import boto3
 from moto.server import ThreadedMotoServer
 
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
-PATIENCE = 20  # seconds until a server answers
 KEYS = {"access_key_id": "somebody", "secret_access_key": "secret"}
 
 
@@ -32,7 +23,7 @@ class Folder:
 
     def write(self, oid, content):
         """Give an object other bytes, which takes no more than the right to write."""
-        self._path(oid).chmod(0o644)
+        self._path(oid).unlink(missing_ok=True)
         self._path(oid).write_bytes(content)
 
     def remove(self, oid):
@@ -41,51 +32,6 @@ class Folder:
 
     def close(self):
         """Nothing runs."""
-
-
-class Ssh(Folder):
-    """The same folder behind a real sshd on the loopback, with keys of its own."""
-
-    def __init__(self, root):
-        super().__init__(root / "objects")
-        self.root.mkdir()
-        for name in ("host", "user"):
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", root / name], check=True
-            )
-        shutil.copy(root / "user.pub", root / "authorized")
-        port = free_port()
-        self._process = self._started(root, port)
-        self.url = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{self.root}"
-        self.settings = {"keyfile": str(root / "user"), "allow_agent": "false"}
-
-    def _started(self, root, port):
-        Path("/run/sshd").mkdir(exist_ok=True)  # sshd refuses to start without it
-        settings = {
-            "Port": port,
-            "ListenAddress": "127.0.0.1",
-            "HostKey": root / "host",
-            "AuthorizedKeysFile": root / "authorized",
-            "PidFile": "none",
-            "StrictModes": "no",
-            "UsePAM": "no",
-            "PasswordAuthentication": "no",
-            "Subsystem": "sftp internal-sftp",
-        }
-        options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
-        with (root / "log").open("wb") as log:
-            process = subprocess.Popen([SSHD, "-D", "-e", "-f", "/dev/null", *options], stderr=log)
-        until = time.monotonic() + PATIENCE
-        while not _answers(port):
-            assert process.poll() is None, (root / "log").read_text()
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        return process
-
-    def close(self):
-        """End the server."""
-        self._process.terminate()
-        self._process.wait(PATIENCE)
 
 
 class S3:
@@ -121,19 +67,7 @@ class S3:
         self._server.stop()
 
 
-KINDS = {"local": Folder, "ssh": Ssh, "s3": S3}
-
-
-def _answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port():
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+KINDS = {"local": Folder, "s3": S3}
 
 
 def configure(folder, remote):

@@ -9,6 +9,7 @@ from stages.cli import main
 from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, entry, history, store
 from stages.lib.tracking.entry import FILE
+from tests.conftest import standing
 
 TIMES = [datetime(2026, 11, 20, hour, tzinfo=UTC) for hour in (9, 11, 15)]
 
@@ -27,11 +28,6 @@ def recorded(workspace, monkeypatch):
         aliases.change(standing(), {"champion": to}, action=action, why=f"reason of {moment:%H}")
     monkeypatch.setattr(entry, "now", lambda: datetime(2026, 11, 22, tzinfo=UTC))
     return client
-
-
-def standing():
-    """Aliases and record of the workspace's store."""
-    return aliases.standing(store.embedded(), "digits")
 
 
 def digits(capsys, *arguments):

@@ -12,7 +12,7 @@ from stages.lib.tracking.entry import FILE
 from stages.lib.tracking.promotion import by_hand, rollback
 from stages.lib.tracking.removal import REMOVED
 from tests import sealed
-from tests.conftest import ROOT
+from tests.conftest import ROOT, standing
 
 # Kills itself before its write number N.
 KILLED = """
@@ -36,11 +36,6 @@ deadly(MlflowClient, "delete_registered_model_alias")
 deadly(files, "write_bytes")
 getattr(promotion, sys.argv[2])(*sys.argv[3:])
 """
-
-
-def standing():
-    """Aliases and record of the workspace's store."""
-    return aliases.standing(store.embedded(), "digits")
 
 
 @pytest.fixture

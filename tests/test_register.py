@@ -8,13 +8,8 @@ from stages.lib import dataset, files, params, stage
 from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, store
 from stages.register import register
-from tests.conftest import RULES
+from tests.conftest import RULES, standing
 from tests.test_train import run_evaluate, run_train
-
-
-def standing():
-    """Aliases and record of the workspace's store."""
-    return aliases.standing(store.embedded(), "digits")
 
 
 def failed(entry):
