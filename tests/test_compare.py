@@ -149,15 +149,3 @@ def test_a_file_of_somebody_is_not_overwritten(shown, capsys, option):
     told = refusal(capsys, "compare", "1", "2", option, "out")
     assert "is no comparison; give another name" in told
     assert (shown / "out").read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["1", "champoin"], "choose one of champion"),
-        (["1", "dvc.yaml"], "is no file of a model"),
-    ],
-)
-def test_what_is_no_model_is_told_in_one_line(shown, capsys, arguments, words):
-    """Unknown names and files of other kinds: status 2."""
-    assert words in refusal(capsys, "compare", *arguments)

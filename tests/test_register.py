@@ -4,12 +4,10 @@ import pytest
 import yaml
 
 from stages.cli.send import send
-from stages.lib import dataset, files, params, stage
+from stages.lib import files
 from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, store
-from stages.register import register
-from tests.conftest import RULES, standing
-from tests.test_train import run_evaluate, run_train
+from tests.conftest import standing
 
 
 def failed(entry):
@@ -173,28 +171,6 @@ def test_a_reader_is_told_what_weakens_the_comparison(enter, capsys):
 
     assert "version 1 was trained on another division of the pictures, perhaps on some" in told
     assert "nobody knows" not in told
-
-
-def test_whole_runs_go_through_the_gate(workspace, values):
-    """Trained, evaluated, registered: the version has its scores and loads by its alias."""
-    values["register"] |= RULES | {"ece": 0.9}
-    values["train"]["epochs"] = 1
-    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
-    run_train(workspace)
-    run_evaluate()
-    register(**stage.arguments(register, params.load()))
-
-    (version,) = registry.versions("digits")
-    evaluated = files.read_json(workspace / "metrics/evaluate.json")
-    assert version.test_accuracy == evaluated["accuracy"]
-    assert version.aliases == ("champion",)
-
-    import mlflow
-
-    mlflow.set_tracking_uri(version.store.uri)
-    loaded = mlflow.pyfunc.load_model("models:/digits@champion")
-    images = dataset.load(workspace / "data/splits/test.npz").images[:3]
-    assert loaded.predict(images)["logits"].shape == (3, 10)
 
 
 def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, values, monkeypatch):

@@ -27,14 +27,6 @@ def served(folder):
             process.wait(30)
 
 
-def compare_address(address, runs, experiment):
-    """MLflow's page that shows `runs` side by side."""
-    query = urllib.parse.urlencode(
-        {"runs": json.dumps(runs), "experiments": json.dumps([experiment])}
-    )
-    return f"{address}/#/compare-runs?{query}"
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_two_learning_rates_are_seen_side_by_side(workspace):
     """The compare page shows both runs, their learning rates and their accuracies."""
@@ -49,7 +41,8 @@ def test_two_learning_rates_are_seen_side_by_side(workspace):
         page, asked = chromium.new_page(), []
         page.on("request", lambda request: asked.append(request.url))
         ids = [run.info.run_id for run in found]
-        page.goto(compare_address(address, ids, here.experiment))
+        query = {"runs": json.dumps(ids), "experiments": json.dumps([here.experiment])}
+        page.goto(f"{address}/#/compare-runs?{urllib.parse.urlencode(query)}")
         page.get_by_text("train.learning_rate").first.wait_for(timeout=60_000)
         text = page.inner_text("body")
 
