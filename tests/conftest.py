@@ -19,7 +19,7 @@ from stages import train
 from stages.download import download
 from stages.lib import dataset, files, params
 from stages.lib.dataset import Pictures
-from stages.lib.tracking import address, store
+from stages.lib.tracking import address, aliases, store
 from stages.register import register
 from stages.split import read_idx
 from tests import sealed
@@ -206,6 +206,11 @@ def versions(filled, tmp_path, monkeypatch):
     address.WARNED.clear()
     _ = store.embedded().client  # mends the paths of the copy
     return folder
+
+
+def standing():
+    """Aliases and record of `digits` in the store of the working directory."""
+    return aliases.standing(store.embedded(), "digits")
 
 
 def commit(folder, message):

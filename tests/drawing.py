@@ -5,7 +5,6 @@
 draws a number, with whatever model is in models/digits, in a real browser.
 """
 
-import io
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,21 +13,13 @@ import numpy as np
 from PIL import Image
 
 from tests.serving import service
-from tests.strokes import STROKES, smooth
+from tests.strokes import STROKES, packed, smooth
 from tests.strokes import page as page_with
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "metrics/readme/draw.png"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+FLAGS = ["--no-sandbox", "--disable-gpu"]
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -46,11 +37,9 @@ def served(folder, model, port=0):
         yield f"http://{host}:{chosen}"
 
 
-def written(text, seed=0):
-    """A page with `text` on it, as PNG."""
-    file = io.BytesIO()
-    Image.fromarray(page_with(text, np.random.default_rng(seed))).save(file, "PNG")
-    return file.getvalue()
+def written(text, seed=0, kind="PNG"):
+    """The bytes of a picture with `text` on it."""
+    return packed(Image.fromarray(page_with(text, np.random.default_rng(seed))), kind)
 
 
 @contextmanager
@@ -62,6 +51,26 @@ def browser():
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
         started.close()
+
+
+@contextmanager
+def opened(chromium, address, forgiven="", **device):
+    """The page; at the end nothing was complained of and nothing left this machine.
+
+    `forgiven` begins what the console may say, as of a service that is away on purpose.
+    """
+    context = chromium.new_context(**device)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda line: complaints.append(line.text))
+    page.goto(address)
+    yield page
+    context.close()
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+    assert [x for x in complaints if not (forgiven and x.startswith(forgiven))] == []
 
 
 def curves(text, frame):

@@ -17,21 +17,17 @@ from tests.strokes import page
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "metrics/readme/handwriting.png"
-WHITE, CREAM, RECYCLED, YELLOW, SLATE = (
-    (246, 246, 244),
-    (240, 230, 205),
-    (205, 198, 185),
-    (250, 232, 120),
-    (52, 66, 62),
-)
-INK, PENCIL, RED, GREEN, CHALK, BLUE = (
-    (25, 28, 34),
-    (120, 118, 116),
-    (190, 40, 40),
-    (20, 120, 70),
-    (235, 238, 230),
-    (35, 60, 150),
-)
+WHITE = (246, 246, 244)
+CREAM = (240, 230, 205)
+RECYCLED = (205, 198, 185)
+YELLOW = (250, 232, 120)
+SLATE = (52, 66, 62)
+INK = (25, 28, 34)
+PENCIL = (120, 118, 116)
+RED = (190, 40, 40)
+GREEN = (20, 120, 70)
+CHALK = (235, 238, 230)
+BLUE = (35, 60, 150)
 # What is written, how: width of the pen in pixels, paper, ink.
 PAGES = [
     ("3", 5, WHITE, BLUE),

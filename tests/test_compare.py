@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.cli import app
 from stages.cli import compare as comparing
-from stages.lib import classifier, dataset, page, stage
+from stages.lib import classifier, dataset, page
 from stages.lib.contrast import compare
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 from tests import sealed
-from tests.test_ui import CHROMIUM, browser_page
+from tests.drawing import CHROMIUM, browser, opened
+from tests.test_cli import refusal, run
 
 
 @pytest.fixture
@@ -23,14 +23,6 @@ def shown(versions, official):
     pictures = Pictures(official.images[:500], official.labels[:500])
     dataset.save(pictures, versions / "data/splits/validation.npz")
     return versions
-
-
-def run(*arguments):
-    """The exit status of `digits` with `arguments`."""
-    try:
-        return stage.guarded("digits", lambda: app(arguments))
-    except SystemExit as end:
-        return end.code
 
 
 def test_the_numbers_are_those_of_the_pictures(shown):
@@ -127,14 +119,11 @@ def test_the_page_needs_no_server_and_fits(shown, size):
     html = shown / "compare.html"
     comparing.write(found, html, None)
 
-    with browser_page(size) as (tab, asked, errors):
-        tab.goto(html.as_uri())
+    with browser() as chromium, opened(chromium, html.as_uri(), viewport=size) as tab:
         text = tab.inner_text("body")
         width = tab.evaluate("document.documentElement.scrollWidth")
         loaded = tab.evaluate("[...document.images].filter(i => i.naturalWidth == 28).length")
 
-    assert [url for url in asked if not url.startswith(("data:", html.as_uri()))] == []
-    assert errors == []
     assert width <= size["width"]
     assert loaded == min(len(found.only_a), 120) + min(len(found.only_b), 120)
     assert found.verdict in text
@@ -155,26 +144,8 @@ def test_a_file_of_somebody_is_not_overwritten(shown, capsys, option):
     """A comparison replaces a comparison and nothing else."""
     assert run("compare", "1", "2", option, "out") == 0
     assert run("compare", "1", "2", option, "out") == 0
-    capsys.readouterr()
     (shown / "out").write_text("mine")
 
-    assert run("compare", "1", "2", option, "out") == 2
-
-    assert "is no comparison; give another name" in capsys.readouterr().err
+    told = refusal(capsys, "compare", "1", "2", option, "out")
+    assert "is no comparison; give another name" in told
     assert (shown / "out").read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["1", "champoin"], "choose one of champion"),
-        (["1", "dvc.yaml"], "is no file of a model"),
-    ],
-)
-def test_what_is_no_model_is_told_in_one_line(shown, capsys, arguments, words):
-    """Unknown names and files of other kinds: status 2."""
-    assert run("compare", *arguments) == 2
-
-    told = capsys.readouterr().err
-    assert words in told
-    assert told.count("\n") == 1

@@ -53,6 +53,7 @@ def test_results_and_versions_are_shown(built):
     assert re.search(rf"^test +{accuracy:.2%} ", results, re.MULTILINE)
     assert "version 1, champion" in results
     assert versions.splitlines()[1].split()[:2] == ["1", "champion"]
+    assert f"{accuracy:.2%}" in versions.splitlines()[1]
 
 
 def test_experiments_land_in_the_same_store(built):

@@ -1,23 +1,13 @@
 """A model becomes a version once for its bytes, and champion when the gate lets it."""
 
-import json
-
 import pytest
 import yaml
 
 from stages.cli.send import send
-from stages.lib import dataset, files, params, stage
-from stages.lib.dataset import Pictures
+from stages.lib import files
 from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, store
-from stages.register import decide, register
-from tests.conftest import RULES
-from tests.test_train import run_evaluate, run_train
-
-
-def standing():
-    """Aliases and record of the workspace's store."""
-    return aliases.standing(store.embedded(), "digits")
+from tests.conftest import standing
 
 
 def failed(entry):
@@ -151,17 +141,6 @@ def test_a_damaged_champion_stops_it_in_one_line(enter, workspace):
     assert standing().aliases == {"champion": 1}
 
 
-def test_a_record_that_is_not_whole_stops_it(enter):
-    """No alias is moved while the record does not say what happened."""
-    enter("poor")
-    (entry,) = standing().record.entries
-    store.embedded().client.delete_registered_model_tag("digits", entry.id)
-    with pytest.raises(UserError, match=r"not whole: .* not in the registry.*digits history"):
-        enter("good")
-
-    assert standing().aliases == {"champion": 1}
-
-
 def test_a_candidate_that_knows_the_pictures_is_not_judged(enter, workspace, capsys):
     """Scored where it may have been trained, a candidate would win unfairly."""
     enter("poor")
@@ -192,28 +171,6 @@ def test_a_reader_is_told_what_weakens_the_comparison(enter, capsys):
 
     assert "version 1 was trained on another division of the pictures, perhaps on some" in told
     assert "nobody knows" not in told
-
-
-def test_whole_runs_go_through_the_gate(workspace, values):
-    """Trained, evaluated, registered: the version has its scores and loads by its alias."""
-    values["register"] |= RULES | {"ece": 0.9}
-    values["train"]["epochs"] = 1
-    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
-    run_train(workspace)
-    run_evaluate()
-    register(**stage.arguments(register, params.load()))
-
-    (version,) = registry.versions("digits")
-    evaluated = files.read_json(workspace / "metrics/evaluate.json")
-    assert version.test_accuracy == evaluated["accuracy"]
-    assert version.aliases == ("champion",)
-
-    import mlflow
-
-    mlflow.set_tracking_uri(version.store.uri)
-    loaded = mlflow.pyfunc.load_model("models:/digits@champion")
-    images = dataset.load(workspace / "data/splits/test.npz").images[:3]
-    assert loaded.predict(images)["logits"].shape == (3, 10)
 
 
 def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, values, monkeypatch):
@@ -248,27 +205,3 @@ def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, val
     sent = registry.all_in(store.connect(), "digits")
     assert [v.tags["gate"] for v in sent] == ["passed", "failed", "first"]
     assert sent[0].tags["gate.champion"] == "1"
-
-
-def test_the_pictures_that_decide_are_those_of_validation(enter, workspace, values, official):
-    """With other validation pictures the same two models get other numbers."""
-    enter("poor")
-    rules = params.check(values, "values").register_
-    enter("good", gate="dry-run")
-    candidate, champion = registry.versions("digits")
-    path = workspace / "data/splits/other.npz"
-    dataset.save(Pictures(official.images[:100], official.labels[:100]), path)
-    decision = decide(candidate, champion, standing(), rules=rules, validation=path)
-
-    assert decision.n == 100
-    assert json.dumps(decision.record)
-
-
-def test_missing_pictures_are_told(enter, workspace):
-    """Without validation pictures nothing is decided."""
-    enter("poor")
-    (workspace / "data/splits/validation.npz").unlink()
-    with pytest.raises(UserError, match=r"validation.npz is missing; make it again"):
-        enter("good")
-
-    assert standing().aliases == {"champion": 1}

@@ -1,7 +1,6 @@
 """`digits score`: labelled pictures of one's own, counted and shown."""
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from PIL import Image
 
 from tests.conftest import call
 from tests.strokes import empty, page
-from tests.test_predict import run
+from tests.test_cli import refusal, run
 
 
 @pytest.fixture
@@ -50,12 +49,8 @@ def test_people_get_shares_and_names(labelled):
     """The command as a person runs it."""
     told = call(labelled, "digits", "score", "mine").stdout.splitlines()
 
-    parts = (re.split("  +", line.strip()) for line in told)
-    rows = {name: cells for name, *cells in parts}
-    assert rows["pictures"][:3] == ["13", "10", "76.9%"]
-    assert rows["of one digit"][:2] == ["12", "9"]
-    assert rows["their digits"][:2] == ["6", "6"]
-    assert rows["mean of 2 writers"] == [f"{(4 / 6 + 6 / 7) / 2:.1%}"]
+    (total,) = (line for line in told if line.startswith("pictures "))
+    assert total.split()[1:4] == ["13", "10", "76.9%"]
     assert "mine/text.png: 1 cannot be read" in told
     assert "mine/empty.png: 2 no digit found" in told
     assert any(line.startswith("mine/0.png: 9 read as 0 (") for line in told)
@@ -68,6 +63,7 @@ def test_programs_get_all_numbers(labelled, capsys):
     assert (found["all"]["n"], found["all"]["right"]) == (13, 10)
     assert found["several"]["right"] == 1
     assert {name: w["n"] for name, w in found["writers"].items()} == {"A": 6, "B": 7}
+    assert found["writers_mean"] == pytest.approx((4 / 6 + 6 / 7) / 2, abs=1e-6)
     assert found["classes"]["9"]["read_as"] == {"0": 1}
     assert {m["file"]: m["status"] for m in found["mistakes"] if m["status"] != "ok"} == {
         "mine/text.png": "error",
@@ -89,22 +85,14 @@ def test_mistakes_are_drawn(labelled, capsys):
     assert not Path("none.png").exists()
 
 
-@pytest.mark.parametrize("content", [b"a person's text", None])
-def test_what_a_person_made_is_not_overwritten(labelled, capsys, content):
-    """Neither a text nor a picture of somebody else; nothing is scored before that is known."""
-    mine = Path("mine.png")
-    if content is None:
-        shutil.copy("mine/1.png", mine)
-    else:
-        mine.write_bytes(content)
+def test_what_a_person_made_is_not_overwritten(labelled, capsys):
+    """A picture of somebody else; nothing is scored before that is known."""
+    mine = labelled / "mine/1.png"
     before = mine.read_bytes()
 
-    assert run("score", "mine", "--mistakes", "mine.png") == 2
-    told = capsys.readouterr()
-    assert told.err == (
-        "digits: mine.png is there and was not made by digits score; name another file\n"
-    )
-    assert (told.out, mine.read_bytes()) == ("", before)
+    told = refusal(capsys, "score", "mine", "--mistakes", "mine/1.png")
+    assert "mine/1.png is there and was not made by digits score; name another file" in told
+    assert mine.read_bytes() == before
 
 
 def test_one_digit_may_be_demanded(labelled, capsys):
@@ -112,17 +100,8 @@ def test_one_digit_may_be_demanded(labelled, capsys):
     assert scored(capsys, "mine", "--single")["several"]["right"] == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["nowhere"], "nowhere: no such folder"),
-        (["models"], "digits is no class; expected a labels.csv"),
-        (["mine", "--model", "./nowhere"], "no model here yet; `dvc repro` trains one"),
-    ],
-)
-def test_what_is_wrong_is_told_in_one_line(labelled, capsys, arguments, words):
-    """Status 2 and nothing printed."""
-    assert run("score", *arguments) == 2
-    told = capsys.readouterr()
-    assert words in told.err
-    assert (told.err.count("\n"), told.out) == (1, "")
+def test_what_is_wrong_is_told_in_one_line(labelled, capsys):
+    """Folders without labels, and no model."""
+    assert "digits is no class; expected a labels.csv" in refusal(capsys, "score", "models")
+    told = refusal(capsys, "score", "mine", "--model", "./nowhere")
+    assert "no model here yet; `dvc repro` trains one" in told

@@ -12,7 +12,7 @@ import pytest
 
 from stages.lib.tracking import address as tracking_address
 from stages.lib.tracking import runs, store
-from tests.drawing import CHROMIUM, FLAGS
+from tests.drawing import CHROMIUM, browser
 
 
 @contextmanager
@@ -31,29 +31,6 @@ def served(folder):
             process.wait(30)
 
 
-@contextmanager
-def browser_page(size):
-    """A page of headless Chromium, and what it asked for and complained of."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport=size)
-        asked, errors = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        yield page, asked, errors
-        browser.close()
-
-
-def compare_address(address, runs, experiment):
-    """MLflow's page that shows `runs` side by side."""
-    query = urllib.parse.urlencode(
-        {"runs": json.dumps(runs), "experiments": json.dumps([experiment])}
-    )
-    return f"{address}/#/compare-runs?{query}"
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_two_learning_rates_are_seen_side_by_side(workspace):
     """The compare page shows both runs, their learning rates and their accuracies."""
@@ -64,14 +41,15 @@ def test_two_learning_rates_are_seen_side_by_side(workspace):
     here = store.connect()
     found = here.client.search_runs([here.experiment])
 
-    with served(workspace) as address, browser_page({"width": 1400, "height": 1000}) as opened:
-        page, asked, errors = opened
+    with served(workspace) as address, browser() as chromium:
+        page, asked = chromium.new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
         ids = [run.info.run_id for run in found]
-        page.goto(compare_address(address, ids, here.experiment))
+        query = {"runs": json.dumps(ids), "experiments": json.dumps([here.experiment])}
+        page.goto(f"{address}/#/compare-runs?{urllib.parse.urlencode(query)}")
         page.get_by_text("train.learning_rate").first.wait_for(timeout=60_000)
         text = page.inner_text("body")
 
     assert {"0.001", "0.02", *ids} <= set(re.split(r"\s+", text))
     assert "validation_accuracy" in text
-    assert errors == []
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []

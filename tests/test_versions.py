@@ -1,9 +1,6 @@
 """The table of versions tells what each is, was, and what the gate said of it."""
 
-import pytest
-
 from stages.cli.versions import versions
-from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, promotion, registry, store
 from stages.lib.tracking.removal import REMOVED
 
@@ -67,9 +64,3 @@ def test_many_versions_need_no_more_queries_than_few(workspace, monkeypatch):
         counts.append(sorted(asked))
 
     assert counts == [["get_registered_model", "search_model_versions"]] * 20
-
-
-def test_without_a_version_one_line_says_what_to_do(workspace):
-    """Nothing registered."""
-    with pytest.raises(UserError, match="digits has no version yet; `dvc repro` registers one"):
-        versions()

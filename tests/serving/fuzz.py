@@ -1,7 +1,6 @@
 """Bodies that nobody should send, by the thousand, and what came back."""
 
 import http.client
-import io
 import json
 import random
 from collections import Counter
@@ -13,7 +12,7 @@ import schemathesis
 from PIL import Image
 from schemathesis import GenerationMode
 
-from tests.strokes import page
+from tests.strokes import packed, page
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 GENERATED = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
@@ -84,9 +83,7 @@ def _pictures():
     """A page in each format."""
     pixels = page("70", np.random.default_rng(0))[::2, ::2]
     for kind in FORMATS:
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, kind)
-        yield file.getvalue()
+        yield packed(Image.fromarray(pixels), kind)
 
 
 def _damaged(rng, pictures):

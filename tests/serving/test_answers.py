@@ -1,6 +1,7 @@
 """What the service answers, over real connections to a real process."""
 
 import base64
+import io
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ import cv2
 import jsonschema_rs
 import numpy as np
 import pytest
+from PIL import Image
 
 from stages.lib import classifier
 from tests.conftest import call
@@ -36,6 +38,11 @@ def expected(project, pictures):
     return classifier.load(project / "model").logits(pictures)
 
 
+def same(logits, others):
+    """Fail where they are not the same up to the last bits."""
+    np.testing.assert_allclose(np.float32(logits), others, rtol=1e-4, atol=1e-5)
+
+
 def test_a_picture_gets_what_digits_predict_prints(project, ask):
     """Raw bytes and base64 in JSON: the fields of `predict --json`, model and request id."""
     picture = written("3407")
@@ -55,24 +62,15 @@ def test_a_picture_gets_what_digits_predict_prints(project, ask):
         assert headers["x-model"] == "model/local"
         assert headers["x-model-sha256"] == answer["model"]["sha256"]
         assert headers["x-request-id"] == answer["request_id"]
-        seen = [_pixels(one) for one in answer["pictures"]]
-        assert [one.shape for one in seen] == [(28, 28)] * len(record["boxes"])
+        seen = [Image.open(io.BytesIO(base64.b64decode(one))) for one in answer["pictures"]]
+        assert [one.size for one in seen] == [(28, 28)] * len(record["boxes"])
     assert raw[2]["request_id"] == "mine-1"
 
 
-def _pixels(encoded):
-    data = np.frombuffer(base64.b64decode(encoded), np.uint8)
-    return cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-
-
-def test_one_digit_is_one_when_asked_for_one(ask):
+@pytest.mark.parametrize(("query", "n"), [("", 4), ("?several=true", 4), ("?several=false", 1)])
+def test_one_digit_is_one_when_asked_for_one(ask, query, n):
     """`several=false` finds one digit where there are four; true and none find four."""
-    counts = [
-        len(ask("POST", f"/predict{query}", written("3407"))[2]["boxes"])
-        for query in ("", "?several=true", "?several=false")
-    ]
-
-    assert counts == [4, 4, 1]
+    assert len(ask("POST", f"/predict{query}", written("3407"))[2]["boxes"]) == n
 
 
 @pytest.mark.parametrize("width", [1, 2])
@@ -102,34 +100,16 @@ def test_a_long_hairline_is_no_error(ask, width):
             "several: Input should be a valid boolean",
         ),
         ("/predict?top=1&top=2", written("1"), "image/png", 400, "given twice"),
-        (
-            "/predict?colour=1",
-            written("1"),
-            "image/png",
-            400,
-            "colour: Extra inputs are not permitted",
-        ),
+        ("/predict?colour=1", written("1"), "image/png", 400, "colour: Extra inputs"),
         ("/predict", b"{}", "application/json", 400, "picture: Field required"),
-        (
-            "/predict",
-            b'{"picture": 5}',
-            "application/json",
-            400,
-            "picture: Input should be a text in base64",
-        ),
+        ("/predict", b'{"picture": 5}', "application/json", 400, "picture: Input should be"),
         ("/predict", b"[" * 99999, "application/json", 400, "the body: Invalid JSON"),
         ("/predict", b"x", "multipart/form-data; boundary=x", 415, "no forms"),
         ("/invocations", b'{"inputs": NaN}', "application/json", 400, "the body is no JSON"),
         ("/invocations", b'{"inputs": []}', "application/json", 400, "expected 1 to 1,000"),
         ("/invocations", b'{"inputs": 9000000000}', "application/json", 400, "28 x 28 numbers"),
         ("/invocations", b"{}", "text/csv", 415, "application/json"),
-        (
-            "/v2/models/model/infer",
-            b"5",
-            "application/json",
-            400,
-            "the body: Input should be an object",
-        ),
+        ("/v2/models/model/infer", b"5", "application/json", 400, "the body: Input should be"),
         ("/v2/models/other/infer", b"{}", "application/json", 404, "this serves model"),
         ("/nowhere", b"", "text/plain", 404, "Not Found"),
         ("/docs", b"", "text/plain", 405, "Method Not Allowed"),
@@ -145,29 +125,16 @@ def test_what_cannot_be_answered_gets_one_sentence(ask, path, body, kind, status
     assert answer["request_id"] == headers["x-request-id"]
 
 
-@pytest.mark.parametrize("form", ["inputs", "instances"])
-def test_invocations_answer_logits(ask, project, form):
-    """Integers, and floats cut off like MLflow does."""
-    for pictures in (tensor(), tensor() + 0.5):
-        body = json.dumps({form: pictures.tolist()})
-        status, _, answer = ask("POST", "/invocations", body, **JSON)
+@pytest.mark.parametrize(
+    ("form", "n", "more"), [("inputs", 2, 0), ("instances", 2, 0.5), ("inputs", 300, 0)]
+)
+def test_invocations_answer_logits(ask, project, form, n, more):
+    """Integers, floats cut off like MLflow does, more than a batch or than is parsed at once."""
+    body = json.dumps({form: (tensor(n) + more).tolist()})
+    status, _, answer = ask("POST", "/invocations", body, **JSON)
 
-        assert status == 200
-        assert list(answer) == ["predictions"]
-        logits = np.float32(answer["predictions"]["logits"])
-        np.testing.assert_allclose(logits, expected(project, tensor()), rtol=1e-4, atol=1e-5)
-
-
-def test_many_pictures_in_one_request(ask, project):
-    """More than a batch, and more bytes of JSON than are parsed at once."""
-    pictures = tensor(300)
-    status, _, answer = ask(
-        "POST", "/invocations", json.dumps({"inputs": pictures.tolist()}), **JSON
-    )
-
-    assert status == 200
-    logits = np.float32(answer["predictions"]["logits"])
-    np.testing.assert_allclose(logits, expected(project, pictures), rtol=1e-4, atol=1e-5)
+    assert (status, list(answer)) == (200, ["predictions"])
+    same(answer["predictions"]["logits"], expected(project, tensor(n)))
 
 
 def test_open_inference_describes_the_model(ask):
@@ -194,7 +161,7 @@ def test_open_inference_in_json(ask, project, flat):
 
     assert (status, answer["id"], answer["model_version"]) == (200, "7", "local")
     logits, likely = (np.float32(o["data"]).reshape(o["shape"]) for o in answer["outputs"])
-    np.testing.assert_allclose(logits, expected(project, pictures), rtol=1e-4, atol=1e-5)
+    same(logits, expected(project, pictures))
     np.testing.assert_allclose(likely.sum(1), 1, rtol=1e-5)
 
 
@@ -215,7 +182,7 @@ def test_open_inference_in_bytes(ask, project):
     length = int(headers["inference-header-content-length"])
     (output,) = json.loads(content[:length])["outputs"]
     logits = np.frombuffer(content[length:], "<f4").reshape(output["shape"])
-    np.testing.assert_allclose(logits, expected(project, pictures), rtol=1e-4, atol=1e-5)
+    same(logits, expected(project, pictures))
 
 
 def test_numbers_and_log_tell_what_happened(ask, log):

@@ -9,7 +9,7 @@ from stages.lib import files
 from stages.lib.tracking import fetch, registry
 from tests.serving.conftest import request
 from tests.serving.service import served
-from tests.test_cli import run
+from tests.test_cli import refusal
 
 
 def version(address):
@@ -39,7 +39,8 @@ def test_the_service_follows_the_champion(versions, tmp_path):
         client.set_registered_model_alias(name, "champion", "1")
         assert eventually(lambda: version(address) == "digits/1")
 
-        _tamper(client, versions, name, fetch.kept(_content(versions, 2)))
+        content = files.read_manifest(versions / "model-2")["content_sha256"]
+        _tamper(client, versions, name, fetch.kept(content))
         client.set_registered_model_alias(name, "champion", "2")
         assert eventually(lambda: "model refused" in log.read_text())
         assert version(address) == "digits/1"
@@ -50,10 +51,6 @@ def test_the_service_follows_the_champion(versions, tmp_path):
     events = [json.loads(line) for line in log.read_text().splitlines()]
     (refused,) = [e for e in events if e.get("event") == "model refused"]
     assert "version 2" in refused["reason"] or "differs" in refused["reason"]
-
-
-def _content(folder, number):
-    return files.read_manifest(folder / f"model-{number}")["content_sha256"]
 
 
 def _tamper(client, folder, name, kept):
@@ -72,10 +69,4 @@ def test_what_cannot_be_served_is_told_in_one_line(versions, capfd):
     """An unknown version, a folder that is no model: status 2, no server."""
     (versions / "empty").mkdir()
     for model, words in (("7", "digits has no version '7'"), ("empty", "manifest.json")):
-        try:
-            status = run("serve", "--port", "0", "--model", model)
-        finally:
-            told = capfd.readouterr().err
-        assert status == 2
-        assert words in told
-        assert told.count("\n") == 1
+        assert words in refusal(capfd, "serve", "--port", "0", "--model", model)

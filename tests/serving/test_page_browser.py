@@ -1,11 +1,9 @@
 """The page to draw on, in a real browser, with mouse, finger and keyboard."""
 
 import base64
-import io
 import json
 import re
 import shutil
-from contextlib import contextmanager
 
 import pytest
 from PIL import Image
@@ -13,7 +11,8 @@ from PIL import Image
 from stages.lib import export
 from stages.lib import feedback as kept
 from tests import drawing
-from tests.drawing import CHROMIUM, DESKTOP, PHONE, finger, mouse, swipe, written
+from tests.drawing import CHROMIUM, DESKTOP, PHONE, finger, mouse, opened, swipe, written
+from tests.strokes import packed
 
 NOTHING = "\N{EN DASH}"  # stands where the answer will
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -43,26 +42,6 @@ def chromium():
         yield started
 
 
-@contextmanager
-def opened(chromium, address, forgiven="", **device):
-    """The page; at the end nothing was complained of and nothing left this machine.
-
-    `forgiven` begins what the console may say, as of a service that is away on purpose.
-    """
-    context = chromium.new_context(**device)
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    asked, complaints = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda line: complaints.append(line.text))
-    page.goto(address)
-    yield page
-    context.close()
-    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
-    assert [x for x in complaints if not (forgiven and x.startswith(forgiven))] == []
-
-
 def expect_text(page, text):
     """Wait until the answer is `text`; `/` between rows."""
     page.wait_for_function(
@@ -76,23 +55,14 @@ def labels(project):
     return kept.read(project / "data/feedback")
 
 
-def test_every_digit_drawn_with_the_mouse_is_read(chromium, service):
-    """All ten strokes at a desktop's size; the bars of that digit are the longest."""
-    with opened(chromium, service, **DESKTOP) as page:
+@pytest.mark.parametrize(("device", "hand"), [(DESKTOP, mouse), (PHONE, finger)])
+def test_every_digit_that_is_drawn_is_read(chromium, service, device, hand):
+    """All ten, with the mouse and with a finger, under which the page stays where it is."""
+    with opened(chromium, service, **device) as page:
         for digit in "0123456789":
-            mouse(page, digit)
+            hand(page, digit)
             expect_text(page, digit)
             assert page.locator("#bars .first").inner_text().startswith(digit)
-            page.keyboard.press("Escape")
-            expect_text(page, NOTHING)
-
-
-def test_every_digit_drawn_with_a_finger_on_a_phone_is_read(chromium, service):
-    """All ten strokes; the page stays where it is while the finger moves on the sheet."""
-    with opened(chromium, service, **PHONE) as page:
-        for digit in "0123456789":
-            finger(page, digit)
-            expect_text(page, digit)
             assert page.evaluate("[scrollX, scrollY]") == [0, 0]
             page.get_by_role("button", name="Clear").click()
             expect_text(page, NOTHING)
@@ -179,13 +149,17 @@ PUT = """([type, id, data]) => {
 }"""
 
 
+def choose(page, content):
+    """Give the page a file."""
+    file = {"name": "p.png", "mimeType": "image/png", "buffer": content}
+    page.locator("#file").set_input_files(file)
+
+
 def test_pictures_are_chosen_pasted_and_dropped(chromium, service, project):
-    """Each is shown and read, several digits with their boxes; none of them is stored."""
+    """Each is shown and read, or said to be no digit or no picture; none of them is stored."""
     stored = len(labels(project))
     with opened(chromium, service, "Failed to load resource", **DESKTOP) as page:
-        page.locator("#file").set_input_files(
-            {"name": "7.png", "mimeType": "image/png", "buffer": written("7")}
-        )
+        choose(page, written("7"))
         expect_text(page, "7")
         page.evaluate(PUT, ["paste", "paper", base64.b64encode(written("26/11")).decode()])
         expect_text(page, "26/11")
@@ -194,24 +168,13 @@ def test_pictures_are_chosen_pasted_and_dropped(chromium, service, project):
         expect_text(page, "3")
         mouse(page, "1")  # begins a new drawing
         expect_text(page, "1")
-        page.locator("#file").set_input_files(
-            {"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"}
-        )
+        choose(page, b"no picture")
         page.get_by_role("alert").get_by_text("no picture").wait_for()
-    assert len(labels(project)) == stored
-
-
-def test_what_is_no_digit_is_said_to_be_none(chromium, service):
-    """A dot on the sheet: no digit found, in words, and for those who listen."""
-    with opened(chromium, service, **DESKTOP) as page:
-        empty = io.BytesIO()
-        Image.new("RGB", (300, 200), "white").save(empty, "PNG")
-        page.locator("#file").set_input_files(
-            {"name": "e.png", "mimeType": "image/png", "buffer": empty.getvalue()}
-        )
+        choose(page, packed(Image.new("RGB", (300, 200), "white"), "PNG"))
         page.locator("#chance").get_by_text("No digit found").wait_for()
         page.locator("#spoken").get_by_text("No digit found").wait_for(state="attached")
         assert page.get_by_role("button", name="Yes, it is").is_visible()
+    assert len(labels(project)) == stored
 
 
 def test_a_correction_becomes_feedback(chromium, service, project, monkeypatch):
