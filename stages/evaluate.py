@@ -12,16 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib import (
-    classifier,
-    corruptions,
-    dataset,
-    files,
-    plots,
-    schema,
-    scores,
-    stage,
-)
+from stages.lib import classifier, corruptions, dataset, files, plots, schema, scores, stage
 from stages.lib.classifier import Classifier
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError

@@ -46,6 +46,13 @@ PAGES = [
 ]
 
 
+def told(answer):
+    """What the model says, as lines below a card."""
+    doubt = "  doubtful" if answer.status == "doubtful" else ""
+    colour = preview.ORANGE if doubt else preview.INK
+    return [(f"{answer.text}  {answer.probability:.1%}{doubt}", colour)]
+
+
 def draw(model, path):
     """Write the picture to `path`, with the answers of the model in the folder `model`."""
     rng = np.random.default_rng(7)
@@ -56,7 +63,7 @@ def draw(model, path):
             image = page(text, rng, shape=shape, pen=pen, paper=paper, ink=ink)
             Image.fromarray(image).save(file, quality=88)
         found = list(answers(files, classifier.load(model), keep=True))
-    cards = [preview.card(answer, preview.told(answer), zoom=5) for answer in found]
+    cards = [preview.card(answer, told(answer), zoom=5) for answer in found]
     preview.sheet(cards, "Pages, what the network saw of them, and its answer").save(path)
 
 

@@ -160,7 +160,7 @@ def test_a_file_of_somebody_is_not_overwritten(shown, capsys, option):
 
     assert run("compare", "1", "2", option, "out") == 2
 
-    assert "is no comparison; give another name" in capsys.readouterr().err
+    assert "was not made by digits compare; name another file" in capsys.readouterr().err
     assert (shown / "out").read_text() == "mine"
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -195,15 +194,6 @@ def test_what_counts_is_the_content_not_the_name(project, capsys):
     assert [row["digit"] for row in json.loads(capsys.readouterr().out)] == [7, 7, 7]
 
 
-def test_previews_go_into_a_new_folder_only(seven, capsys):
-    """What the network saw, one PNG per picture; a folder with files in it is refused."""
-    assert run("predict", seven, "--save-preview", "seen") == 0
-    assert [p.name for p in Path("seen").iterdir()] == ["00001-seven.png"]
-    assert run("predict", seven, "--save-preview", "seen") == 2
-    told = capsys.readouterr().err
-    assert "digits: seen is there and not empty; name a new folder for the previews\n" in told
-
-
 def test_without_a_model_the_message_says_how_to_get_one(seven, capsys, tmp_path_factory):
     """No model, an altered one, no project: one line, status 2, nothing printed."""
     weights = seven.parent / "models/digits/weights.pt"
@@ -269,16 +259,16 @@ def test_a_reader_that_leaves_causes_no_traceback(seven):
 def test_ctrl_c_leaves_valid_json(seven):
     """Interrupted in the middle: the list is closed, one line says how far it was."""
     os.mkfifo(seven.parent / "pipe")
-    command = [sys.executable, "-m", "stages.cli", "predict", "--json", "seven.png", "pipe"]
+    command = [sys.executable, "-m", "stages.cli", "predict", "--json", *["seven.png"] * 32, "pipe"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        first = [process.stdout.readline() for _ in range(2)]
+        first = [process.stdout.readline() for _ in range(33)]
         process.send_signal(signal.SIGINT)  # while a thread waits for the pipe
         told, complaint = process.communicate(timeout=60)
 
-    assert [row["digit"] for row in json.loads("".join(first) + told)] == [7]
-    assert complaint == "digits: interrupted after 1 of 2 files\n"
+    assert [row["digit"] for row in json.loads("".join(first) + told)] == [7] * 32
+    assert complaint == "digits: interrupted after 32 of 33 files\n"
     assert process.returncode == 130
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stages.lib import files
-from stages.lib.errors import UserError
 from stages.lib.table import aligned
 
 if TYPE_CHECKING:
@@ -38,11 +37,10 @@ def write(found: "Comparison", html: Path | None, png: Path | None) -> None:
 
     Raises UserError, having written nothing, when one of them is there and is no comparison.
     """
-    from stages.lib import contrast, page  # matplotlib
+    from stages.lib import contrast, page, preview  # matplotlib
 
     for path in filter(None, (html, png)):
-        if path.exists() and contrast.MADE_BY.encode() not in path.read_bytes()[:2000]:
-            raise UserError(f"{path} is there and is no comparison; give another name")
+        preview.check_ours(path, contrast.MADE_BY)
     if html is not None:
         files.write_bytes(html, page.page(found).encode())
     if png is not None:

@@ -3,7 +3,6 @@
 Starts fast: neither torch nor MLflow is imported, unless a registered version is asked for.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,10 +24,6 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="Answers per digit, the likeliest first.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="A list of objects, one per line.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="A table with a row per picture.")] = False,
-    save_preview: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Draw what the network saw into this new folder."),
-    ] = None,
 ) -> None:
     """Say which digits are on pictures.
 
@@ -53,10 +48,4 @@ def predict(
     loaded = classifier.load(locate.model_folder(model))
     top = min(top, len(loaded.classes))
     form = formats.Json(top) if json else formats.Csv(top) if csv else formats.Text(top, files)
-    found = answers(files, loaded, several, keep=save_preview is not None)
-    if save_preview is not None:
-        from stages.lib import preview  # drawing is rarely asked for
-
-        preview.check_new(save_preview, "the previews")
-        found = preview.saved(found, save_preview)
-    raise typer.Exit(formats.printed(found, form, len(files)))
+    raise typer.Exit(formats.printed(answers(files, loaded, several), form, len(files)))

@@ -5,10 +5,9 @@ the network gets the digits of many files at once.
 """
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -22,8 +21,7 @@ from stages.lib.decode import Scan, decode
 from stages.lib.errors import UserError
 from stages.lib.preprocess import Found, find
 
-BATCH = 256  # digits that the network gets at once
-PATIENCE = 0.5  # seconds after which fewer are enough
+BATCH = 32  # digits that the network gets at once: more wait longer and gain nothing
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -88,7 +86,7 @@ def answers(
     `several` is that of `preprocess.find`; `keep` leaves the pixels in each answer.
     """
     looks = in_order(partial(_look, several=several, keep=keep), files)
-    for group in _groups(looks, 16 if keep else BATCH):
+    for group in _groups(looks):
         yield from _classified(group, model)
 
 
@@ -101,11 +99,8 @@ def _look(file: str, several: bool | None, keep: bool) -> Look:
         return Look(file, problem=str(error))
 
 
-def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result | None]:
-    """`function` of each item, in order, a few items ahead on all processors.
-
-    None means that the next result has been waited for longer than `PATIENCE`.
-    """
+def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`function` of each item, in order, a few items ahead on all processors."""
     workers = os.cpu_count() or 1
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers)
@@ -113,30 +108,23 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
         for item in items:
             waiting.append(pool.submit(function, item))
             if len(waiting) > 4 * workers:
-                yield from _awaited(waiting.popleft())
+                yield waiting.popleft().result()
         while waiting:
-            yield from _awaited(waiting.popleft())
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # a thread may wait for a pipe for ever
 
 
-def _awaited(future: Future[Result]) -> Iterator[Result | None]:
-    while wait([future], PATIENCE).not_done:
-        yield None
-    yield future.result()
-
-
-def _groups(looks: Iterable[Look | None], size: int) -> Iterator[list[Look]]:
-    """Consecutive looks with at least `size` digits together, or fewer after `PATIENCE`."""
+def _groups(looks: Iterable[Look]) -> Iterator[list[Look]]:
+    """Consecutive looks with at least `BATCH` digits together; an empty page counts as one."""
     group: list[Look] = []
-    digits, start = 0, time.monotonic()
+    digits = 0
     for look in looks:
-        if look is not None:
-            group.append(look)
-            digits += max(1, len(look.found.pictures) if look.found else 0)
-        if group and (digits >= size or time.monotonic() - start > PATIENCE):
+        group.append(look)
+        digits += max(1, len(look.found.pictures) if look.found else 0)
+        if digits >= BATCH:
             yield group
-            group, digits, start = [], 0, time.monotonic()
+            group, digits = [], 0
     if group:
         yield group
 

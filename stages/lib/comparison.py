@@ -41,8 +41,8 @@ def measured(
     models = [classifier.load(folder) for folder in (candidate, champion)]
     classes = models[0].classes
     if classes != models[1].classes:
-        ours, theirs = (", ".join(model.classes) for model in models)
-        raise IncomparableError(f"the candidate knows {ours}, the champion {theirs}"[:300])
+        ours, theirs = (", ".join(model.classes)[:100] for model in models)
+        raise IncomparableError(f"the models name other classes ({ours} and {theirs})")
     seconds = latencies([candidate, champion], pictures.images[:1])
     logits = [model.logits(pictures.images) for model in models]
     sides = [_side(*pair, pictures, classes) for pair in zip(logits, seconds, strict=True)]

@@ -63,7 +63,8 @@ def _card(folder: Path, row: Correction) -> Image.Image:
 
 def export(folder: Path, rows: list[Correction], target: Path) -> str:
     """Write what a network sees of the pictures, and where each comes from."""
-    preview.check_new(target, "the export")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} is there and not empty; name a new folder for the export")
     images: list[np.ndarray] = []
     labels: list[int] = []
     used, left_out = [], []

@@ -1,6 +1,6 @@
 """Picture files and what the network saw of them, drawn with Pillow: cards, and sheets of cards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,31 +22,6 @@ WIDTH = 1260  # pixels of a sheet
 SIDE = 28
 Line = tuple[str, str]  # a text and its colour
 Placed = tuple[Image.Image, tuple[int, int]]  # an image and where its left upper corner is
-
-
-def check_new(folder: Path, what: str) -> None:
-    """UserError when there is anything at or in `folder`, where `what` shall be."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there and not empty; name a new folder for {what}")
-
-
-def saved(found: Iterator[Answer], folder: Path) -> Iterator[Answer]:
-    """Hand on each answer after drawing it into `folder`: 00001-<name>.png and so on."""
-    for number, answer in enumerate(found, start=1):
-        if answer.look.scan is not None:
-            path = folder / f"{number:05}-{Path(answer.look.file).stem}.png"
-            with files.replacing(path) as partial:
-                card(answer, told(answer), zoom=8).save(partial, "PNG")
-        yield answer
-
-
-def told(answer: Answer) -> list[Line]:
-    """What the model says, as lines below a card."""
-    if answer.status == "no digit":
-        return [("no digit found", ORANGE)]
-    colour = ORANGE if answer.status == "doubtful" else INK
-    doubt = "  doubtful" if answer.status == "doubtful" else ""
-    return [(f"{answer.text}  {answer.probability:.1%}{doubt}", colour)]
 
 
 def card(answer: Answer, lines: Sequence[Line], zoom: int) -> Image.Image:
@@ -75,14 +50,7 @@ def thumbnail(scan: Scan, lines: Sequence[Line], side: int) -> Image.Image:
 
 def check_ours(path: Path, maker: str) -> None:
     """UserError when something is at `path` that the command `maker` did not make."""
-    if not path.exists():
-        return
-    try:
-        with Image.open(path) as image:
-            ours = image.info.get("Software") == maker
-    except OSError:
-        ours = False
-    if not ours:
+    if path.is_dir() or (path.exists() and maker.encode() not in path.read_bytes()[:2000]):
         raise UserError(f"{path} is there and was not made by {maker}; name another file")
 
 

@@ -1,6 +1,5 @@
 """Files are answered in order, as they come, and what cannot be read does not stop the rest."""
 
-import os
 import time
 
 import numpy as np
@@ -83,17 +82,6 @@ def test_only_a_few_items_are_taken_ahead():
     assert len(taken) < 100
 
 
-def test_an_answer_does_not_wait_for_a_slow_file(folder, model, tmp_path):
-    """What is known is told while the next file is still being read."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    found = answers([str(folder / "1.png"), str(pipe)], model)
-
-    assert next(found).text == "1"
-    pipe.write_bytes((folder / "2.png").read_bytes())
-    assert next(found).text == "2"
-
-
 def test_the_network_is_called_for_many_digits_at_once(folder, model, monkeypatch):
     """Thirty pictures, one call; a call has little more than `BATCH` digits."""
     calls = []
@@ -105,7 +93,6 @@ def test_the_network_is_called_for_many_digits_at_once(folder, model, monkeypatc
 
     counting = Counting(model.session, model.classes, model.manifest)
     files = [str(folder / f"{i % 10}.png") for i in range(30)]
-    monkeypatch.setattr(module, "PATIENCE", 60)
 
     assert len(list(answers(files, counting))) == 30
     monkeypatch.setattr(module, "BATCH", 10)

@@ -6,7 +6,6 @@ from PIL import Image
 
 from stages.lib import classifier, preview
 from stages.lib.answers import answers
-from stages.lib.errors import UserError
 from tests import handwriting
 from tests.strokes import empty, page
 
@@ -37,7 +36,7 @@ def shows(image, picture, zoom):
 
 def test_a_digit_stands_beside_its_picture(answered):
     """The network's 28 x 28 pixels, exactly, and a frame around what was found."""
-    card = preview.card(answered[0], preview.told(answered[0]), zoom=5)
+    card = preview.card(answered[0], handwriting.told(answered[0]), zoom=5)
 
     assert shows(card, answered[0].look.found.pictures[0], 5)
     assert card.width == 2 * 5 * 28 + preview.GAP
@@ -47,30 +46,10 @@ def test_a_digit_stands_beside_its_picture(answered):
 
 def test_each_of_several_digits_is_drawn(answered):
     """All five, in two rows."""
-    card = preview.card(answered[1], preview.told(answered[1]), zoom=6)
+    card = preview.card(answered[1], handwriting.told(answered[1]), zoom=6)
 
     for picture in answered[1].look.found.pictures:
         assert shows(card, picture, 2)  # 168 pixels for two rows: 2 x 28 and a text each
-
-
-def test_previews_are_saved_in_order(answered, tmp_path):
-    """One PNG per picture that could be read, called by place and name; answers are handed on."""
-    folder = tmp_path / "new/previews"
-    handed = list(preview.saved(iter(answered), folder))
-
-    assert handed == answered
-    names = ["00001-3.png", "00002-12.png", "00003-none.png"]
-    assert sorted(p.name for p in folder.iterdir()) == names
-    assert all(Image.open(folder / name).format == "PNG" for name in names)
-
-
-def test_a_folder_with_anything_in_it_is_refused(tmp_path):
-    """A file or a folder that is in use is named; an empty one is fine."""
-    preview.check_new(tmp_path, "these")
-    (tmp_path / "mine.png").write_bytes(b"mine")
-    for path in (tmp_path, tmp_path / "mine.png"):
-        with pytest.raises(UserError, match=f"^{path} is there and not empty; name a new folder"):
-            preview.check_new(path, "these")
 
 
 def test_a_sheet_has_all_cards(answered):
