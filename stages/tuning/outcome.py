@@ -82,13 +82,11 @@ def finished(study: optuna.Study) -> list[FrozenTrial]:
 
 def finalists(study: optuna.Study, current: Setting, count: int) -> list[FrozenTrial]:
     """The `count` best finished trials of different settings other than `current`."""
-    found: list[FrozenTrial] = []
-    seen = [current]
+    found: dict[str, FrozenTrial] = {}
     for trial in finished(study):
-        if trial.user_attrs["setting"] not in seen and len(found) < count:
-            seen.append(trial.user_attrs["setting"])
-            found.append(trial)
-    return found
+        if trial.user_attrs["setting"] != current:
+            found.setdefault(_key(trial.user_attrs["setting"]), trial)
+    return list(found.values())[:count]
 
 
 def candidates(
@@ -164,10 +162,3 @@ def saved_time(study: optuna.Study) -> float | None:
     if not whole:
         return None
     return float(sum(r["seconds"] for r in results) / (np.mean(whole) * len(results)))
-
-
-def best_so_far(study: optuna.Study) -> list[tuple[int, dict[str, float]]]:
-    """After each finished trial, by number: the best accuracy until then."""
-    ended = sorted(finished(study), key=lambda trial: trial.number)
-    values = np.maximum.accumulate([float(trial.value or 0) for trial in ended]).tolist()
-    return [(t.number, {"best": best}) for t, best in zip(ended, values, strict=True)]

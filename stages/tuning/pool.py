@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
 
 import optuna
 from optuna.trial import TrialState
@@ -21,8 +21,8 @@ from stages.tuning.storage import URL
 
 LOOK = 0.5  # seconds between two looks at the workers and the study
 REPLACED = 20  # killed workers after which something is wrong
-TIDYING = 600.0  # seconds for the epochs that are under way when the workers are stopped
 SPAWN = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
+Errors = SimpleQueue[Exception]
 
 
 @dataclass(frozen=True)
@@ -39,97 +39,81 @@ class Job:
     alone: bool  # there is one worker: the same values in the same order
 
 
-@dataclass(frozen=True)
-class _Worker:
-    process: BaseProcess
-    error: Connection  # what it sends when it fails
-
-
 def run(job: Job, count: int, watch: Callable[[], object]) -> None:
     """Keep up to `count` workers at the job until nothing is left to do; call `watch` meanwhile.
 
     Waits for trials that run elsewhere. Raises what a worker fails with, and UserError when
     they are killed again and again.
     """
-    killed = 0
+    killed, errors = 0, SPAWN.SimpleQueue()
     with _ended_in_order() as workers:
         while True:
-            gone = [worker for worker in workers if not worker.process.is_alive()]
-            killed += sum([_bury(worker, workers) for worker in gone])
+            gone = [worker for worker in workers if not worker.is_alive()]
+            for worker in gone:
+                workers.remove(worker)
+                killed += _killed(worker, errors)
             if killed > REPLACED:
                 told = f"{killed} workers were killed; if memory is short, take fewer of them"
                 raise UserError(f"{told} or smaller networks")
             if gone or not workers:
                 study.requeue(job.study)
-            for _ in range(min(count - len(workers), _work_for(job, workers))):
-                workers.append(_start(job))
-            watch()
             late = job.until and time.time() > job.until
+            wanted = 0 if late else min(count, study.unclaimed(job.study, job.goal))
+            for _ in range(wanted - len(workers)):
+                workers.append(_start(job, errors))
+            watch()
             if not workers and (late or not study.states(job.study)[TrialState.RUNNING]):
                 return
             time.sleep(LOOK)
 
 
-def _work_for(job: Job, workers: list[_Worker]) -> int:
-    """How many more workers would find something to do."""
-    if job.until and time.time() > job.until:
-        return 0
-    running = job.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    busy = {trial.user_attrs.get("process", {}).get("process.pid") for trial in running}
-    idle = sum(str(worker.process.pid) not in busy for worker in workers)
-    return study.unclaimed(job.study, job.goal) - idle
-
-
-def _start(job: Job) -> _Worker:
-    receiver, sender = SPAWN.Pipe(duplex=False)
-    process = SPAWN.Process(target=_work, args=(job, sender), daemon=True)
+def _start(job: Job, errors: Errors) -> BaseProcess:
+    process = SPAWN.Process(target=_work, args=(job, errors), daemon=True)
     # Blocked here it is blocked there too: Ctrl-C is for this process, which tells the others.
     resource_tracker.ensure_running()  # else its start, in that of the process, ends the block
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process.start()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    return _Worker(process, receiver)
+    return process
 
 
-def _work(job: Job, error: Connection) -> None:
-    """Be a worker."""
+def _work(job: Job, errors: Errors) -> None:
+    """Be a worker; what it fails with goes to `errors`."""
     from stages.tuning.worker import work  # 3 s: torch
 
     try:
         with storage.explained(job.url):
             work(job)
     except (UserError, OSError) as reason:
-        error.send(reason)
+        errors.put(reason)
         sys.exit(2)
 
 
-def _bury(worker: _Worker, workers: list[_Worker]) -> bool:
-    """Take a worker out that is no more; whether it was killed. Raises what it failed with."""
-    workers.remove(worker)
-    status = worker.process.exitcode or 0
+def _killed(worker: BaseProcess, errors: Errors) -> bool:
+    """Whether a worker that is no more was killed. Raises what it failed with."""
+    status = worker.exitcode or 0
     if status == 2:
-        raise worker.error.recv()
+        raise errors.get()
     if status > 0:
         sys.exit(status)
     return status < 0
 
 
 @contextmanager
-def _ended_in_order() -> Iterator[list[_Worker]]:
+def _ended_in_order() -> Iterator[list[BaseProcess]]:
     """A list of workers, of whom none is left at the end."""
-    workers: list[_Worker] = []
+    workers: list[BaseProcess] = []
     try:
         yield workers
     except BaseException:
-        if any(worker.process.is_alive() for worker in workers):
+        if any(worker.is_alive() for worker in workers):
             print("\nending after the current epochs; Ctrl-C again ends at once", file=sys.stderr)
         for worker in workers:
-            worker.process.terminate()
-        until = time.monotonic() + TIDYING
+            worker.terminate()
         for worker in workers:
-            worker.process.join(max(0.0, until - time.monotonic()))
+            worker.join()
         raise
     finally:
         for worker in workers:
-            worker.process.kill()
-            worker.process.join()
+            worker.kill()
+            worker.join()
