@@ -14,9 +14,7 @@ from stages.lib.errors import UserError
 def predict(
     paths: Annotated[
         list[str],
-        typer.Argument(
-            metavar="PATH...", help="Pictures, folders, patterns, - for standard input."
-        ),
+        typer.Argument(metavar="PATH...", help="Pictures, folders, - for standard input."),
     ],
     *,
     model: ModelOption = None,

@@ -36,7 +36,7 @@ def card(answer: Answer, lines: Sequence[Line], zoom: int) -> Image.Image:
     side = SIDE * zoom
     if len(found.pictures) > 1:
         original = _original(scan, found.boxes, (2 * side, side))
-        return _below(_beside(original, _rows(answer, found, side)), lines)
+        return _below(_beside(original, _line(answer, found, side)), lines)
     digit = Image.new("RGB", (side, side), PAPER)
     if len(found.pictures):
         digit = _enlarged(found.pictures[0], zoom)
@@ -107,23 +107,18 @@ def _enlarged(picture: NDArray[np.uint8], zoom: int) -> Image.Image:
     return ImageOps.scale(Image.fromarray(picture), zoom, Image.Resampling.NEAREST)
 
 
-def _rows(answer: Answer, found: Found, side: int) -> Image.Image:
-    """Each digit as the network saw it with its answer, a new line per row of text.
+def _line(answer: Answer, found: Found, side: int) -> Image.Image:
+    """Each digit as the network saw it with its answer, in a line.
 
-    About `side` pixels high, at most six times as wide.
+    At most `side` pixels high, about six times as wide.
     """
-    rows = found.rows.tolist()
-    longest = max(rows.count(row) for row in rows)
-    fitting = min(side // (rows[-1] + 1) - LINE, 6 * side // longest - 4)
-    zoom = max(1, fitting // SIDE)
+    zoom = max(1, min(side - LINE, 6 * side // len(found.pictures) - 4) // SIDE)
     step = SIDE * zoom + 4
-    corners = [(step * (i - rows.index(row)), (step + LINE) * row) for i, row in enumerate(rows)]
-    digits = [_enlarged(picture, zoom) for picture in found.pictures]
-    size = (step * longest, (step + LINE) * (rows[-1] + 1))
-    image = _pasted(size, *zip(digits, corners, strict=True))
+    digits = [(_enlarged(p, zoom), (step * i, 0)) for i, p in enumerate(found.pictures)]
+    image = _pasted((step * len(digits), step + LINE), *digits)
     pen = ImageDraw.Draw(image)
-    for (left, top), digit, doubt in zip(corners, answer.digits, answer.doubtful, strict=True):
-        middle, colour = (left + step / 2, top + step), ORANGE if doubt else INK
+    for i, (digit, doubt) in enumerate(zip(answer.digits, answer.doubtful, strict=True)):
+        middle, colour = (step * (i + 0.5), step), ORANGE if doubt else INK
         pen.text(middle, digit, colour, _font(15), anchor="ma")
     return image
 
@@ -140,17 +135,8 @@ def _below(image: Image.Image, lines: Sequence[Line]) -> Image.Image:
     whole = _pasted((image.width, top + LINE * len(lines)), (image, (0, 0)))
     pen = ImageDraw.Draw(whole)
     for number, (line, colour) in enumerate(lines):
-        pen.text((0, top + LINE * number), _cut(line, image.width), colour, _font(15))
+        pen.text((0, top + LINE * number), line, colour, _font(15))
     return whole
-
-
-def _cut(line: str, width: int) -> str:
-    """`line`, or as much of it as fits."""
-    if _font(15).getlength(line) <= width:
-        return line
-    while line and _font(15).getlength(f"{line}...") > width:
-        line = line[:-1]
-    return f"{line}..."
 
 
 @cache

@@ -1,6 +1,5 @@
 """What a person names on a command line -> picture files, in order, and their bytes."""
 
-import glob
 import os
 import stat
 import sys
@@ -17,20 +16,14 @@ EXTENSIONS |= {".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".heic",
 
 
 def listed(names: Iterable[str]) -> Iterator[str]:
-    """The files that `names` mean: files, folders with all below them, glob patterns, `-`.
+    """The files that `names` mean: files, folders with all below them, `-`.
 
     A name that means nothing is given as it is: `content` says what is wrong with it.
     """
     for name in names:
-        matches = [name]
-        if glob.has_magic(name) and not os.path.lexists(name):
-            # pathlib has no globbing of absolute patterns
-            matches = sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
-        for match in matches:
-            found = below(match) if Path(match).is_dir() else iter([match])
-            first = next(found, match)
-            yield first
-            yield from found
+        found = below(name) if Path(name).is_dir() else iter([name])
+        yield next(found, name)
+        yield from found
 
 
 def below(folder: str) -> Iterator[str]:
@@ -81,8 +74,6 @@ def _bounded(data: bytes, name: str) -> bytes:
 def _reason(name: str, error: OSError) -> str:
     if isinstance(error, IsADirectoryError) and os.access(name, os.R_OK | os.X_OK):
         return "a folder without pictures; name the files themselves if they are of a rare format"
-    if isinstance(error, FileNotFoundError) and glob.has_magic(name):
-        return "no file matches; check the pattern"
     if isinstance(error, FileNotFoundError):
         return "no such file or folder; check the spelling"
     return error.strerror or str(error)

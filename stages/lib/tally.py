@@ -1,6 +1,5 @@
 """Numbers from labelled pictures: shares with their intervals, per class, per writer."""
 
-import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ def numbers(marks: list[Marked], classes: list[str]) -> Numbers:
     """All numbers, as JSON holds them; what there is nothing of is left out.
 
     `classes` are of the pictures of one digit, `several` is of the others, right as a whole or
-    wrong. `writers_mean` gives each writer equal weight.
+    wrong.
     """
     single = [mark for mark in marks if mark.picture.single]
     several = [mark for mark in marks if not mark.picture.single]
@@ -90,9 +89,8 @@ def numbers(marks: list[Marked], classes: list[str]) -> Numbers:
         found["classes"] = {c: _share(those) for c, those in by_class.items() if those}
     names = sorted({mark.picture.writer for mark in marks} - {""})
     if names:
-        writers = {n: _share([m for m in marks if m.picture.writer == n]) for n in names}
-        mean = statistics.fmean(w["accuracy"] for w in writers.values())
-        found |= {"writers": writers, "writers_mean": round(mean, 6)}
+        shares = {n: _share([m for m in marks if m.picture.writer == n]) for n in names}
+        found["writers"] = shares
     doubtful = [mark for mark in marks if mark.status == "doubtful"]
     found["doubtful"] = {"n": len(doubtful), "wrong": sum(not mark.right for mark in doubtful)}
     found["mistakes"] = [_mistake(mark) for mark in marks if not mark.right]
@@ -116,9 +114,6 @@ def report(numbers: Numbers) -> str:
     rows = [_row(name, numbers[key]) for key, name in names.items() if key in numbers]
     rows += [_row(f"class {c}", found) for c, found in numbers.get("classes", {}).items()]
     rows += [_row(name, found) for name, found in numbers.get("writers", {}).items()]
-    if "writers" in numbers:
-        mean = f"{numbers['writers_mean']:.1%}"
-        rows.append([f"mean of {len(numbers['writers'])} writers", "", "", mean, ""])
     doubtful = "{n} pictures are marked doubtful, {wrong} of them wrong"
     parts = [aligned(HEAD, rows), doubtful.format_map(numbers["doubtful"])]
     return "\n\n".join([*parts, *_wrong(numbers["mistakes"])])

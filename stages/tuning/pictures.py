@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as plots
 
 from stages.lib.plots import plain_log
+from stages.tuning.space import short
 from stages.tuning.study import DONE
 
 ERROR = "validation error, %"
@@ -67,16 +68,10 @@ def _shown(study: optuna.Study) -> optuna.Study:
 def _copied(trial: FrozenTrial) -> FrozenTrial:
     return optuna.create_trial(
         value=100 * (1 - max(trial.intermediate_values.values())),
-        params={_short(name): value for name, value in trial.params.items()},
-        distributions={_short(name): kind for name, kind in trial.distributions.items()},
+        params={short(name): value for name, value in trial.params.items()},
+        distributions={short(name): kind for name, kind in trial.distributions.items()},
         constraints={"pruned": float(trial.state is TrialState.PRUNED)},
     )
-
-
-def _short(name: str) -> str:
-    """A parameter without its sections; parts of a list keep the list's name."""
-    *_, last = parts = name.split(".")
-    return ".".join(parts[-2:]) if last.isdigit() or last == "count" else last
 
 
 def _history(study: optuna.Study) -> None:

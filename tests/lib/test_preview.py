@@ -45,11 +45,11 @@ def test_a_digit_stands_beside_its_picture(answered):
 
 
 def test_each_of_several_digits_is_drawn(answered):
-    """All five, in two rows."""
+    """All five, in a line."""
     card = preview.card(answered[1], handwriting.told(answered[1]), zoom=6)
 
     for picture in answered[1].look.found.pictures:
-        assert shows(card, picture, 2)  # 168 pixels for two rows: 2 x 28 and a text each
+        assert shows(card, picture, 5)  # 168 pixels: 5 x 28 and a text
 
 
 def test_a_sheet_has_all_cards(answered):
