@@ -81,7 +81,7 @@ def export(folder: Path, rows: list[Correction], target: Path) -> str:
     pictures = Pictures(np.stack(images), np.array(labels, np.int64))
     with files.replacing_folder(target) as partial:
         dataset.save(pictures, partial / ARRAYS)
-        files.write_json(partial / PROVENANCE, _provenance(partial, pictures, used, left_out))
+        files.write_json(partial / PROVENANCE, _provenance(partial, used, left_out))
     more = f"; {len(left_out)} pictures left out, {PROVENANCE} says why" if left_out else ""
     return f"exported: {len(labels):,} digits of {len(used):,} pictures to {target}{more}"
 
@@ -97,15 +97,13 @@ def _seen(folder: Path, row: Correction) -> tuple[np.ndarray, str]:
 
 
 def _provenance(
-    folder: Path, pictures: Pictures, used: list[dict[str, Any]], left_out: list[dict[str, Any]]
+    folder: Path, used: list[dict[str, Any]], left_out: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """What tells where each array comes from; without the time of the export."""
     return {
         "made_by": f"{MAKER} --export",
         "file": ARRAYS,
         "sha256": files.sha256(folder / ARRAYS),
-        "digits": len(pictures),
-        "classes": dict(sorted(Counter(map(str, pictures.labels.tolist())).items())),
         "pictures": used,
         "left_out": left_out,
     }

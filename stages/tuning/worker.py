@@ -101,9 +101,11 @@ class Worker:
             return self._run(trial)
         except optuna.TrialPruned:
             raise
+        except UpdateFinishedTrialError as error:
+            # This process stood still so long that another one has the trial and its run.
+            raise _LeftError(error) from error
         except BaseException as error:
-            # It is finished where this process stood still so long that another one has it.
-            with suppress(*storage.FAILURES, UpdateFinishedTrialError):
+            with suppress(*storage.FAILURES):
                 trial.set_user_attr("process", {})
                 trial.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             raise _LeftError(error) from error
