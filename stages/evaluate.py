@@ -12,16 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib import (
-    classifier,
-    corruptions,
-    dataset,
-    files,
-    plots,
-    schema,
-    scores,
-    stage,
-)
+from stages.lib import classifier, corruptions, dataset, files, plots, schema, scores, stage
 from stages.lib.classifier import Classifier
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
@@ -106,14 +97,10 @@ def corrupted_scores(model: Classifier, part: Pictures, evaluate: schema.Evaluat
     for name in corruptions.CORRUPTIONS:
         spoilt = corruptions.corrupted(images, name, evaluate.seed)
         right = int((model.logits(spoilt).argmax(1) == labels).sum())
-        low, high = scores.interval(right, len(labels))
-        yield {
-            "corruption": name,
-            "accuracy": round(right / len(labels), 6),
-            "low": round(low, 6),
-            "high": round(high, 6),
-            "n": len(labels),
-        }
+        shares = right / len(labels), *scores.interval(right, len(labels))
+        accuracy, low, high = (round(share, 6) for share in shares)
+        row = {"corruption": name, "accuracy": accuracy, "low": low, "high": high}
+        yield {**row, "n": len(labels)}
 
 
 def draw(folder: Path, model: Classifier, part: Pictures, probabilities: Floats) -> None:

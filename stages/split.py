@@ -5,6 +5,7 @@
 The official 10,000 test pictures stay the test split; only `evaluate` reads them.
 """
 
+import itertools
 import struct
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from stages.lib import dataset, files, schema, stage
-from stages.lib.dataset import SIDE, Pictures
+from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 
 CLASSES = 10
@@ -107,17 +108,13 @@ def check(official: Pictures, parts: dict[str, Pictures]) -> dict[str, object]:
 
 
 def _check_part(name: str, part: Pictures) -> None:
-    """Shape, range and classes of one split."""
-    images, labels = part.images, part.labels
-    if images.shape[1:] != (SIDE, SIDE):
-        raise UserError(f"{name}: pictures are {images.shape[1:]}, expected ({SIDE}, {SIDE})")
-    if images.min() != 0 or images.max() != 255:
-        found = f"{images.min()} to {images.max()}"
-        raise UserError(f"{name}: pixels range from {found}, expected 0 to 255")
-    if labels.min() < 0 or labels.max() >= CLASSES:
-        raise UserError(f"{name}: labels range from {labels.min()} to {labels.max()}")
-    if missing := sorted(set(range(CLASSES)) - set(labels.tolist())):
-        raise UserError(f"{name}: no picture of {missing}; set split.validation_share otherwise")
+    """Range and classes of one split; `dataset.save` checks its shape."""
+    low, high = part.images.min(), part.images.max()
+    if (low, high) != (0, 255):
+        raise UserError(f"{name}: pixels range from {low} to {high}, expected 0 to 255")
+    labels = np.unique(part.labels).tolist()
+    if labels != list(range(CLASSES)):
+        raise UserError(f"{name}: only pictures of {labels}; set split.validation_share otherwise")
 
 
 def _rows(part: Pictures) -> np.ndarray:
@@ -128,8 +125,7 @@ def _rows(part: Pictures) -> np.ndarray:
 
 def _shared(rows: dict[str, np.ndarray]) -> dict[str, int]:
     """How many different pictures stand in both of two splits."""
-    names = sorted(rows)
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    pairs = itertools.combinations(sorted(rows), 2)
     return {f"{a} and {b}": len(np.intersect1d(rows[a], rows[b])) for a, b in pairs}
 
 

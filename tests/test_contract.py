@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.lib import params, stage
+from stages.lib import stage
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -62,8 +62,8 @@ def test_outputs_are_what_the_function_writes(name):
 @pytest.mark.parametrize("name", PIPELINE)
 def test_params_are_the_sections_that_the_annotations_name(name):
     """`params` are the sections that the function takes."""
-    annotations = [p.annotation for p in inspect.signature(function_of(name)).parameters.values()]
-    sections = [params.section_name(a) for a in annotations if stage.is_section(a)]
+    arguments = inspect.signature(function_of(name)).parameters.items()
+    sections = [key for key, found in arguments if stage.is_section(found.annotation)]
 
     assert sections == PIPELINE[name].get("params", [])
 

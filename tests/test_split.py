@@ -64,10 +64,9 @@ def test_official_duplicates_are_counted(parts):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda p: Pictures(p.images[:, 1:], p.labels), r"pictures are \(27, 28\), expected"),
         (lambda p: Pictures(p.images // 2, p.labels), "pixels range from 0 to 127"),
-        (lambda p: Pictures(p.images, p.labels + 1), "labels range from 1 to 10"),
-        (lambda p: Pictures(p.images, p.labels * 0), r"no picture of \[1, 2, 3"),
+        (lambda p: Pictures(p.images, p.labels + 1), r"only pictures of \[1, 2, .* 10\]"),
+        (lambda p: Pictures(p.images, p.labels * 0), r"only pictures of \[0\]"),
     ],
 )
 def test_a_malformed_split_is_refused(parts, change, words):

@@ -7,7 +7,6 @@ The table is written whole after its pictures, under a lock that all processes s
 killed writer leaves at most a picture that no row names yet.
 """
 
-import csv
 import hashlib
 import io
 from dataclasses import asdict, dataclass, fields
@@ -150,8 +149,4 @@ def content(folder: Path, row: Correction) -> bytes:
 
 
 def _write(folder: Path, rows: list[Correction]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(asdict, rows))
-    files.write_bytes(folder / TABLE, text.getvalue().encode())
+    files.write_csv(folder / TABLE, list(map(asdict, rows)))

@@ -128,12 +128,6 @@ def section(params: Params, kind: type[Section]) -> Section:
     return next(value for _, value in params if isinstance(value, kind))
 
 
-def section_name(kind: type[Section]) -> str:
-    """The key in params.yaml that holds a section of class `kind`."""
-    fields = Params.model_fields.items()
-    return next(f.alias or name for name, f in fields if f.annotation is kind)
-
-
 def _sentence(error: object) -> str:
     """One pydantic error as words: key, what was expected, what was found."""
     assert isinstance(error, dict)

@@ -27,13 +27,9 @@ class Scores:
 
     def as_metrics(self) -> dict[str, object]:
         """The numbers as JSON holds them, rounded to what n can tell."""
-        return {
-            "n": self.n,
-            "accuracy": round(self.accuracy, 6),
-            "accuracy_interval": [round(x, 6) for x in self.accuracy_interval],
-            "loss": round(self.loss, 6),
-            "ece": round(self.ece, 6),
-        }
+        interval = [round(x, 6) for x in self.accuracy_interval]
+        rounded = {name: round(x, 6) for name, x in vars(self).items() if isinstance(x, float)}
+        return {"n": self.n, "accuracy_interval": interval, **rounded}
 
 
 def score(logits: Floats, labels: Ints) -> Scores:

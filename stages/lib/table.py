@@ -18,5 +18,5 @@ def aligned(
 
 
 def plain(text: str) -> str:
-    """`text` without what could steer a terminal: others wrote it into the registry."""
+    """`text` without what could steer a terminal or cannot be encoded: others wrote it."""
     return "".join(c if c.isprintable() else "?" for c in text)

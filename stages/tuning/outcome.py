@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from stages.lib import paired
 from stages.lib.params import written
 from stages.lib.table import aligned
-from stages.tuning.space import Setting, Space
+from stages.tuning.space import Setting, Space, short
 from stages.tuning.study import all_trials, states
 
 SEED = "train.seed"
@@ -82,13 +82,11 @@ def finished(study: optuna.Study) -> list[FrozenTrial]:
 
 def finalists(study: optuna.Study, current: Setting, count: int) -> list[FrozenTrial]:
     """The `count` best finished trials of different settings other than `current`."""
-    found: list[FrozenTrial] = []
-    seen = [current]
+    found: dict[str, FrozenTrial] = {}
     for trial in finished(study):
-        if trial.user_attrs["setting"] not in seen and len(found) < count:
-            seen.append(trial.user_attrs["setting"])
-            found.append(trial)
-    return found
+        if trial.user_attrs["setting"] != current:
+            found.setdefault(_key(trial.user_attrs["setting"]), trial)
+    return list(found.values())[:count]
 
 
 def candidates(
@@ -123,22 +121,15 @@ def _bits(result: dict[str, Any]) -> NDArray[np.uint8]:
 
 def best_table(study: optuna.Study, current: Setting) -> str:
     """The best trials with what they trained with, how they did and how long they took."""
-    names = short_names(current)
-    head = ["trial", "accuracy", "loss", "time", *names.values()]
+    head = ["trial", "accuracy", "loss", "time", *map(short, current)]
     rows = []
     for trial in finished(study)[:SHOWN]:
         result, setting = trial.user_attrs["result"], trial.user_attrs["setting"]
         mark = "*" if setting == current else ""
         cells = [f"{trial.value:.2%}", f"{result['loss']:.4f}", f"{result['seconds']:.0f} s"]
-        values = [written(setting[key]) for key in names]
+        values = [written(setting[key]) for key in current]
         rows.append([f"{trial.number}{mark}", *cells, *values])
     return aligned(head, rows)
-
-
-def short_names(setting: Setting) -> dict[str, str]:
-    """Each key without its sections, where that is still one parameter."""
-    last = {key: key.rpartition(".")[2] for key in setting}
-    return {k: name if list(last.values()).count(name) == 1 else k for k, name in last.items()}
 
 
 def comparison_table(compared: list[Candidate], seeds: int, seed: int) -> str:
@@ -164,10 +155,3 @@ def saved_time(study: optuna.Study) -> float | None:
     if not whole:
         return None
     return float(sum(r["seconds"] for r in results) / (np.mean(whole) * len(results)))
-
-
-def best_so_far(study: optuna.Study) -> list[tuple[int, dict[str, float]]]:
-    """After each finished trial, by number: the best accuracy until then."""
-    ended = sorted(finished(study), key=lambda trial: trial.number)
-    values = np.maximum.accumulate([float(trial.value or 0) for trial in ended]).tolist()
-    return [(t.number, {"best": best}) for t, best in zip(ended, values, strict=True)]

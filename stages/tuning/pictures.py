@@ -14,18 +14,18 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as plots
 
 from stages.lib.plots import plain_log
+from stages.tuning.space import short
 from stages.tuning.study import DONE
 
 ERROR = "validation error, %"
 STYLE: Any = {"backend": "agg", "savefig.dpi": 110, "savefig.bbox": "tight", "font.size": 10}
-COLUMNS = 3  # of slices
 
 
 def draw(study: optuna.Study, folder: Path) -> list[Path]:
     """Write what can be drawn of `study` into `folder`; the files."""
     shown = _shown(study)
     drawings: dict[str, Callable[[], object]] = {}
-    if any(not trial.constraints for trial in shown.trials):
+    if any(not trial.constraints["pruned"] for trial in shown.trials):
         drawings["history"] = lambda: _history(shown)
         drawings["slices"] = lambda: _slices(shown)
         drawings["parallel"] = lambda: _parallel(shown)
@@ -61,24 +61,17 @@ def _shown(study: optuna.Study) -> optuna.Study:
     copy = optuna.create_study(direction="minimize")
     for trial in study.get_trials(deepcopy=False, states=DONE):
         if trial.intermediate_values:
-            pruned = trial.state is TrialState.PRUNED
-            copy.add_trial(_copied(trial, {"pruned": 1.0} if pruned else {}))
+            copy.add_trial(_copied(trial))
     return copy
 
 
-def _copied(trial: FrozenTrial, constraints: dict[str, float]) -> FrozenTrial:
+def _copied(trial: FrozenTrial) -> FrozenTrial:
     return optuna.create_trial(
         value=100 * (1 - max(trial.intermediate_values.values())),
-        params={_short(name): value for name, value in trial.params.items()},
-        distributions={_short(name): kind for name, kind in trial.distributions.items()},
-        constraints=constraints,
+        params={short(name): value for name, value in trial.params.items()},
+        distributions={short(name): kind for name, kind in trial.distributions.items()},
+        constraints={"pruned": float(trial.state is TrialState.PRUNED)},
     )
-
-
-def _short(name: str) -> str:
-    """A parameter without its sections; parts of a list keep the list's name."""
-    *_, last = parts = name.split(".")
-    return ".".join(parts[-2:]) if last.isdigit() or last == "count" else last
 
 
 def _history(study: optuna.Study) -> None:
@@ -93,35 +86,18 @@ def _history(study: optuna.Study) -> None:
 def _slices(study: optuna.Study) -> None:
     plots.plot_slice(study, target_name=ERROR)
     figure = pyplot.gcf()
-    *cells, colours = figure.axes
-    colours.remove()
-    grid = figure.add_gridspec(-(-len(cells) // COLUMNS), COLUMNS)
-    figure.set_size_inches(3 * COLUMNS, 0.5 + 2.4 * grid.nrows)
-    figure.subplots_adjust(hspace=0.4, wspace=0.1)
-    for index, cell in enumerate(cells):
-        cell.set_subplotspec(grid[index // COLUMNS, index % COLUMNS])
-        cell.set(yscale="log", ylabel="" if index % COLUMNS else ERROR)
-        cell.tick_params("y", which="both", labelleft=index % COLUMNS == 0)
-        plain_log(cell.yaxis)
-        if cell.get_xscale() == "log":
-            plain_log(cell.xaxis)
-    figure.suptitle("Error by each parameter; darker: later; grey: pruned", y=0.93)
+    for cell in (cell for cell in figure.axes if cell.get_xscale() == "log"):
+        plain_log(cell.xaxis)
+    figure.suptitle("Error by each parameter; darker: later; grey: pruned")
 
 
 def _parallel(study: optuna.Study) -> None:
     axes = plots.plot_parallel_coordinate(study, target_name=ERROR)
     pyplot.gcf().set_size_inches(14, 5)
-    axes.set_title("What each trial trained with; dotted: pruned", y=1.03)
-    if legend := axes.get_legend():
-        legend.remove()
-    for other in pyplot.gcf().axes:
-        if other.get_yscale() == "log":
-            plain_log(other.yaxis)
+    axes.set_title("What each trial trained with; infeasible: pruned", y=1.1)
 
 
 def _importances(study: optuna.Study) -> None:
     axes = plots.plot_param_importances(study)
     pyplot.gcf().set_size_inches(8, 4)
     axes.set_title("Importance among finished trials (PED-ANOVA)", loc="left")
-    axes.set(xlabel="", ylabel="")
-    axes.legend([], frameon=False)

@@ -27,7 +27,6 @@ from stages.tuning import outcome, pictures, pool, storage, study
 from stages.tuning.outcome import Candidate
 from stages.tuning.space import Setting, Space
 from stages.tuning.storage import URL
-from stages.tuning.study import all_trials
 
 READ = ("data/splits/train.npz", "data/splits/validation.npz")  # never the test pictures
 CURRENT = "current values"
@@ -125,14 +124,13 @@ def _join(found: Search) -> None:
 def queue_current(found: Search) -> None:
     """Let the study have the current values, so that it never ends below them."""
     setting, goal = found.space.current, found.tune.trials
-    counted = [t for t in all_trials(found.study) if t.state is not TrialState.FAIL]
+    counted = study.counted(found.study)
     if any(trial.user_attrs.get("setting") == setting for trial in counted):
         return
     if len(counted) >= goal:
         told = f"study {found.study.study_name} has its {goal} trials, none with these values"
         raise UserError(f"{told} of params.yaml; raise tune.trials or name another study")
-    attributes = {"setting": setting, "current": True}
-    found.study.enqueue_trial(found.space.drawn(setting), user_attrs=attributes)
+    _queue(found, found.study, setting, current=True)
 
 
 @contextmanager
@@ -199,19 +197,15 @@ def _confirm(found: Search) -> list[Candidate]:
     seeds = range(seed + 1, seed + 1 + found.tune.confirm)
     if best:
         wanted = [{**setting, outcome.SEED: seed} for seed in seeds for setting in named.values()]
-        _queue(found, wanted)
+        present = [trial.user_attrs.get("setting") for trial in study.counted(found.confirmation)]
+        for setting in (setting for setting in wanted if setting not in present):
+            _queue(found, found.confirmation, setting)
         _run(found, found.confirmation, len(wanted))
     return outcome.candidates(found.confirmation, named, seeds)
 
 
-def _queue(found: Search, wanted: list[Setting]) -> None:
-    """Queue each setting, which has a seed, unless the confirming study has it."""
-    known = [t for t in all_trials(found.confirmation) if t.state is not TrialState.FAIL]
-    present = [trial.user_attrs["setting"] for trial in known]
-    for setting in wanted:
-        if setting not in present:
-            attributes = {"setting": setting}
-            found.confirmation.enqueue_trial(found.space.drawn(setting), user_attrs=attributes)
+def _queue(found: Search, which: optuna.Study, setting: Setting, **attributes: bool) -> None:
+    which.enqueue_trial(found.space.drawn(setting), user_attrs={"setting": setting, **attributes})
 
 
 def _record(found: Search, compared: list[Candidate], told: str, run: runs.Run) -> Path:
@@ -222,7 +216,7 @@ def _record(found: Search, compared: list[Candidate], told: str, run: runs.Run) 
     shares = pictures.importances(found.study)
     numbers = {f"importance.{key}": share for key, share in shares.items()}
     numbers |= {f"confirmed.{candidate.name}": candidate.accuracy for candidate in compared}
-    run.log_history([(0, numbers), *outcome.best_so_far(found.study)])
+    run.log_history([(0, numbers)])
     return folder
 
 
@@ -246,7 +240,7 @@ def _offer(found: Search, best: Candidate, *, apply: bool) -> None:
 
 def _check_unchanged(found: Search, path: Path) -> None:
     """Raise UserError when somebody has changed a searched value meanwhile."""
-    now = found.space.setting_of(params.load(path))
+    now = Space(params.load(path)).current
     for key, value in found.space.current.items():
         if now[key] != value:
             told = f"{path} has had another {key} since this began"

@@ -7,6 +7,8 @@ numbers are rounded to what a person can read and copy.
 
 import json
 from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from optuna.trial import BaseTrial
@@ -40,11 +42,9 @@ class Space:
                 raise UserError(f"tune.space has {key}; {wanted} can be searched; remove it")
             for extreme in _extremes(search):
                 params.changed(values, {key: extreme}, "tune.space")
-        self.current = self.setting_of(values)
-
-    def setting_of(self, values: schema.Params) -> Setting:
-        """The searched keys as they are in `values`."""
-        return {key: _value(plain(values), key) for key in self.searches}
+        self.current = {
+            key: reduce(getitem, key.split("."), plain(values)) for key in self.searches
+        }
 
     def described(self) -> dict[str, Any]:
         """What makes this space the same as another one."""
@@ -73,26 +73,20 @@ class Space:
         return found
 
 
-def _value(values: dict[str, Any], key: str) -> Any:
-    found: Any = values
-    for part in key.split("."):
-        found = found[part]
-    return found
+def short(name: str) -> str:
+    """A parameter without its sections; parts of a list keep the list's name."""
+    *_, last = parts = name.split(".")
+    return ".".join(parts[-2:]) if last.isdigit() or last == "count" else last
 
 
 def _extremes(search: schema.Search) -> Iterator[Any]:
     """Values of which the schema must allow each."""
     if isinstance(search, Choices):
-        yield from plain_choices(search)
+        yield from search.choices
     elif isinstance(search, Range):
         yield from (search.low, search.high)
     else:
         yield from ([size] * count for count in search.count for size in _extremes(search.size))
-
-
-def plain_choices(search: Choices) -> list[Any]:
-    """The choices as YAML gives them."""
-    return list(search.model_dump(mode="json")["choices"])
 
 
 def _text(value: Any) -> Any:
@@ -107,9 +101,8 @@ def _draw(trial: BaseTrial, key: str, search: schema.Search, *, whole: bool) -> 
         names = [f"{key}.{i}" for i in range(1, search.count[1] + 1)]
         return [_draw(trial, name, search.size, whole=True) for name in names][:count]
     if isinstance(search, Choices):
-        choices = plain_choices(search)
-        value = trial.suggest_categorical(key, [_text(choice) for choice in choices])
-        return next(choice for choice in choices if _text(choice) == value)
+        value = trial.suggest_categorical(key, [_text(choice) for choice in search.choices])
+        return next(choice for choice in search.choices if _text(choice) == value)
     if whole:
         return trial.suggest_int(key, int(search.low), int(search.high), log=search.log)
     rounded = float(
@@ -120,7 +113,7 @@ def _draw(trial: BaseTrial, key: str, search: schema.Search, *, whole: bool) -> 
 
 def _contains(search: schema.Search, value: Any) -> bool:
     if isinstance(search, Choices):
-        return value in plain_choices(search)
+        return value in search.choices
     if isinstance(search, Range):
         return bool(search.low <= value <= search.high)
     few, many = search.count

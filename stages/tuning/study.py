@@ -111,6 +111,11 @@ def all_trials(found: optuna.Study) -> list[FrozenTrial]:
     return found.get_trials(deepcopy=False)
 
 
+def counted(found: optuna.Study) -> list[FrozenTrial]:
+    """Those that were not given up."""
+    return [trial for trial in all_trials(found) if trial.state is not TrialState.FAIL]
+
+
 def states(found: optuna.Study) -> Counter[TrialState]:
     """How many trials are in each state."""
     return Counter(trial.state for trial in all_trials(found))
