@@ -217,5 +217,5 @@ def _settle(now: Standing, aliases: list[str]) -> None:
 
 def _who() -> str:
     """The person, and the machine."""
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or lineage.environment(None)["mlflow.user"]
-    return f"{user}@{lineage.process()['process.host']}"
+    here = lineage.environment(None)
+    return f"{os.environ.get('MLFLOW_TRACKING_USERNAME') or here['mlflow.user']}@{here['env.host']}"

@@ -33,7 +33,7 @@ from typing import Any, BinaryIO
 
 from stages.lib import files
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, find, lineage, record, store
+from stages.lib.tracking import address, find, record, store
 from stages.lib.tracking.store import Target
 
 UNSENT = "outbox.unsent"  # "true" on what version 1 kept in the embedded store for a server
@@ -148,13 +148,15 @@ class Journal:
         self.add("end", **facts)
         self.close()
 
-    def end_killed(self) -> None:
-        """Close a run whose process ended without doing that."""
+    def end_killed(self) -> bool:
+        """Close a run whose process ended without doing that; whether it did."""
         kinds = [entry["kind"] for entry in self._entries]
-        if not {"end", REGISTER} & set(kinds[-1:]):
-            moment = int((self.path / FILE).stat().st_mtime * 1000)
-            self._entries.append({"kind": "end", "facts": {"status": "KILLED", "moment": moment}})
-            self._append(self._entries[-1])
+        if {"end", REGISTER} & set(kinds[-1:]):
+            return False
+        moment = int((self.path / FILE).stat().st_mtime * 1000)
+        self._entries.append({"kind": "end", "facts": {"status": "KILLED", "moment": moment}})
+        self._append(self._entries[-1])
+        return True
 
     def close(self) -> None:
         """Let others have the folder; it goes when nothing in it waits."""
@@ -167,7 +169,7 @@ class Journal:
 def start(name: str, tags: Mapping[str, str]) -> Journal:
     """The journal of a new run of this process."""
     run_id, where = uuid.uuid4().hex, store.connect()
-    making: Entry = {"name": name, "tags": {**lineage.process(), **tags}, "moment": record.now()}
+    making: Entry = {"name": name, "tags": dict(tags), "moment": record.now()}
     target = None
     try:
         if store.answers(where):
@@ -184,7 +186,7 @@ def start(name: str, tags: Mapping[str, str]) -> Journal:
 def reopen(run_id: str, **making: Any) -> Journal:
     """The journal of a run that goes on; see `opened`."""
     journal = opened(run_id, **making)
-    journal.add("reopen", process=lineage.process())
+    journal.add("reopen")
     return journal
 
 
@@ -230,12 +232,9 @@ def free() -> list[Journal]:
 
 def tidy() -> None:
     """Mark the runs of dead processes as KILLED; remove what the store has all of."""
-    for where in filter(store.answers, store.stores()):
-        try:
-            find.sweep(where)
-        except Exception as error:  # tracking is no reason not to work
-            store.tell_outage(where, f"failed ({address.reason(error)})")
     for journal in free():
+        if journal.end_killed():
+            journal.flush()
         journal.close()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stages.lib import files
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, find
+from stages.lib.tracking import address, journal
 from stages.lib.tracking.database import ARTIFACTS
 from stages.lib.tracking.store import Store, answers, connect, embedded
 
@@ -31,7 +31,7 @@ def serve_ui(port: int = 5000) -> None:
     if address.scheme(store.uri) in {"http", "https"}:
         print(f"the tracking server has them: {address.bare(store.uri)}", flush=True)
         return
-    find.sweep(store)
+    journal.tidy()
     free = free_port(port)
     with _server(store, free) as (process, log):
         _await(process, f"http://{HOST}:{free}", log)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages.lib import files
-from stages.lib.tracking import find, lineage, logged_model, nested, runs, store
+from stages.lib.tracking import find, journal, lineage, logged_model, nested, runs, store
 
 PARAMS = {"model": {"kind": "mlp", "hidden": [8, 4]}, "train": {"learning_rate": 0.1}}
 NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
@@ -119,11 +119,11 @@ def test_an_ended_run_says_how(project, client, error, status):
     assert "error" not in found.data.tags
 
 
-def test_a_killed_run_is_swept(project, client, python):
+def test_a_killed_run_is_marked(project, client, python):
     """A run whose process got `kill -9` is marked; one that still runs is left alone."""
     process = python(SLEEPER)
     run_id = process.stdout.readline().strip()
-    assert find.sweep(store.embedded()) == []
+    journal.tidy()
     assert client.get_run(run_id).info.status == "RUNNING"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -146,26 +146,12 @@ def test_the_end_of_a_study_leaves_no_run_of_a_dead_worker(project, client, pyth
     assert client.get_run(run_id).info.status == "KILLED"
 
 
-def test_a_run_that_ends_during_a_sweep_is_let_be(project, client, monkeypatch):
-    """A run that finished after the sweep's search stays FINISHED."""
-    with runs.training_run("r", **NOTHING) as run:
-
-        def gone(_tags):
-            run.end("FINISHED", "training_seconds", 1.0)
-            return True
-
-        monkeypatch.setattr(lineage, "gone", gone)
-        assert find.sweep(store.embedded()) == []
-    assert client.get_run(run.id).info.status == "FINISHED"
-
-
-def test_only_certain_deaths_are_swept(project):
-    """Processes of other machines and containers are never taken for dead."""
+def test_only_certain_deaths_count(project):
+    """Processes of other machines are never taken for dead."""
     mine = lineage.process()
     assert not lineage.gone(mine)
     assert not lineage.gone({})
     assert not lineage.gone(mine | {"process.host": "elsewhere", "process.pid": "999999999"})
-    assert not lineage.gone(mine | {"process.namespace": "pid:[1]", "process.pid": "999999999"})
     assert lineage.gone(mine | {"process.pid": "999999999"})
     assert lineage.gone(mine | {"process.started": "1.0"})
 
