@@ -43,13 +43,10 @@ def _carry_out(version: Version, decision: Decision, seen: Standing) -> None:
     for key, value in decision.tags.items():
         if version.tags.get(key) != value:
             client.set_model_version_tag(version.name, number, key, value)
-    for key in version.tags.keys() - decision.tags.keys():
-        if key.startswith("gate."):
-            client.delete_model_version_tag(version.name, number, key)
     moves: dict[str, int | None] = {decision.alias: version.number} if decision.alias else {}
     if decision.alias == CHAMPION:
         moves = seen.crowning(version.number)
-    aliases.change(seen, moves, action="register", why=decision.why, gate=decision.measured)
+    aliases.change(seen, moves, action="register", why=decision.why, gate=decision.record)
 
 
 def alias(version: Version) -> str:
