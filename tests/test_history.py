@@ -63,7 +63,7 @@ def test_the_record_is_a_table(recorded, capsys):
         ("2026-11-20T12:30+01:00", "version 2 was champion at 2026-11-20 11:30:00 UTC"),
         ("2026-11-20 15:00", r"version 1 .*since 2026-11-20 15:00:00 \(rollback: reason of 15\)\n"),
         ("2026-11-21", "version 1 was champion at 2026-11-21 00:00:00 UTC"),
-        ("2026-11-20T08:59:59", "nobody knows .*record begins at .* 09:00.* version 1 became"),
+        ("2026-11-20T08:59:59", "nobody knows .*record of digits does not go back so far"),
         ("0001-01-01", "nobody knows"),
     ],
 )
@@ -181,7 +181,7 @@ def test_before_the_first_change_there_is_nothing(workspace, capsys):
         0,
     )
     (told,), _ = digits(capsys, "--at", "2026-11-20")
-    assert told == "nobody knows at 2026-11-20 00:00:00 UTC: digits has no record of a champion"
+    assert told.startswith("nobody knows at 2026-11-20 00:00:00 UTC")
 
 
 def test_a_champion_from_before_the_record(workspace, capsys):
@@ -196,4 +196,4 @@ def test_a_champion_from_before_the_record(workspace, capsys):
     aliases.change(standing(), {"champion": 2}, action="promote", why="x")
 
     (told,), _ = digits(capsys, "--at", "2026-11-20")
-    assert "when version 1 was champion already" in told
+    assert told.startswith("nobody knows")

@@ -12,7 +12,6 @@ import pytest
 
 from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, store
-from stages.lib.tracking.journal import UNSENT
 from stages.lib.tracking.prune import prune
 from stages.lib.tracking.removal import REMOVED
 from tests.conftest import call, commit
@@ -62,13 +61,13 @@ def test_old_versions_lose_their_files_and_keep_their_entries(many, capsys):
 
 
 def test_what_somebody_may_need_stays(many, capsys):
-    """Champions present and past, any alias, what waits to be sent, other tools' versions."""
+    """Champions present and past, any alias, other names' versions."""
     many(8)
     client = store.embedded().client
     for to in (1, 2, 3):
         aliases.change(standing(), {"champion": to}, action="promote", why="x")
     client.set_registered_model_alias("digits", "mine", "4")
-    client.set_model_version_tag("digits", "5", UNSENT, "true")
+    client.set_registered_model_alias("digits", "ours", "5")
     source = client.get_model_version("digits", "6").source
     client.create_registered_model("other")
     with registry._default(store.embedded()):
@@ -82,7 +81,6 @@ def test_what_somebody_may_need_stays(many, capsys):
         (1, "it was champion"),
         (3, "it is champion"),
         (4, "it is mine"),
-        (5, "it waits to be sent"),
         (6, "another version has the same files"),
     ):
         (line,) = [x for x in shown.splitlines() if x.startswith(f"{number} ")]

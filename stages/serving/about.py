@@ -77,11 +77,10 @@ def _origin(folder: Path) -> Facts:
 def _promotion(content: str) -> Facts:
     """Every entry of the record that made the version champion or ended that; the gate's word."""
     where = resolve.source()
-    with resolve.asking(where):
-        version = registry.find_in(where, resolve.model_name(), content)
-        if version is None:
-            return {}
-        record = aliases.standing(where, version.name).record
+    version = registry.find_in(where, resolve.model_name(), content)
+    if version is None:
+        return {}
+    record = aliases.standing(where, version.name).record
     entries = [e for e in record.changes(CHAMPION) if version.number in e.moves[CHAMPION]]
     rows = [
         {
@@ -121,8 +120,7 @@ def _run(run_id: str) -> Facts:
 
 def _fetched(run: Target, uri: str, scratch: Path, read: Callable[[Path], Facts]) -> Facts:
     """What `read` makes of a file of a run."""
-    with resolve.asking(run.store):
-        return read(logged_model.fetch(run.store, uri, scratch))
+    return read(logged_model.fetch(run.store, uri, scratch))
 
 
 def _local(folder: Path) -> Facts:

@@ -51,7 +51,7 @@ def test_draws_depend_on_the_seed_and_the_position_alone(workspace, checked, kin
             if name == "b":
                 trial.storage.set_trial_state_values(trial._trial_id, WAITING)
                 trial, setting = begun(found)
-                trial.set_user_attr("process", lineage.process() | {"process.boot": "before"})
+                trial.set_user_attr("process", lineage.process() | {"process.started": "1.0"})
                 study.requeue(found)
                 trial, setting = begun(found)
             found.tell(trial, 0.5 + setting["augment.elastic"] / 3)

@@ -10,7 +10,6 @@ import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from stages.lib import files
@@ -23,7 +22,6 @@ from stages.lib.tracking.version import registered
 Moves = Mapping[str, int | None]
 RECORDED = (CHAMPION, CHALLENGER)
 LIMIT = 5000  # characters of a registered model's tag in MLflow's database
-SKEW = timedelta(minutes=5)  # of clocks, evened out without a word
 BATCH = 100  # problems that one entry accepts
 ROUNDS = 10  # of setting aliases until they are what the record says
 MOVED = "was moved by other means, or a change was cut off"
@@ -175,15 +173,8 @@ def accept(seen: Standing, why: str) -> None:
 
 
 def _append(now: Standing, **facts: Any) -> Entry:
-    """Write the next entry. UserError when it is too long to be stored.
-
-    Where the clock of this machine is a little behind that of the last writer, the time of
-    the last entry is taken. Where it is far behind, nobody knows which is wrong: the order
-    of the entries holds, and `doubts` tells of it.
-    """
-    client, moment = now.store.client, entry.now()
-    latest = max((one.when for one in now.record.entries), default=moment)
-    when = latest if moment < latest <= moment + SKEW else moment
+    """Write the next entry. UserError when it is too long to be stored."""
+    client, when = now.store.client, entry.now()
     key = f"{KEY}{when:%Y%m%dT%H%M%S}.{secrets.token_hex(8)}"
     number = 1 + max((one.number for one in now.record.entries), default=0)
     made = Entry(id=key, number=number, when=when, who=_who(), **facts)

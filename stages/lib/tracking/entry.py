@@ -9,7 +9,6 @@ entries the same number; both are kept.
 """
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -134,16 +133,6 @@ class Record:
             if to is not None:
                 found.pop(to, None)
         return found
-
-    @property
-    def doubts(self) -> list[str]:
-        """Entries that are dated before earlier ones: somebody's clock was wrong then."""
-        return [
-            f"entry {later.number} of {later.who} is dated {before.when - later.when} before "
-            f"entry {before.number} of {before.who}: a clock was wrong"
-            for before, later in itertools.pairwise(self.entries)
-            if later.when < before.when
-        ]
 
 
 def read(tags: Mapping[str, str], lines: Iterable[str] = ()) -> Record:

@@ -7,6 +7,7 @@ from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, entry, resolve
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import CHAMPION, FILE, Entry, written
+from stages.lib.tracking.store import asking
 
 MEND = "find out who did it, then `digits history --accept REASON` lets work go on"
 
@@ -14,7 +15,7 @@ MEND = "find out who did it, then `digits history --accept REASON` lets work go 
 def standing() -> Standing:
     """How this checkout's registered model stands."""
     where = resolve.source()
-    with resolve.asking(where):
+    with asking(where):
         return aliases.standing(where, resolve.model_name())
 
 
@@ -60,22 +61,13 @@ def champion(now: Standing, asked: datetime) -> str:
     past = [e for e in changes if e.when <= asked]
     later = next((e for e in changes if e.when > asked), None)
     if not past:
-        return f"nobody knows {at}: {_beginning(now, later)}"
+        return f"nobody knows {at}: the record of {now.name} does not go back so far"
     number = past[-1].moves[CHAMPION][1]
     since = f"since {written(past[-1].when)} ({past[-1].action}: {table.plain(past[-1].why)})"
     until = "" if later is None else f", until {written(later.when)}"
     who = "no version" if number is None else f"{now.name} version {number}"
     told = f"{who} was champion {at}, {since}{until}{_doubt(now, later)}"
     return told if number is None else f"{told}\n{_identity(now, number)}"
-
-
-def _beginning(now: Standing, first: Entry | None) -> str:
-    """Why there is no answer for a time before the record."""
-    if first is None:
-        return f"{now.name} has no record of a champion"
-    state = "was champion already" if first.action == "found" else "became champion, the first"
-    to = _version(first.moves[CHAMPION][1])
-    return f"the record begins at {written(first.when)} UTC, when version {to} {state}"
 
 
 def _doubt(now: Standing, later: Entry | None) -> str:
@@ -101,7 +93,7 @@ def accept(why: str) -> str:
     reason, now = entry.reason(why), standing()
     if not now.record.problems and not now.unrecorded:
         raise UserError(f"the record of {now.name} is whole; there is nothing to accept")
-    with resolve.asking(now.store):
+    with asking(now.store):
         aliases.accept(now, reason)
     return "accepted; `digits history` still shows it"
 
@@ -111,7 +103,8 @@ def report(now: Standing) -> tuple[list[str], int]:
 
     A file that only ends earlier is completed. `digits verify` prints the same.
     """
-    record, notes, wrong = now.record, list(now.record.doubts), list(now.record.problems)
+    record, wrong = now.record, list(now.record.problems)
+    notes: list[str] = []
     (wrong if record.entries else notes).extend(now.disagreements)
     if record.foreign:
         notes.append(f"{record.foreign} line(s) of {FILE} are about other registries")

@@ -9,7 +9,7 @@ from stages.lib.gate import Decision
 from stages.lib.tracking import aliases, fetch, registry, resolve
 from stages.lib.tracking.aliases import OvertakenError, Standing
 from stages.lib.tracking.entry import CHAMPION, reason
-from stages.lib.tracking.registry import explained
+from stages.lib.tracking.store import asking
 from stages.lib.tracking.version import Version
 
 ROUNDS = 5  # of deciding anew because somebody else changed the champion meanwhile
@@ -24,12 +24,12 @@ def promote(version: Version, decide: Decide) -> Decision:
     as tags of the version. Raises UserError when the store fails.
     """
     for _ in range(ROUNDS):
-        with explained("promoting"):
+        with asking(version.store):
             now = aliases.standing(version.store, version.name)
             best = registry.champion(version.name, version.store)
         decision = decide(version, best, now)
         try:
-            with explained("promoting"):
+            with asking(version.store):
                 _carry_out(version, decision, now)
             return decision
         except OvertakenError as error:
@@ -51,7 +51,7 @@ def _carry_out(version: Version, decision: Decision, seen: Standing) -> None:
 
 def alias(version: Version) -> str:
     """The alias that `version` has now: champion before challenger, or "none"."""
-    with explained("looking up aliases"):
+    with asking(version.store):
         held = aliases.standing(version.store, version.name).aliases
     return next((name for name in aliases.RECORDED if held.get(name) == version.number), "none")
 
@@ -88,7 +88,7 @@ def rollback(why: str) -> str:
 def _standing() -> Standing:
     """How the model stands. UserError when its record is not whole."""
     where = resolve.source()
-    with resolve.asking(where):
+    with asking(where):
         now = aliases.standing(where, resolve.model_name())
     aliases.whole(now)
     return now
@@ -96,7 +96,7 @@ def _standing() -> Standing:
 
 def _moved(now: Standing, version: Version, action: str, why: str) -> str:
     """Make `version` champion after its files were fetched from the registry and checked."""
-    with tempfile.TemporaryDirectory() as scratch, resolve.asking(now.store):
+    with tempfile.TemporaryDirectory() as scratch, asking(now.store):
         fetch.download(version, Path(scratch))
         entry = aliases.change(now, now.crowning(version.number), action=action, why=why)
     name = f"{now.name} version {version.number} is champion"

@@ -1,7 +1,7 @@
 """Remove the files of old versions that nobody needs, after showing which.
 
-A version stays whole while it is among the newest, has an alias, was ever champion, waits to
-be sent, or is named by a git tag: the tag's commit is the one it was trained from, or the
+A version stays whole while it is among the newest, has an alias, was ever champion, or
+is named by a git tag: the tag's commit is the one it was trained from, or the
 metrics/register.json of that commit names it.
 """
 
@@ -14,7 +14,7 @@ from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, removal, resolve
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import written
-from stages.lib.tracking.journal import UNSENT
+from stages.lib.tracking.store import asking
 from stages.lib.tracking.version import Version
 
 BATCH = 500  # versions that one entry of the record names
@@ -29,7 +29,7 @@ def prune(keep: int, *, yes: bool) -> str:
     be asked, the record of aliases was tampered with or the registry does not answer.
     """
     where, name, named = resolve.source(), resolve.model_name(), named_by_tags()
-    with resolve.asking(where):
+    with asking(where):
         now = aliases.standing(where, name)
         aliases.whole(now)
         versions = registry.all_in(where, name)
@@ -66,7 +66,6 @@ def _protection(version: Version, now: Standing, named: dict[str, str]) -> str |
     reasons = {
         f"it is {', '.join(version.aliases)}": bool(version.aliases),
         "it was champion": version.number in now.record.champions,
-        "it waits to be sent": version.tags.get(UNSENT) == "true",
         "this project did not make it": model is None,
         "another version has the same files": model is not None and removal.shared(version, model),
         f"git tag {tag} names it": tag is not None,
@@ -118,7 +117,7 @@ def _remove(now: Standing, goes: list[Version], why: str) -> str:
     for i in range(0, len(goes), BATCH):
         batch = goes[i : i + BATCH]
         numbers = [v.number for v in batch]
-        with resolve.asking(now.store):
+        with asking(now.store):
             entry = aliases.change(now, {}, action="prune", why=why, removes=numbers)
             assert entry is not None  # it removes something
             note = f"{written(entry.when)} UTC by {entry.who}, {why}"

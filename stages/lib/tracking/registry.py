@@ -8,20 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.lib import tracked
-from stages.lib.errors import UserError
 from stages.lib.tracking import address, journal, logged_model, removal
 from stages.lib.tracking.entry import CHAMPION
-from stages.lib.tracking.journal import UNSENT
-from stages.lib.tracking.store import (
-    OutageError,
-    Store,
-    Target,
-    answers,
-    connect,
-    lock,
-    refused,
-    stores,
-)
+from stages.lib.tracking.store import OutageError, Store, Target, answers, asking, connect, lock
 from stages.lib.tracking.version import CONTENT, DVC_OID, Version, registered
 
 MADE_BY = "run."  # and the id of a run that made these bytes
@@ -38,7 +27,7 @@ def register(
     OutageError when the store fails.
     """
     where = connect()
-    with explained("registering"):
+    with asking(where):
         if not answers(where):
             raise OutageError(f"{where} does not answer")
         waits = journal.opened(run_id)
@@ -70,18 +59,6 @@ def publish(
             logged_model.pack(folder, Path(scratch))
             removal.restore(version, Path(scratch))
     return version
-
-
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn what a store throws into a UserError: OutageError where the same may work later."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        message = f"{what} failed ({address.reason(error)}); mend it, then run the same again"
-        raise (UserError if refused(error) else OutageError)(message) from error
 
 
 def ensure(
@@ -165,14 +142,10 @@ def all_in(store: Store, name: str, *conditions: str) -> list[Version]:
 
 
 def versions(name: str) -> list[Version]:
-    """Every version of `name`, newest first; those that wait to be sent come at the top.
-
-    Raises UserError when a store fails.
-    """
-    first, *others = stores()
-    with explained("listing versions"):
-        here = [v for store in others for v in all_in(store, name)]
-        return [v for v in here if v.tags.get(UNSENT) == "true"] + all_in(first, name)
+    """Every version of `name`, newest first. Raises UserError when the store fails."""
+    where = connect()
+    with asking(where):
+        return all_in(where, name)
 
 
 def champion(name: str, store: Store | None = None) -> Version | None:

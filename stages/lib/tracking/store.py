@@ -23,7 +23,7 @@ quiet()  # here, because MLflow reads it when it is imported, by whatever module
 
 
 class OutageError(UserError):
-    """A store failed; the same may work later."""
+    """A store does not answer or failed; the same may work later."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,18 @@ def refused(error: Exception) -> bool:
     """Whether the store works but will not take this: trying again is no use."""
     codes = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
     return getattr(error, "error_code", None) in codes or isinstance(error, FileNotFoundError)
+
+
+@contextmanager
+def asking(store: Store) -> Iterator[None]:
+    """Turn what a store throws into a UserError: OutageError where the same may work later."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        message = f"{store} failed ({address.reason(error)}); mend it, or try again later"
+        raise (UserError if refused(error) else OutageError)(message) from error
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
 from stages.lib.integrity import Manifest
 from stages.lib.tracking import fetch, resolve, store
-from stages.lib.tracking.resolve import UnknownError, UnreachableError
+from stages.lib.tracking.resolve import UnknownError
+from stages.lib.tracking.store import OutageError
 
 MODEL = "models/digits"  # the output of dvc.yaml that is the model
 
@@ -47,7 +48,7 @@ def published(name: str) -> Subject:
     """
     try:
         folder, number = fetch.fetch(name)
-    except (UnknownError, UnreachableError) as error:
+    except (UnknownError, OutageError) as error:
         return committed_or(name, error)
     return _subject(number, folder)
 
