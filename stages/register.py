@@ -39,7 +39,10 @@ def register(
     """
     manifest = files.read_manifest(trained)
     run_id, content = str(manifest["run_id"]), str(manifest["content_sha256"])
-    metrics = _metrics(files.read_json(training), files.read_json(evaluation))
+    metrics = {  # what a version carries of the numbers, to be compared by
+        "validation_accuracy": files.read_json(training)["validation_accuracy"],
+        "test_accuracy": files.read_json(evaluation)["accuracy"],
+    }
     wish: dict[str, Any] = {"name": register.name, "content_hash": content, "metrics": metrics}
     judged = partial(decide, rules=register, validation=validation, trained=trained)
     try:
@@ -65,14 +68,6 @@ def write(version: Version, decision: Decision, registration: Path) -> None:
 def _write(entry: dict[str, Any], content: str, decision: Decision, registration: Path) -> None:
     facts = {"content_sha256": content, "gate": decision.record}
     files.write_json(registration, {**entry, **facts})
-
-
-def _metrics(training: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, float]:
-    """What a version carries of the numbers, to be compared by."""
-    return {
-        "validation_accuracy": training["validation_accuracy"],
-        "test_accuracy": evaluation["accuracy"],
-    }
 
 
 def decide(

@@ -195,7 +195,7 @@ def test_whole_runs_go_through_the_gate(workspace, values):
 
     (version,) = registry.versions("digits")
     evaluated = files.read_json(workspace / "metrics/evaluate.json")
-    assert version.test_accuracy == evaluated["accuracy"]
+    assert version.share("test_accuracy") == evaluated["accuracy"]
     assert version.aliases == ("champion",)
 
     import mlflow

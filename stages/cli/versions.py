@@ -30,7 +30,7 @@ def versions() -> None:
 
 
 def _row(version: "Version", now: "Standing") -> list[str]:
-    scores = [version.validation_accuracy, version.test_accuracy]
+    scores = [version.share("validation_accuracy"), version.share("test_accuracy")]
     return [
         str(version.number),
         _aliases(version, now),

@@ -25,7 +25,6 @@ LIMIT = 5000  # characters of a registered model's tag in MLflow's database
 BATCH = 100  # problems that one entry accepts
 ROUNDS = 10  # of setting aliases until they are what the record says
 MOVED = "was moved by other means, or a change was cut off"
-BEFORE = "was set before the record began"
 
 
 class OvertakenError(UserError):
@@ -50,8 +49,6 @@ class Standing:
     @property
     def disagreements(self) -> list[str]:
         """The same, a sentence each."""
-        if not self.record.entries:
-            return [f"{a} is {_version(to)}, it {BEFORE}" for a, (_, to) in self.unrecorded.items()]
         return [
             f"{alias} is {_version(to)} in the registry and {_version(told)} in the record: "
             f"it {MOVED}"
@@ -103,9 +100,8 @@ def write(seen: Standing) -> int:
 def whole(now: Standing) -> None:
     """Raise UserError when the record has problems that nobody accepted."""
     if now.record.problems:
-        first, *others = now.record.problems
-        more = f" and {len(others)} more" if others else ""
-        message = f"the record of {now.name} is not whole: {first}{more}; nothing was changed"
+        first = now.record.problems[0]
+        message = f"the record of {now.name} is not whole: {first}; nothing was changed"
         raise UserError(f"{message}, `digits history` has all and how to go on")
 
 
@@ -156,7 +152,6 @@ def _caught_up(now: Standing, why: str) -> Standing:
     """`now` after the record tells of aliases that were moved by other means."""
     if not now.unrecorded:
         return now
-    why = why if now.record.entries else f"it {BEFORE}"
     _append(now, action="found", why=why, moves=now.unrecorded)
     return standing(now.store, now.name)
 

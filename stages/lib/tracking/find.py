@@ -33,14 +33,9 @@ def run(run_id: str) -> Target | None:
 
 def in_store(where: Store, run_id: str) -> Target | None:
     """The run `run_id`, or the one that stands for it, in one store."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        info = where.client.get_run(run_id).info
-        return Target(where, run_id) if info.lifecycle_stage == "active" else None
-    except MlflowException as error:
-        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            raise
+    known = store.present(lambda: where.client.get_run(run_id).info)
+    if known is not None:
+        return Target(where, run_id) if known.lifecycle_stage == "active" else None
     copies = (_search(where, condition.format(run_id)) for condition in CONDITIONS)
     return next((Target(where, found[0]) for found in copies if found), None)
 

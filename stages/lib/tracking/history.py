@@ -66,8 +66,7 @@ def champion(now: Standing, asked: datetime) -> str:
     since = f"since {written(past[-1].when)} ({past[-1].action}: {table.plain(past[-1].why)})"
     until = "" if later is None else f", until {written(later.when)}"
     who = "no version" if number is None else f"{now.name} version {number}"
-    told = f"{who} was champion {at}, {since}{until}{_doubt(now, later)}"
-    return told if number is None else f"{told}\n{_identity(now, number)}"
+    return f"{who} was champion {at}, {since}{until}{_doubt(now, later)}"
 
 
 def _doubt(now: Standing, later: Entry | None) -> str:
@@ -77,15 +76,6 @@ def _doubt(now: Standing, later: Entry | None) -> str:
         return f"; somewhere before that it was moved to {to} by other means"
     unrecorded = [text for text in now.disagreements if text.startswith(CHAMPION)]
     return f"; but {unrecorded[0]}" if later is None and unrecorded else ""
-
-
-def _identity(now: Standing, number: int) -> str:
-    """What tells which model a version is, outside of the registry, too."""
-    try:
-        version = resolve.version(str(number), now.store)
-    except resolve.UnknownError:
-        return f"version {number} is no longer in the registry"
-    return f"content {version.content_sha256}  run {version.run_id}  commit {version.commit}"
 
 
 def accept(why: str) -> str:
@@ -105,7 +95,7 @@ def report(now: Standing) -> tuple[list[str], int]:
     """
     record, wrong = now.record, list(now.record.problems)
     notes: list[str] = []
-    (wrong if record.entries else notes).extend(now.disagreements)
+    wrong += now.disagreements
     if record.foreign:
         notes.append(f"{record.foreign} line(s) of {FILE} are about other registries")
     if record.problems and record.unwritten:

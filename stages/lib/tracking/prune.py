@@ -36,26 +36,19 @@ def prune(keep: int, *, yes: bool) -> str:
         old = [v for v in versions[keep:] if removal.REMOVED not in v.tags]
         reasons = {v.number: _protection(v, now, named) for v in old}
         goes = [v for v in old if reasons[v.number] is None]
-        sizes = {v.number: removal.size(v, str(removal.model_id(v))) for v in goes}
     if not old:
         return f"nothing to remove: {name} has {len(versions)} version(s), {keep} are kept"
-    rows = [_row(v, reasons[v.number], sizes) for v in old]
-    print(table.aligned(["version", "registered (UTC)", "size", ""], rows, left=(0, 3)))
-    total = f"{len(goes)} version(s), {_megabytes(sum(sizes.values()))}"
+    rows = [_row(v, reasons[v.number]) for v in old]
+    print(table.aligned(["version", "registered (UTC)", ""], rows, left=(0, 2)))
     if not goes:
         return "nothing to remove"
-    _confirm(total, yes=yes)
+    _confirm(f"{len(goes)} version(s)", yes=yes)
     return _remove(now, goes, f"digits prune --keep {keep}")
 
 
-def _row(version: Version, reason: str | None, sizes: dict[int, int]) -> list[str]:
+def _row(version: Version, reason: str | None) -> list[str]:
     what = "goes" if reason is None else f"stays: {reason}"
-    size = "" if reason is not None else _megabytes(sizes[version.number])
-    return [str(version.number), f"{version.created:%Y-%m-%d %H:%M}", size, what]
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
+    return [str(version.number), f"{version.created:%Y-%m-%d %H:%M}", what]
 
 
 def _protection(version: Version, now: Standing, named: dict[str, str]) -> str | None:

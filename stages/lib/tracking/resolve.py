@@ -7,11 +7,10 @@ from stages.lib import files, params
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, find, registry
 from stages.lib.tracking.registry import MADE_BY
-from stages.lib.tracking.store import OutageError, Store, asking, embedded
+from stages.lib.tracking.store import OutageError, Store, asking, embedded, present
 from stages.lib.tracking.version import Version
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
-ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
 class UnknownError(UserError):
@@ -68,17 +67,12 @@ def _nothing(name: str) -> str:
 
 def _by_name(store: Store, name: str, reference: str) -> Version | None:
     """By number, or else by alias."""
-    from mlflow.exceptions import MlflowException
-
     client = store.client
-    try:
-        if reference.isdecimal():
-            return Version.of(store, client.get_model_version(name, str(int(reference))))
-        return Version.of(store, client.get_model_version_by_alias(name, reference))
-    except MlflowException as error:
-        if error.error_code not in ABSENT:
-            raise
-        return None
+    if reference.isdecimal():
+        found = present(lambda: client.get_model_version(name, str(int(reference))))
+    else:
+        found = present(lambda: client.get_model_version_by_alias(name, reference))
+    return None if found is None else Version.of(store, found)
 
 
 def _by_run(store: Store, name: str, reference: str) -> Version | None:
