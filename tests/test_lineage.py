@@ -133,7 +133,7 @@ def test_a_run_without_a_version_is_told_of(checkout, lineage):
     ("name", "words"),
     [
         ("champoin", "choose one of champion"),
-        ("v1.O", "git has no revision 'v1.O', perhaps v1.0"),
+        ("v1.O", "git has no revision 'v1.O'"),
         ("dvc.yaml", "is no file of a model"),
         ("e" * 32, "no version"),
     ],

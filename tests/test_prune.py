@@ -1,6 +1,5 @@
 """Old versions lose their files; whatever somebody may still need stays whole."""
 
-import json
 import os
 import pty
 import subprocess
@@ -14,6 +13,7 @@ from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, store
 from stages.lib.tracking.prune import prune
 from stages.lib.tracking.removal import REMOVED
+from stages.lib.tracking.version import DVC_OID
 from tests.conftest import call, commit
 from tests.lib.tracking.conftest import linear
 
@@ -104,36 +104,32 @@ def test_a_former_champion_stays_though_the_registry_lost_its_entry(many):
 
 @pytest.fixture
 def repository(workspace):
-    """The workspace as a git repository; a function commits and gives the commit's id."""
+    """The workspace as a git repository; a function commits versions."""
     call(workspace, "git", "init", "-q", "-b", "main")
     (workspace / ".gitignore").write_text("data\nmodel-*\nmlflow.db\nmlartifacts\n.state\n")
 
-    def committed(registration):
-        (workspace / "metrics").mkdir(exist_ok=True)
-        (workspace / "metrics/register.json").write_text(registration)
+    def committed(*versions):
+        oids = [v.tags[DVC_OID] for v in registry.versions("digits") if v.number in versions]
+        (workspace / "dvc.lock").write_text(f"{oids}")
         commit(workspace, "x")
-        return call(workspace, "git", "rev-parse", "HEAD").stdout.strip()
 
     return committed
 
 
 def test_what_a_git_tag_names_stays(many, repository, workspace, capsys):
-    """By the commit it was trained from, its content in that commit, or its number there."""
-    many(5)
-    first = repository("no json")
+    """The model in the dvc.lock of either kind of tag; not one of a commit without a tag."""
+    many(3)
+    repository(1)
     call(workspace, "git", "tag", "first")
-    store.embedded().client.set_model_version_tag("digits", "1", "git.commit", first)
-    repository(json.dumps({"name": "digits", "version": 9, "content_sha256": "content 2"}))
+    repository(2)
     person = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
     call(workspace, "git", *person, "tag", "digits@v1.0.0", "-m", "as gto makes them")
-    repository(json.dumps({"name": "digits", "version": 3}))
-    call(workspace, "git", "tag", "old-style")
-    repository(json.dumps({"name": "digits", "version": 4, "content_sha256": "content 4"}))
+    repository(3)
     prune(0, yes=True)
     shown = capsys.readouterr().out
 
-    assert whole() == {1, 2, 3}
-    for name in ("first", "digits@v1.0.0", "old-style"):
+    assert whole() == {1, 2}
+    for name in ("first", "digits@v1.0.0"):
         assert f"stays: git tag {name} names it" in shown
 
 

@@ -75,14 +75,13 @@ class Record:
     """All entries in order, those of the registry and those of the file.
 
     `unwritten` are those that the file lacks, `problems` what else differs and nobody has
-    accepted, `foreign` counts the lines that are about other registries.
+    accepted.
     """
 
     entries: tuple[Entry, ...] = ()
     unwritten: tuple[Entry, ...] = ()
     problems: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
-    foreign: int = 0
     identity: str = ""
 
     def state(self, alias: str) -> int | None:
@@ -159,7 +158,6 @@ def read(tags: Mapping[str, str], lines: Iterable[str] = ()) -> Record:
         unwritten=tuple(e for e in entries if e.id not in {other.id for other in there}),
         problems=tuple(p for p in problems if sign(p) not in looked_at),
         accepted=tuple(p for p in problems if sign(p) in looked_at),
-        foreign=len(told) - len(there),
         identity=tags.get(IDENTITY, ""),
     )
 

@@ -96,8 +96,6 @@ def report(now: Standing) -> tuple[list[str], int]:
     record, wrong = now.record, list(now.record.problems)
     notes: list[str] = []
     wrong += now.disagreements
-    if record.foreign:
-        notes.append(f"{record.foreign} line(s) of {FILE} are about other registries")
     if record.problems and record.unwritten:
         wrong.append(f"a fork: {len(record.unwritten)} entries are in the registry alone")
     elif count := aliases.write(now):

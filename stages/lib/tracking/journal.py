@@ -36,7 +36,6 @@ from stages.lib.errors import UserError
 from stages.lib.tracking import address, find, record, store
 from stages.lib.tracking.store import Target
 
-UNSENT = "outbox.unsent"  # "true" on what version 1 kept in the embedded store for a server
 FILE = "journal.jsonl"
 PAUSE = 60.0  # seconds between two tries of a store that failed; a try takes 3, rarely 20
 REGISTER = "register"  # the one kind that takes a decision: `digits send` writes it

@@ -50,10 +50,10 @@ def published(name: str) -> Subject:
         folder, number = fetch.fetch(name)
     except (UnknownError, OutageError) as error:
         return committed_or(name, error)
-    return _subject(number, folder)
+    return _named(number, folder)
 
 
-def _subject(label: object, folder: Path) -> Subject:
+def _named(label: object, folder: Path) -> Subject:
     """The checked model in `folder`, under the name that is registered and a label."""
     manifest = files.manifest(folder / files.MANIFEST)
     return Subject(f"{resolve.model_name()}-{label}", folder, manifest)
@@ -85,7 +85,7 @@ def _committed(commit: str) -> Subject:
                     for name in sorted(integrity.NAMES):
                         (partial / name).write_bytes(revision.read_bytes(f"/{MODEL}/{name}"))
                     _check_committed(partial, oid)
-    return _subject(commit[:10], folder)
+    return _named(commit[:10], folder)
 
 
 def _check_committed(folder: Path, oid: str) -> None:
@@ -128,17 +128,13 @@ def _check_replaceable(target: Path) -> None:
         or (target.is_dir() and not any(target.iterdir()))
         or (integrity.intact(target) and _elsewhere(target))
     ):
-        found = f"{target} holds something that is nowhere else"
+        found = f"{target} holds something that was not pulled"
         raise UserError(f"{found}; move it away, or pull to another folder with --to")
 
 
 def _elsewhere(target: Path) -> bool:
-    """Whether a whole model was pulled, or lies in DVC's cache."""
+    """Whether a whole model was pulled."""
     oid = tracked.folder_oid(target)
     content = str(files.manifest(target / files.MANIFEST)["content_sha256"])
     kept = (fetch.kept(key) for key in (content, oid.removesuffix(tracked.FOLDER)))
-    if any(tracked.is_folder(folder, oid) for folder in kept):
-        return True
-    oids = {oid, *map(tracked.md5, target.iterdir())}
-    with tracked.storage() as storage:
-        return storage.cache.present(oids) == oids
+    return any(tracked.is_folder(folder, oid) for folder in kept)

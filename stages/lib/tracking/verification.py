@@ -20,7 +20,6 @@ ADVICE = (
     "`dvc push --all-commits` sends what dvc.lock names, now and in every commit,"
     " `dvc exp push origin NAME` an experiment's"
 )
-UNPUSHED = "is in no remote"
 Look = Callable[[], str]  # what is said of something whole; raises a UserError otherwise
 
 
@@ -92,9 +91,7 @@ def _version(version: Version, storage: Storage, removed: set[int]) -> str:
         fetch.download(version, folder)
         oid = tracked.folder_oid(folder)
         fetch.check_wrapper(version, folder)
-    if not storage.pushed({oid}):
-        raise AbsentError(UNPUSHED)
-    return ""
+    return _kept(oid, storage)
 
 
 def _kept(oid: str, storage: Storage) -> str:
@@ -103,7 +100,8 @@ def _kept(oid: str, storage: Storage) -> str:
     found = [place.whole(oids) for place in (storage.cache, *storage.remotes)]
     if oids not in found[1:]:
         nowhere = set().union(*found) < oids
-        told = "parts of it are neither in DVC's cache nor in a remote" if nowhere else UNPUSHED
+        told = "parts of it are neither in DVC's cache nor in a remote"
+        told = told if nowhere else "is in no remote"
         raise storage.silent or AbsentError(told)
     return ""
 
