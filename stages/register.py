@@ -86,12 +86,11 @@ def decide(
     the pictures or a model cannot be had.
     """
     made = partial(Decision, mode=rules.gate, champion=champion.number if champion else None)
-    settled = _settled(candidate, champion, now, made)
-    if settled is None and champion is not None:
-        settled = _contested(
-            candidate, champion, made=made, rules=rules, validation=validation, trained=trained
-        )
-    decision = settled or made(CHAMPION, verdict="first", why=FIRST)
+    decision = _settled(candidate, champion, now, made)
+    if decision is None and champion is not None:
+        folder = trained or fetch.fetched(candidate)
+        decision = _contested(candidate, champion, folder, made, rules, validation)
+    decision = decision or made(CHAMPION, verdict="first", why=FIRST)
     return replace(decision, alias=None) if rules.gate == "dry-run" else decision
 
 
@@ -119,11 +118,10 @@ def _settled(
 def _contested(
     candidate: Version,
     champion: Version,
-    *,
+    folder: Path,
     made: "partial[Decision]",
     rules: schema.Register,
     validation: Path,
-    trained: Path | None,
 ) -> Decision:
     """What the comparison with the champion says."""
     pictures = dataset.load(validation)
@@ -131,8 +129,7 @@ def _contested(
         why = f"it was validated on other pictures than those in {validation}"
         return made(CHALLENGER, verdict="incomparable", why=why)
     try:
-        ours = trained or fetch.fetched(candidate)
-        found = comparison.contest(ours, _folder(champion), pictures)
+        found = comparison.contest(folder, _folder(champion), pictures)
     except comparison.IncomparableError as error:
         return made(CHALLENGER, verdict="incomparable", why=str(error))
     verdicts = gate.judge(found, rules)

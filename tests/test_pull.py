@@ -8,7 +8,6 @@ import pytest
 
 from stages.cli import app
 from stages.lib import files, integrity, stage
-from stages.lib.errors import UserError
 from stages.lib.tracking import fetch
 from stages.lib.tracking.prune import prune
 from stages.lib.tracking.subject import pull

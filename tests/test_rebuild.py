@@ -54,7 +54,7 @@ def test_changes_that_were_committed_with_their_results_are_rebuilt(version, che
     assert built != version.commit
     assert rebuild.kept_in(version) is None
     assert rebuild.kept_in(dirty) == built
-    assert f"{built[:10]} has its results" in next(rebuild.doubts(dirty, built))
+    assert list(rebuild.doubts(dirty, built)) == []
     nowhere = replace(dirty, tags={**dirty.tags, "dvc.md5": f"{'0' * 32}.dir"})
     assert rebuild.kept_in(nowhere) is None
 

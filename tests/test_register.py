@@ -108,7 +108,7 @@ def test_a_dry_run_measures_and_moves_nothing(enter):
 
 def test_with_the_gate_off_the_newest_is_champion(enter):
     """off: nothing is measured, and the record says why the version is champion."""
-    enter("good", gate=False)  # as YAML reads a bare `off`
+    enter("good", gate="off")
     entry = enter("poor", gate="off")
 
     assert (entry["alias"], entry["gate"]["verdict"]) == ("champion", "off")

@@ -57,8 +57,8 @@ class Standing:
 
     def cut_off(self, moves: Moves) -> Entry | None:
         """The last entry when it makes these moves, and was perhaps not carried out."""
-        last = self.record.entries[-1] if self.record.unwritten and moves else None
-        if last not in self.record.unwritten or last is None:
+        last = next(reversed(self.record.entries), None)
+        if not moves or last is None or last not in self.record.unwritten:
             return None
         made = {alias: to for alias, (_, to) in last.moves.items()}
         return last if {**made, **moves} == made else None
@@ -144,8 +144,7 @@ def _current(now: Standing, seen: Standing) -> None:
     before, after = seen.aliases.get(CHAMPION), now.aliases.get(CHAMPION)
     told = now.record.state(CHAMPION)
     if before != after or told not in {before, seen.record.state(CHAMPION)}:
-        place = _version(after if before != after else told)
-        raise OvertakenError(f"the champion was changed meanwhile, it is {place}; look again")
+        raise OvertakenError("the champion was changed meanwhile; look again")
 
 
 def _caught_up(now: Standing, why: str) -> Standing:

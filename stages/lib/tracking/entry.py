@@ -96,8 +96,7 @@ class Record:
     @property
     def champions(self) -> set[int]:
         """Every version that ever was champion."""
-        ends = [number for e in self.changes(CHAMPION) for number in e.moves[CHAMPION]]
-        return {number for number in ends if number is not None}
+        return {n for e in self.changes(CHAMPION) for n in e.moves[CHAMPION] if n is not None}
 
     @property
     def removed(self) -> set[int]:

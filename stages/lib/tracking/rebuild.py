@@ -55,11 +55,8 @@ def kept_in(version: Version) -> str | None:
 
 def doubts(version: Version, commit: str) -> Iterator[str]:
     """What can make a difference though nothing is wrong, when `commit` is built."""
-    if version.tags.get("git.dirty") == "true":
-        if commit == version.commit:
-            yield "it was built with uncommitted changes; its commit alone may give other bytes"
-        else:
-            yield f"it was built before its changes were committed; {commit[:10]} has its results"
+    if version.tags.get("git.dirty") == "true" and commit == version.commit:
+        yield "it was built with uncommitted changes; its commit alone may give other bytes"
     run = find.run(version.run_id)
     tags = run.store.client.get_run(run.run_id).data.tags if run else {}
     here = lineage.environment(None)

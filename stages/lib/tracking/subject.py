@@ -106,19 +106,12 @@ def pull(reference: str, folder: Path | None = None) -> tuple[Subject, Path]:
     model = published(reference)
     target = folder or files.workspace() / "models" / "pulled" / model.name
     with store.lock("pull"):
-        if not _same(target, model):
-            _check_replaceable(target)
-            with files.replacing_folder(target) as partial:
-                for name in sorted(integrity.NAMES):
-                    shutil.copyfile(model.folder / name, partial / name)
-                integrity.check(partial, model.content)
+        _check_replaceable(target)
+        with files.replacing_folder(target) as partial:
+            for name in sorted(integrity.NAMES):
+                shutil.copyfile(model.folder / name, partial / name)
+            integrity.check(partial, model.content)
     return model, target
-
-
-def _same(target: Path, model: Subject) -> bool:
-    """Whether the model is in `target` already, byte by byte."""
-    digests = (files.sha256(f / files.MANIFEST) for f in (target, model.folder))
-    return integrity.intact(target, model.content) and len(set(digests)) == 1
 
 
 def _check_replaceable(target: Path) -> None:

@@ -28,11 +28,6 @@ class Version:
     tags: Mapping[str, str]
 
     @property
-    def uri(self) -> str:
-        """Its address inside its store."""
-        return f"models:/{self.name}/{self.number}"
-
-    @property
     def commit(self) -> str:
         """The git commit it was trained from, "no commit" or "unknown"."""
         return self.tags.get("git.commit", "unknown")

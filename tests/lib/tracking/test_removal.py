@@ -38,7 +38,7 @@ def test_files_go_and_come_back(where, request, trained, tmp_path):
     again = registry.register(name, folder, run_id=version.run_id, **facts)
     found = registry.find_in(version.store, version.name, version.content_sha256)
     assert (again.number, removal.REMOVED in found.tags) == (version.number, False)
-    graph = logged_model.fetch(version.store, f"{version.uri}/model.onnx", tmp_path)
+    graph = logged_model.fetch(version.store, f"models:/{name}/1/model.onnx", tmp_path)
     assert files.sha256(graph) == files.sha256(folder / "model.onnx")
 
 
