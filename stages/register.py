@@ -89,7 +89,9 @@ def decide(
     decision = _settled(candidate, champion, now, made)
     if decision is None and champion is not None:
         folder = trained or fetch.fetched(candidate)
-        decision = _contested(candidate, champion, folder, made, rules, validation)
+        decision = _contested(
+            candidate, champion, folder, made=made, rules=rules, validation=validation
+        )
     decision = decision or made(CHAMPION, verdict="first", why=FIRST)
     return replace(decision, alias=None) if rules.gate == "dry-run" else decision
 
@@ -119,6 +121,7 @@ def _contested(
     candidate: Version,
     champion: Version,
     folder: Path,
+    *,
     made: "partial[Decision]",
     rules: schema.Register,
     validation: Path,
