@@ -14,9 +14,9 @@ from typing import Any
 
 from stages.lib import files
 from stages.lib.errors import UserError
-from stages.lib.tracking import entry, lineage
+from stages.lib.tracking import entry, lineage, resolve
 from stages.lib.tracking.entry import CHALLENGER, CHAMPION, FILE, IDENTITY, KEY, Entry, Move, Record
-from stages.lib.tracking.store import Store, lock
+from stages.lib.tracking.store import Store, asking, lock
 from stages.lib.tracking.version import registered
 
 Moves = Mapping[str, int | None]
@@ -82,6 +82,13 @@ def standing(store: Store, name: str) -> Standing:
         return Standing(store, name, {}, entry.read({}, lines))
     aliases = {alias: int(number) for alias, number in found.aliases.items()}
     return Standing(store, name, aliases, entry.read(found.tags, lines))
+
+
+def current() -> Standing:
+    """How this checkout's registered model stands."""
+    where = resolve.source()
+    with asking(where):
+        return standing(where, resolve.model_name())
 
 
 def write(seen: Standing) -> int:

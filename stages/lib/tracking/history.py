@@ -4,19 +4,12 @@ from datetime import UTC, datetime
 
 from stages.lib import table
 from stages.lib.errors import UserError
-from stages.lib.tracking import aliases, entry, resolve
+from stages.lib.tracking import aliases, entry
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import CHAMPION, FILE, Entry, written
 from stages.lib.tracking.store import asking
 
 MEND = "find out who did it, then `digits history --accept REASON` lets work go on"
-
-
-def standing() -> Standing:
-    """How this checkout's registered model stands."""
-    where = resolve.source()
-    with asking(where):
-        return aliases.standing(where, resolve.model_name())
 
 
 def shown(now: Standing) -> str:
@@ -80,7 +73,7 @@ def _doubt(now: Standing, later: Entry | None) -> str:
 
 def accept(why: str) -> str:
     """Record that what is wrong now was looked at. UserError when nothing is."""
-    reason, now = entry.reason(why), standing()
+    reason, now = entry.reason(why), aliases.current()
     if not now.record.problems and not now.unrecorded:
         raise UserError(f"the record of {now.name} is whole; there is nothing to accept")
     with asking(now.store):

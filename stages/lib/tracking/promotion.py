@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stages.lib.errors import UserError
 from stages.lib.gate import Decision
-from stages.lib.tracking import aliases, fetch, history, registry, resolve
+from stages.lib.tracking import aliases, fetch, registry, resolve
 from stages.lib.tracking.aliases import OvertakenError, Standing
 from stages.lib.tracking.entry import CHAMPION, reason
 from stages.lib.tracking.store import asking
@@ -87,7 +87,7 @@ def rollback(why: str) -> str:
 
 def _standing() -> Standing:
     """How the model stands. UserError when its record is not whole."""
-    now = history.standing()
+    now = aliases.current()
     aliases.whole(now)
     return now
 

@@ -8,7 +8,7 @@ import sys
 
 from stages.lib import files, table, tracked
 from stages.lib.errors import UserError
-from stages.lib.tracking import aliases, history, registry, removal
+from stages.lib.tracking import aliases, registry, removal
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import written
 from stages.lib.tracking.store import asking
@@ -23,7 +23,7 @@ def prune(keep: int, *, yes: bool) -> str:
     Asks on a terminal unless `yes`. Raises UserError, and removes nothing, when nobody can
     be asked, the record of aliases was tampered with or the registry does not answer.
     """
-    now, locks = history.standing(), tagged()
+    now, locks = aliases.current(), tagged()
     aliases.whole(now)
     with asking(now.store):
         versions = registry.all_in(now.store, now.name)
