@@ -10,8 +10,9 @@ far that came. When the run is closed and all is written, the folder goes.
 When the store fails, the lines stay, one line on stderr says so, and work goes on. The store
 is tried again after a minute, and once more at the end; it is first asked whether it is there,
 which takes 3 seconds at most. The next opening of the run writes what waits first; `digits
-send` writes what waits in all folders that no process has open. A run whose process was
-killed becomes KILLED.
+send` writes what waits in all folders that no process has open. A process locks the folders
+that it has open, so one that is left and free is of a process that was killed: the next run
+that begins here, `digits send` and `digits ui` end it as KILLED.
 
 Writing a line twice changes nothing, so a kill at any moment costs nothing: numbers keep
 their time and step, a model is known by the SHA-256 of its graph, a version by that of all
