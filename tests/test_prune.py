@@ -1,6 +1,5 @@
 """Old versions lose their files; whatever somebody may still need stays whole."""
 
-import json
 import os
 import pty
 import subprocess
@@ -12,9 +11,9 @@ import pytest
 
 from stages.lib.errors import UserError
 from stages.lib.tracking import aliases, registry, store
-from stages.lib.tracking.journal import UNSENT
 from stages.lib.tracking.prune import prune
 from stages.lib.tracking.removal import REMOVED
+from stages.lib.tracking.version import DVC_OID
 from tests.conftest import call, commit, standing
 from tests.lib.tracking.conftest import linear
 
@@ -47,7 +46,7 @@ def test_old_versions_lose_their_files_and_keep_their_entries(many, capsys):
 
     assert told == "removed the files of 3 version(s); their entries stay"
     assert [line.split()[0] for line in shown[1:]] == ["3", "2", "1"]
-    assert all(line.endswith("MB  goes") for line in shown[1:])
+    assert all(line.endswith("  goes") for line in shown[1:])
     assert whole() == {4, 5}
     assert [v.number for v in registry.versions("digits")] == [5, 4, 3, 2, 1]
     (entry,) = standing().record.entries
@@ -57,13 +56,13 @@ def test_old_versions_lose_their_files_and_keep_their_entries(many, capsys):
 
 
 def test_what_somebody_may_need_stays(many, capsys):
-    """Champions present and past, any alias, what waits to be sent, other tools' versions."""
+    """Champions present and past, any alias, other names' versions."""
     many(8)
     client = store.embedded().client
     for to in (1, 2, 3):
         aliases.change(standing(), {"champion": to}, action="promote", why="x")
     client.set_registered_model_alias("digits", "mine", "4")
-    client.set_model_version_tag("digits", "5", UNSENT, "true")
+    client.set_registered_model_alias("digits", "ours", "5")
     source = client.get_model_version("digits", "6").source
     client.create_registered_model("other")
     with registry._default(store.embedded()):
@@ -77,7 +76,6 @@ def test_what_somebody_may_need_stays(many, capsys):
         (1, "it was champion"),
         (3, "it is champion"),
         (4, "it is mine"),
-        (5, "it waits to be sent"),
         (6, "another version has the same files"),
     ):
         (line,) = [x for x in shown.splitlines() if x.startswith(f"{number} ")]
@@ -101,36 +99,32 @@ def test_a_former_champion_stays_though_the_registry_lost_its_entry(many):
 
 @pytest.fixture
 def repository(workspace):
-    """The workspace as a git repository; a function commits and gives the commit's id."""
+    """The workspace as a git repository; a function commits versions."""
     call(workspace, "git", "init", "-q", "-b", "main")
     (workspace / ".gitignore").write_text("data\nmodel-*\nmlflow.db\nmlartifacts\n.state\n")
 
-    def committed(registration):
-        (workspace / "metrics").mkdir(exist_ok=True)
-        (workspace / "metrics/register.json").write_text(registration)
+    def committed(*versions):
+        oids = [v.tags[DVC_OID] for v in registry.versions("digits") if v.number in versions]
+        (workspace / "dvc.lock").write_text(f"{oids}")
         commit(workspace, "x")
-        return call(workspace, "git", "rev-parse", "HEAD").stdout.strip()
 
     return committed
 
 
 def test_what_a_git_tag_names_stays(many, repository, workspace, capsys):
-    """By the commit it was trained from, its content in that commit, or its number there."""
-    many(5)
-    first = repository("no json")
+    """The model in the dvc.lock of either kind of tag; not one of a commit without a tag."""
+    many(3)
+    repository(1)
     call(workspace, "git", "tag", "first")
-    store.embedded().client.set_model_version_tag("digits", "1", "git.commit", first)
-    repository(json.dumps({"name": "digits", "version": 9, "content_sha256": "content 2"}))
+    repository(2)
     person = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
     call(workspace, "git", *person, "tag", "digits@v1.0.0", "-m", "as gto makes them")
-    repository(json.dumps({"name": "digits", "version": 3}))
-    call(workspace, "git", "tag", "old-style")
-    repository(json.dumps({"name": "digits", "version": 4, "content_sha256": "content 4"}))
+    repository(3)
     prune(0, yes=True)
     shown = capsys.readouterr().out
 
-    assert whole() == {1, 2, 3}
-    for name in ("first", "digits@v1.0.0", "old-style"):
+    assert whole() == {1, 2}
+    for name in ("first", "digits@v1.0.0"):
         assert f"stays: git tag {name} names it" in shown
 
 
@@ -147,7 +141,7 @@ def test_a_repository_that_git_cannot_read_removes_nothing(many, workspace):
 def test_where_nobody_can_be_asked_nothing_goes(many, capsys):
     """Without a terminal and without --yes, the list is all."""
     many(2)
-    with pytest.raises(UserError, match=r"1 version\(s\), .* would go; nothing was removed, --yes"):
+    with pytest.raises(UserError, match=r"1 version\(s\) would go; nothing was removed, --yes"):
         prune(1, yes=False)
 
     assert " goes" in capsys.readouterr().out
@@ -167,5 +161,5 @@ def test_on_a_terminal_it_asks(many, workspace, answer, left):
     os.close(terminal)
 
     assert whole() == left
-    assert "remove the files of 1 version(s), " in done.stdout
+    assert "remove the files of 1 version(s) for good" in done.stdout
     assert (done.returncode, done.stderr.count("\n")) == ((0, 0) if left == {2} else (2, 1))

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from stages.lib import files, integrity
-from stages.lib.errors import UserError
 from stages.lib.tracking import fetch
 from stages.lib.tracking.prune import prune
 from stages.lib.tracking.subject import pull
@@ -61,7 +60,7 @@ def test_a_pruned_version_is_refused_in_one_line(versions, capsys):
 
 
 def another_model(path):
-    """A whole model that is nowhere else."""
+    """A whole model that was not pulled."""
     sealed.seal(path, seed=9)
 
 
@@ -91,23 +90,10 @@ def test_what_somebody_made_is_never_overwritten(versions, capsys, make):
     fetch.model_folder("champion")
 
     told = refusal(capsys, "pull", "champion", "--to", "place")
-    assert "is nowhere else; move it away" in told
+    assert "was not pulled; move it away" in told
     ours = (".state/", ".dvc/tmp/")  # of this project's and of DVC's own use
     after = {k: v for k, v in content(versions).items() if not k.startswith(ours)}
     assert after == {k: v for k, v in before.items() if not k.startswith(ours)}
-
-
-def test_a_model_in_the_cache_of_dvc_may_be_replaced(versions):
-    """The pipeline's own output, when DVC can bring it back."""
-    folder = versions / "models/digits"
-    another_model(folder)
-    with pytest.raises(UserError, match="nowhere else"):
-        pull("champion", folder)
-    subprocess.run([sys.executable, "-m", "dvc", "add", "-q", folder], check=True)
-
-    pull("champion", folder)
-
-    assert content(folder) == content(versions / "model-2")
 
 
 def test_a_refused_model_leaves_the_previous_one(versions, capsys):

@@ -1,5 +1,7 @@
 """A model becomes a version once for its bytes, and champion when the gate lets it."""
 
+import json
+
 import pytest
 import yaml
 
@@ -38,14 +40,11 @@ def test_a_better_model_becomes_champion_with_every_number(enter, capsys):
     assert gate["rules"]["better"]["interval"][0] > 0
     tags = registry.versions("digits")[0].tags
     assert tags["gate"] == "passed"
-    assert tags["gate.better"].startswith("passed: 8")
-    assert " us against " in tags["gate.latency"]
+    assert " us" in tags["gate.record"]
     told = capsys.readouterr().out
     assert "\nbetter    " in told
     assert "digits version 2 is champion; passed: better: " in told
-    recorded = standing().record.entries[-1].gate["rules"]
-    assert recorded["better"] == gate["rules"]["better"]
-    assert recorded["latency"]["times"] > 0
+    assert standing().record.entries[-1].gate == gate
 
 
 @pytest.mark.parametrize("variant", ["poor", "same"])
@@ -101,7 +100,7 @@ def test_a_dry_run_measures_and_moves_nothing(enter):
 
 def test_with_the_gate_off_the_newest_is_champion(enter):
     """off: nothing is measured, and the record says why the version is champion."""
-    enter("good", gate=False)  # as YAML reads a bare `off`
+    enter("good", gate="off")
     entry = enter("poor", gate="off")
 
     assert (entry["alias"], entry["gate"]["verdict"]) == ("champion", "off")
@@ -118,7 +117,6 @@ def test_what_was_rolled_back_from_does_not_come_back_by_itself(enter):
 
         assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "withdrawn")
         assert "rolled back from it: bad sevens; `digits promote`" in entry["gate"]["why"]
-    assert "gate.better" not in registry.versions("digits")[0].tags
 
 
 def test_a_champion_whose_alias_was_deleted_is_not_replaced_unmeasured(enter):
@@ -154,23 +152,17 @@ def test_a_candidate_that_knows_the_pictures_is_not_judged(enter, workspace, cap
 
 
 def test_a_reader_is_told_what_weakens_the_comparison(enter, capsys):
-    """Unknown or other training pictures, and how many were tried before."""
+    """Unknown or other training pictures; with the same ones, nothing."""
+    note = "note: version 1 may have been trained on some of these pictures"
     enter("poor")
-    enter("blind")
     enter("good", gate="dry-run")
-    told = capsys.readouterr().out
-    for number in (1, 3):
-        assert f"note: nobody knows which pictures version {number} was trained on" in told
-    assert "note: 1 other version(s) were held against version 1; an equal one passes" in told
-    assert "by luck once in 40 times" in told
+    assert note in capsys.readouterr().out
     client = store.embedded().client
-    for number in ("1", "3"):
-        client.set_model_version_tag("digits", number, "input.data/splits/train.npz", number)
-    enter("good")
-    told = capsys.readouterr().out
-
-    assert "version 1 was trained on another division of the pictures, perhaps on some" in told
-    assert "nobody knows" not in told
+    for digests, weak in (("ab", True), ("aa", False)):
+        for number, digest in zip("12", digests, strict=True):
+            client.set_model_version_tag("digits", number, "input.data/splits/train.npz", digest)
+        enter("good", gate="dry-run")
+        assert (note in capsys.readouterr().out) is weak
 
 
 def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, values, monkeypatch):
@@ -204,4 +196,4 @@ def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, val
     assert (entry["version"], entry["alias"]) == (3, "champion")
     sent = registry.all_in(store.connect(), "digits")
     assert [v.tags["gate"] for v in sent] == ["passed", "failed", "first"]
-    assert sent[0].tags["gate.champion"] == "1"
+    assert json.loads(sent[0].tags["gate.record"])["champion"] == 1

@@ -18,13 +18,14 @@ def history(
     The registry, metrics/aliases.jsonl and the aliases are held against each other. Exit
     status: 0 when they agree or the file only ends earlier, 1 when not.
     """
-    from stages.lib.tracking import history as record  # 2 s: MLflow
+    from stages.lib.tracking import aliases  # 2 s: MLflow
+    from stages.lib.tracking import history as record
 
     if accept is not None:
         print(record.accept(accept))
         return
     asked = None if at is None else record.moment(at)
-    now = record.standing()
+    now = aliases.current()
     lines, status = record.report(now)
     print(record.shown(now) if asked is None else record.champion(now, asked), *lines, sep="\n")
     raise typer.Exit(status)

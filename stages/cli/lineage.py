@@ -15,18 +15,15 @@ def lineage(
         str, typer.Argument(help="A model file or folder, a run id, a version or a git revision.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Show uncommitted changes.")] = False,
 ) -> None:
     """Say where a model comes from: run, version, commit, data."""
     from stages.lib.tracking import origin  # 2 s: MLflow
 
     found = origin.trace(model)
-    if diff:
-        print(origin.diff(str(found["run"]["id"])).rstrip() or "nothing uncommitted went into it")
-    elif as_json:
+    if as_json:
         print(json.dumps(found, indent=2, sort_keys=True))
     else:
-        rows = [*_who(found), *_made_of(found, model)]
+        rows = [*_who(found), *_made_of(found)]
         width = max(len(name) for name, _ in rows)
         print("\n".join(f"{name:{width}}  {text}".rstrip() for name, text in rows))
 
@@ -48,11 +45,10 @@ def _who(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "committed in", ", ".join(c[:12] for c in commit["committed_in"]) or "no commit yet"
 
 
-def _made_of(found: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
+def _made_of(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What the model was made of, and on what."""
     if found["commit"]["dirty"]:
-        lines = found["commit"]["changed_lines"]
-        yield "uncommitted", f"{lines} changed lines; `digits lineage {name} --diff` shows them"
+        yield "uncommitted", "changes that no commit has: source.diff of the run, `digits ui`"
     for path, digest in found["data"].items():
         yield "data", f"{digest[:12]}  {path}"
     if found["tuning"]:

@@ -21,10 +21,10 @@ def verify(
         from stages.lib.tracking.rebuild import rebuild as build
 
         raise typer.Exit(build(rebuild))
-    from stages.lib.tracking import history
+    from stages.lib.tracking import aliases, history
 
     findings = verification.verify()
     print(verification.summary(findings))
-    lines, status = history.report(history.standing())
+    lines, status = history.report(aliases.current())
     print("\n".join(lines))
     raise typer.Exit(max([status, *(finding.state for finding in findings)]))

@@ -14,25 +14,23 @@ HEAD = ["version", "alias", "gate", "validation", "test", "registered (UTC)", "c
 
 def versions() -> None:
     """List the registered versions, with what the gate said of each."""
-    from stages.lib.tracking import aliases, registry, resolve, verification  # 2 s: MLflow
+    from stages.lib.tracking import aliases, registry, resolve, store  # 2 s: MLflow
 
     name = resolve.model_name()
     found = registry.versions(name)
     if not found:
         raise UserError(f"{name} has no version yet; `dvc repro` registers one")
-    with registry.explained("listing versions"):
-        standings = {s: aliases.standing(s, name) for s in dict.fromkeys(v.store for v in found)}
-    rows = [_row(version, standings[version.store]) for version in found]
+    where = found[0].store
+    with store.asking(where):
+        now = aliases.standing(where, name)
+    rows = [_row(version, now) for version in found]
     print(table.aligned(HEAD, rows, left=(0, 1, 2)))
-    for now in standings.values():
-        for text in [*now.disagreements, *now.record.problems]:
-            print(f"note: {table.plain(text)}; `digits history` tells more")
-    if (note := verification.note(found)) is not None:
-        print(f"note: {note}")
+    for text in [*now.disagreements, *now.record.problems]:
+        print(f"note: {table.plain(text)}; `digits history` tells more")
 
 
 def _row(version: "Version", now: "Standing") -> list[str]:
-    scores = [version.validation_accuracy, version.test_accuracy]
+    scores = [version.share("validation_accuracy"), version.share("test_accuracy")]
     return [
         str(version.number),
         _aliases(version, now),

@@ -42,11 +42,8 @@ def home() -> Path:
     original checkout; for these the original is returned, otherwise `workspace()`.
     """
     folder = workspace()
-    parts = folder.parts
-    for i in range(len(parts) - 2):
-        if parts[i : i + 3] == (".dvc", "tmp", "exps"):
-            return Path(*parts[:i])
-    return folder
+    original, marker, _ = str(folder).partition("/.dvc/tmp/exps/")
+    return Path(original) if marker else folder
 
 
 def sha256(path: Path) -> str:

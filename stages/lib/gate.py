@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from stages.lib.schema import Register
 
-AGAINST = "gate.champion"  # the tag that tells which version a candidate was held against
 RECORD = "gate.record"  # the tag that holds all of a decision
 Row = dict[str, Any]
 
@@ -44,7 +45,7 @@ class Contest:
 class Verdict:
     """What one rule says: two measured values as text, and `why`.
 
-    `numbers` are the same in figures; `timed` those that differ with each measurement.
+    `numbers` are the same in figures, without those that differ with each measurement.
     """
 
     rule: str
@@ -53,7 +54,6 @@ class Verdict:
     champion: str
     why: str
     numbers: Row = field(default_factory=dict)
-    timed: Row = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,43 +80,27 @@ class Decision:
         return {**facts, "champion": self.champion, "n": self.n, "rules": rules}
 
     @property
-    def measured(self) -> Row:
-        """As an entry of the record of aliases holds it beside its reason: times included."""
-        rules = {v.rule: {"passed": v.passed, **v.numbers, **v.timed} for v in self.rules}
-        facts = {"mode": self.mode, "verdict": self.verdict, "champion": self.champion}
-        return {**facts, "n": self.n, "rules": rules}
-
-    @property
     def tags(self) -> dict[str, str]:
-        """As tags of a version: each rule as a sentence, measured times included."""
-        tags = {
-            f"gate.{v.rule}": f"{_word(v.passed)}: {v.candidate} against {v.champion}; {v.why}"
-            for v in self.rules
-        }
-        against = "" if self.champion is None else str(self.champion)
-        facts = {"gate": self.verdict, "gate.why": self.why, "gate.mode": self.mode}
-        return {**facts, AGAINST: against, **tags, RECORD: json.dumps(asdict(self))}
+        """As tags of a version: verdict, mode, and all of it, measured times included."""
+        record = json.dumps(asdict(self))
+        return {"gate": self.verdict, "gate.mode": self.mode, RECORD: record}
 
     @property
     def table(self) -> tuple[list[str], list[list[str]]]:
         """What a person wants to see: a head and one row per rule."""
         head = ["gate", "candidate", f"champion {self.champion}", "", "why"]
-        rows = [[v.rule, v.candidate, v.champion, _word(v.passed), v.why] for v in self.rules]
+        words = {True: "passed", False: "failed"}
+        rows = [[v.rule, v.candidate, v.champion, words[v.passed], v.why] for v in self.rules]
         return head, rows
 
 
 def recalled(tags: Mapping[str, str]) -> Decision | None:
     """The decision that a version's tags hold, moving no alias; None when they hold none."""
     try:
-        plain = json.loads(tags[RECORD])
-        rules = [Verdict(**rule) for rule in plain.pop("rules")]
-        return Decision(**{**plain, "alias": None}, rules=rules)
-    except (KeyError, ValueError, TypeError, AttributeError):
+        found = TypeAdapter(Decision).validate_json(tags.get(RECORD, ""))
+    except ValidationError:
         return None
-
-
-def _word(passed: bool) -> str:
-    return "passed" if passed else "failed"
+    return replace(found, alias=None)
 
 
 def judge(found: Contest, bounds: Register) -> list[Verdict]:
@@ -194,5 +178,4 @@ def latency(found: Contest, most: float) -> Verdict:
         champion=f"{theirs * 1e6:.0f} us",
         why=f"one picture on one thread, at most {most:g} times the champion's",
         numbers={"most": most},
-        timed={"times": round(ours / theirs, 2)},
     )

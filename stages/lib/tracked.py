@@ -4,7 +4,6 @@ DVC names an object by the MD5 of its bytes; a folder is an object that lists th
 files. DVC hands out whatever lies under a name, so who uses it compares the bytes afterwards.
 """
 
-import difflib
 import errno
 import hashlib
 import json
@@ -84,16 +83,12 @@ class Place:
         with _explained(self.name):
             answer.result(PATIENCE)
 
-    def present(self, oids: set[str]) -> set[str]:
-        """Those of `oids` under whose name something is here, whatever its bytes."""
-        with _explained(self.name):
-            return set(self.odb.list_oids_exists(oids))
-
     def whole(self, oids: set[str]) -> set[str]:
         """Those of `oids` that are here. Every byte is read; DamagedError for another one."""
         from dvc_data.hashfile.hash import file_md5  # DVC's own check deletes what is damaged
 
-        found = self.present(oids)
+        with _explained(self.name):
+            found = set(self.odb.list_oids_exists(oids))
         for oid in sorted(found):
             with _explained(self.name):
                 digest = file_md5(self.odb.oid_to_path(oid), self.odb.fs)
@@ -136,16 +131,6 @@ class Storage:
                     listed = Tree.load(place.odb, HashInfo("md5", oid))
                     return {oid, *(str(entry.value) for _, _, entry in listed if entry)}
         return {oid}
-
-    def pushed(self, oids: set[str]) -> set[str]:
-        """Those that are in a remote. DVC pushes a folder's files before its listing.
-
-        Raises SilentError when one is in none that answers, and another does not answer.
-        """
-        found = {oid for remote in self.remotes for oid in remote.present(oids)}
-        if self.silent is not None and found < oids:
-            raise self.silent
-        return found
 
 
 @contextmanager
@@ -210,10 +195,7 @@ def commit(name: str) -> str:
     """The full id of a git revision. Raises NoRevisionError when there is none."""
     found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if not found:
-        names = git("for-each-ref", "--format=%(refname:short)").split()
-        near = difflib.get_close_matches(name, names, 1)
-        hint = f", perhaps {near[0]}" if near else ""
-        raise NoRevisionError(f"git has no revision {name!r}{hint}; `git log` lists commits")
+        raise NoRevisionError(f"git has no revision {name!r}; `git log` lists commits")
     return found
 
 

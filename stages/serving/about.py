@@ -55,11 +55,10 @@ def _told(part: Callable[[], Facts]) -> Facts:
 def _promotion(content: str) -> Facts:
     """Every entry of the record that made the version champion or ended that; the gate's word."""
     where = resolve.source()
-    with resolve.asking(where):
-        version = registry.find_in(where, resolve.model_name(), content)
-        if version is None:
-            return {}
-        record = aliases.standing(where, version.name).record
+    version = registry.find_in(where, resolve.model_name(), content)
+    if version is None:
+        return {}
+    record = aliases.standing(where, version.name).record
     entries = [e for e in record.changes(CHAMPION) if version.number in e.moves[CHAMPION]]
     rows = [
         {
@@ -95,7 +94,7 @@ def _run(run_id: str) -> Facts:
 
 def _evidence(run: Target, place: str) -> Facts:
     """Predictions and examples, from the files of a run."""
-    with tempfile.TemporaryDirectory() as scratch, resolve.asking(run.store):
+    with tempfile.TemporaryDirectory() as scratch:
         predictions, examples = (
             logged_model.fetch(run.store, f"{place}/{name}", Path(scratch))
             for name in (PREDICTIONS, EXAMPLES)

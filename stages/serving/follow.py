@@ -12,7 +12,7 @@ from pathlib import Path
 from stages.lib import files, integrity
 from stages.lib.errors import UserError
 from stages.lib.tracking import fetch, resolve
-from stages.lib.tracking.resolve import UnreachableError
+from stages.lib.tracking.store import OutageError
 from stages.serving import logs
 from stages.serving.about import about
 
@@ -43,7 +43,7 @@ def _watch(reference: str, number: int | None, state: Path) -> None:
                 number = _publish(reference, state)
             said = ""
         except Exception as error:  # whatever happens, the model before stays
-            if isinstance(error, UserError) and not isinstance(error, UnreachableError):
+            if isinstance(error, UserError) and not isinstance(error, OutageError):
                 number = newest  # a wrong version is fetched once
             if said != str(error):
                 said = str(error)

@@ -120,8 +120,7 @@ def test_a_remote_that_takes_calls_and_says_nothing_is_told_in_seconds(checkout,
         (checkout / ".dvc/config.local").write_text(f"['remote \"far\"']\n    url = {url}\n")
         with tracked.storage() as storage:
             assert storage.remotes == []
-            with pytest.raises(UserError, match=r"remote 'far' cannot be read .TimeoutError"):
-                storage.pushed({"0" * 32})
+            assert "remote 'far' cannot be read (TimeoutError" in str(storage.silent)
 
 
 def test_a_remote_that_dvc_does_not_know_is_told(checkout):

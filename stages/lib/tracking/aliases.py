@@ -10,24 +10,21 @@ import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from stages.lib import files
 from stages.lib.errors import UserError
-from stages.lib.tracking import entry, lineage
+from stages.lib.tracking import entry, lineage, resolve
 from stages.lib.tracking.entry import CHALLENGER, CHAMPION, FILE, IDENTITY, KEY, Entry, Move, Record
-from stages.lib.tracking.store import Store, lock
+from stages.lib.tracking.store import Store, asking, lock
 from stages.lib.tracking.version import registered
 
 Moves = Mapping[str, int | None]
 RECORDED = (CHAMPION, CHALLENGER)
 LIMIT = 5000  # characters of a registered model's tag in MLflow's database
-SKEW = timedelta(minutes=5)  # of clocks, evened out without a word
 BATCH = 100  # problems that one entry accepts
 ROUNDS = 10  # of setting aliases until they are what the record says
 MOVED = "was moved by other means, or a change was cut off"
-BEFORE = "was set before the record began"
 
 
 class OvertakenError(UserError):
@@ -52,8 +49,6 @@ class Standing:
     @property
     def disagreements(self) -> list[str]:
         """The same, a sentence each."""
-        if not self.record.entries:
-            return [f"{a} is {_version(to)}, it {BEFORE}" for a, (_, to) in self.unrecorded.items()]
         return [
             f"{alias} is {_version(to)} in the registry and {_version(told)} in the record: "
             f"it {MOVED}"
@@ -62,8 +57,8 @@ class Standing:
 
     def cut_off(self, moves: Moves) -> Entry | None:
         """The last entry when it makes these moves, and was perhaps not carried out."""
-        last = self.record.entries[-1] if self.record.unwritten and moves else None
-        if last not in self.record.unwritten or last is None:
+        last = next(reversed(self.record.entries), None)
+        if not moves or last is None or last not in self.record.unwritten:
             return None
         made = {alias: to for alias, (_, to) in last.moves.items()}
         return last if {**made, **moves} == made else None
@@ -89,6 +84,13 @@ def standing(store: Store, name: str) -> Standing:
     return Standing(store, name, aliases, entry.read(found.tags, lines))
 
 
+def current() -> Standing:
+    """How this checkout's registered model stands."""
+    where = resolve.source()
+    with asking(where):
+        return standing(where, resolve.model_name())
+
+
 def write(seen: Standing) -> int:
     """Append the entries that the file lacks; how many."""
     path = files.home() / FILE
@@ -105,9 +107,8 @@ def write(seen: Standing) -> int:
 def whole(now: Standing) -> None:
     """Raise UserError when the record has problems that nobody accepted."""
     if now.record.problems:
-        first, *others = now.record.problems
-        more = f" and {len(others)} more" if others else ""
-        message = f"the record of {now.name} is not whole: {first}{more}; nothing was changed"
+        first = now.record.problems[0]
+        message = f"the record of {now.name} is not whole: {first}; nothing was changed"
         raise UserError(f"{message}, `digits history` has all and how to go on")
 
 
@@ -150,15 +151,13 @@ def _current(now: Standing, seen: Standing) -> None:
     before, after = seen.aliases.get(CHAMPION), now.aliases.get(CHAMPION)
     told = now.record.state(CHAMPION)
     if before != after or told not in {before, seen.record.state(CHAMPION)}:
-        place = _version(after if before != after else told)
-        raise OvertakenError(f"the champion was changed meanwhile, it is {place}; look again")
+        raise OvertakenError("the champion was changed meanwhile; look again")
 
 
 def _caught_up(now: Standing, why: str) -> Standing:
     """`now` after the record tells of aliases that were moved by other means."""
     if not now.unrecorded:
         return now
-    why = why if now.record.entries else f"it {BEFORE}"
     _append(now, action="found", why=why, moves=now.unrecorded)
     return standing(now.store, now.name)
 
@@ -175,15 +174,8 @@ def accept(seen: Standing, why: str) -> None:
 
 
 def _append(now: Standing, **facts: Any) -> Entry:
-    """Write the next entry. UserError when it is too long to be stored.
-
-    Where the clock of this machine is a little behind that of the last writer, the time of
-    the last entry is taken. Where it is far behind, nobody knows which is wrong: the order
-    of the entries holds, and `doubts` tells of it.
-    """
-    client, moment = now.store.client, entry.now()
-    latest = max((one.when for one in now.record.entries), default=moment)
-    when = latest if moment < latest <= moment + SKEW else moment
+    """Write the next entry. UserError when it is too long to be stored."""
+    client, when = now.store.client, entry.now()
     key = f"{KEY}{when:%Y%m%dT%H%M%S}.{secrets.token_hex(8)}"
     number = 1 + max((one.number for one in now.record.entries), default=0)
     made = Entry(id=key, number=number, when=when, who=_who(), **facts)
@@ -217,5 +209,5 @@ def _settle(now: Standing, aliases: list[str]) -> None:
 
 def _who() -> str:
     """The person, and the machine."""
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or lineage.environment(None)["mlflow.user"]
-    return f"{user}@{lineage.process()['process.host']}"
+    here = lineage.environment(None)
+    return f"{os.environ.get('MLFLOW_TRACKING_USERNAME') or here['mlflow.user']}@{here['env.host']}"

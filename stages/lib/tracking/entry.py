@@ -9,7 +9,6 @@ entries the same number; both are kept.
 """
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -76,14 +75,13 @@ class Record:
     """All entries in order, those of the registry and those of the file.
 
     `unwritten` are those that the file lacks, `problems` what else differs and nobody has
-    accepted, `foreign` counts the lines that are about other registries.
+    accepted.
     """
 
     entries: tuple[Entry, ...] = ()
     unwritten: tuple[Entry, ...] = ()
     problems: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
-    foreign: int = 0
     identity: str = ""
 
     def state(self, alias: str) -> int | None:
@@ -98,8 +96,7 @@ class Record:
     @property
     def champions(self) -> set[int]:
         """Every version that ever was champion."""
-        ends = [number for e in self.changes(CHAMPION) for number in e.moves[CHAMPION]]
-        return {number for number in ends if number is not None}
+        return {n for e in self.changes(CHAMPION) for n in e.moves[CHAMPION] if n is not None}
 
     @property
     def removed(self) -> set[int]:
@@ -135,16 +132,6 @@ class Record:
                 found.pop(to, None)
         return found
 
-    @property
-    def doubts(self) -> list[str]:
-        """Entries that are dated before earlier ones: somebody's clock was wrong then."""
-        return [
-            f"entry {later.number} of {later.who} is dated {before.when - later.when} before "
-            f"entry {before.number} of {before.who}: a clock was wrong"
-            for before, later in itertools.pairwise(self.entries)
-            if later.when < before.when
-        ]
-
 
 def read(tags: Mapping[str, str], lines: Iterable[str] = ()) -> Record:
     """The record in the `tags` of a registered model and the `lines` of the file, compared.
@@ -170,7 +157,6 @@ def read(tags: Mapping[str, str], lines: Iterable[str] = ()) -> Record:
         unwritten=tuple(e for e in entries if e.id not in {other.id for other in there}),
         problems=tuple(p for p in problems if sign(p) not in looked_at),
         accepted=tuple(p for p in problems if sign(p) in looked_at),
-        foreign=len(told) - len(there),
         identity=tags.get(IDENTITY, ""),
     )
 

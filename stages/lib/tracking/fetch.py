@@ -14,7 +14,7 @@ from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, find, logged_model, registry, removal, resolve, store
 from stages.lib.tracking.registry import MADE_BY
-from stages.lib.tracking.resolve import UnreachableError
+from stages.lib.tracking.store import OutageError
 from stages.lib.tracking.version import Version
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -44,7 +44,7 @@ def fetch(reference: str) -> tuple[Path, int]:
     """As `model_folder`, with the number of the version."""
     try:
         version = resolve.version(reference)
-    except UnreachableError as error:
+    except OutageError as error:
         return _last(reference, error)
     folder = fetched(version)
     if not version.store.embedded:  # that one is never away
@@ -59,7 +59,7 @@ def _meaning(reference: str) -> Path:
     return files.home() / ".state" / "models" / f"{files.digest(registered)}.json"
 
 
-def _last(reference: str, error: UnreachableError) -> tuple[Path, int]:
+def _last(reference: str, error: OutageError) -> tuple[Path, int]:
     """What `reference` meant last. Raises `error` unless that is known, and here."""
     try:
         known = files.read_json(_meaning(reference))
@@ -82,7 +82,7 @@ def fetched(version: Version) -> Path:
     folder = kept(version.content_sha256)
     with store.lock("models"):
         if not integrity.intact(folder, version.content_sha256):
-            with files.replacing_folder(folder) as partial, resolve.asking(version.store):
+            with files.replacing_folder(folder) as partial, store.asking(version.store):
                 download(version, partial)
     return folder
 
@@ -95,7 +95,7 @@ def check_first(version: Version) -> None:
     """
     if not SHA256.fullmatch(version.content_sha256):
         raise UserError(_wrong(version, "it carries no SHA-256 of its files"))
-    with resolve.asking(version.store):
+    with store.asking(version.store):
         first = registry.find_in(version.store, version.name, version.content_sha256)
     if first is not None and first.number != version.number:
         raise UserError(_wrong(version, f"its files are those of version {first.number}"))

@@ -1,8 +1,8 @@
-"""Runs in a store: found by any of their ids, made, reopened, and ended when nobody did."""
+"""Runs in a store: found by any of their ids, and made."""
 
 from collections.abc import Mapping
 
-from stages.lib.tracking import address, lineage, record, store
+from stages.lib.tracking import address, store
 from stages.lib.tracking.store import Store, Target
 
 # A run that was made here first bears its id from then as a tag; in version 1 other tags.
@@ -33,14 +33,9 @@ def run(run_id: str) -> Target | None:
 
 def in_store(where: Store, run_id: str) -> Target | None:
     """The run `run_id`, or the one that stands for it, in one store."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        info = where.client.get_run(run_id).info
-        return Target(where, run_id) if info.lifecycle_stage == "active" else None
-    except MlflowException as error:
-        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            raise
+    known = store.present(lambda: where.client.get_run(run_id).info)
+    if known is not None:
+        return Target(where, run_id) if known.lifecycle_stage == "active" else None
     copies = (_search(where, condition.format(run_id)) for condition in CONDITIONS)
     return next((Target(where, found[0]) for found in copies if found), None)
 
@@ -73,15 +68,3 @@ def adopt(target: Target, run_id: str) -> None:
     """Let runs that call `run_id` their parent, written before it, name `target`."""
     for child in _search(target.store, f"tags.`{PARENT}` = '{run_id}'"):
         target.store.client.set_tag(child, PARENT, target.run_id)
-
-
-def sweep(where: Store) -> list[str]:
-    """Mark as KILLED the runs that are RUNNING while their process is gone; their ids."""
-    client = where.client
-    running = client.search_runs([where.experiment], "attributes.status = 'RUNNING'")
-    dead = [r.info.run_id for r in running if lineage.gone(r.data.tags)]
-    # Asked again: a run may have ended well, and its process after it, since the search.
-    dead = [run_id for run_id in dead if client.get_run(run_id).info.status == "RUNNING"]
-    for run_id in dead:
-        client.set_terminated(run_id, "KILLED", record.now())
-    return dead

@@ -4,18 +4,12 @@ from datetime import UTC, datetime
 
 from stages.lib import table
 from stages.lib.errors import UserError
-from stages.lib.tracking import aliases, entry, resolve
+from stages.lib.tracking import aliases, entry
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import CHAMPION, FILE, Entry, written
+from stages.lib.tracking.store import asking
 
 MEND = "find out who did it, then `digits history --accept REASON` lets work go on"
-
-
-def standing() -> Standing:
-    """How this checkout's registered model stands."""
-    where = resolve.source()
-    with resolve.asking(where):
-        return aliases.standing(where, resolve.model_name())
 
 
 def shown(now: Standing) -> str:
@@ -60,22 +54,12 @@ def champion(now: Standing, asked: datetime) -> str:
     past = [e for e in changes if e.when <= asked]
     later = next((e for e in changes if e.when > asked), None)
     if not past:
-        return f"nobody knows {at}: {_beginning(now, later)}"
+        return f"nobody knows {at}: the record of {now.name} does not go back so far"
     number = past[-1].moves[CHAMPION][1]
     since = f"since {written(past[-1].when)} ({past[-1].action}: {table.plain(past[-1].why)})"
     until = "" if later is None else f", until {written(later.when)}"
     who = "no version" if number is None else f"{now.name} version {number}"
-    told = f"{who} was champion {at}, {since}{until}{_doubt(now, later)}"
-    return told if number is None else f"{told}\n{_identity(now, number)}"
-
-
-def _beginning(now: Standing, first: Entry | None) -> str:
-    """Why there is no answer for a time before the record."""
-    if first is None:
-        return f"{now.name} has no record of a champion"
-    state = "was champion already" if first.action == "found" else "became champion, the first"
-    to = _version(first.moves[CHAMPION][1])
-    return f"the record begins at {written(first.when)} UTC, when version {to} {state}"
+    return f"{who} was champion {at}, {since}{until}{_doubt(now, later)}"
 
 
 def _doubt(now: Standing, later: Entry | None) -> str:
@@ -87,21 +71,12 @@ def _doubt(now: Standing, later: Entry | None) -> str:
     return f"; but {unrecorded[0]}" if later is None and unrecorded else ""
 
 
-def _identity(now: Standing, number: int) -> str:
-    """What tells which model a version is, outside of the registry, too."""
-    try:
-        version = resolve.version(str(number), now.store)
-    except resolve.UnknownError:
-        return f"version {number} is no longer in the registry"
-    return f"content {version.content_sha256}  run {version.run_id}  commit {version.commit}"
-
-
 def accept(why: str) -> str:
     """Record that what is wrong now was looked at. UserError when nothing is."""
-    reason, now = entry.reason(why), standing()
+    reason, now = entry.reason(why), aliases.current()
     if not now.record.problems and not now.unrecorded:
         raise UserError(f"the record of {now.name} is whole; there is nothing to accept")
-    with resolve.asking(now.store):
+    with asking(now.store):
         aliases.accept(now, reason)
     return "accepted; `digits history` still shows it"
 
@@ -111,10 +86,9 @@ def report(now: Standing) -> tuple[list[str], int]:
 
     A file that only ends earlier is completed. `digits verify` prints the same.
     """
-    record, notes, wrong = now.record, list(now.record.doubts), list(now.record.problems)
-    (wrong if record.entries else notes).extend(now.disagreements)
-    if record.foreign:
-        notes.append(f"{record.foreign} line(s) of {FILE} are about other registries")
+    record, wrong = now.record, list(now.record.problems)
+    notes: list[str] = []
+    wrong += now.disagreements
     if record.problems and record.unwritten:
         wrong.append(f"a fork: {len(record.unwritten)} entries are in the registry alone")
     elif count := aliases.write(now):

@@ -10,8 +10,9 @@ far that came. When the run is closed and all is written, the folder goes.
 When the store fails, the lines stay, one line on stderr says so, and work goes on. The store
 is tried again after a minute, and once more at the end; it is first asked whether it is there,
 which takes 3 seconds at most. The next opening of the run writes what waits first; `digits
-send` writes what waits in all folders that no process has open. A run whose process was
-killed becomes KILLED.
+send` writes what waits in all folders that no process has open. A process locks the folders
+that it has open, so one that is left and free is of a process that was killed: the next run
+that begins here, `digits send` and `digits ui` end it as KILLED.
 
 Writing a line twice changes nothing, so a kill at any moment costs nothing: numbers keep
 their time and step, a model is known by the SHA-256 of its graph, a version by that of all
@@ -33,10 +34,9 @@ from typing import Any, BinaryIO
 
 from stages.lib import files
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, find, lineage, record, store
+from stages.lib.tracking import address, find, record, store
 from stages.lib.tracking.store import Target
 
-UNSENT = "outbox.unsent"  # "true" on what version 1 kept in the embedded store for a server
 FILE = "journal.jsonl"
 PAUSE = 60.0  # seconds between two tries of a store that failed; a try takes 3, rarely 20
 REGISTER = "register"  # the one kind that takes a decision: `digits send` writes it
@@ -148,13 +148,15 @@ class Journal:
         self.add("end", **facts)
         self.close()
 
-    def end_killed(self) -> None:
-        """Close a run whose process ended without doing that."""
+    def end_killed(self) -> bool:
+        """Close a run whose process ended without doing that; whether it did."""
         kinds = [entry["kind"] for entry in self._entries]
-        if not {"end", REGISTER} & set(kinds[-1:]):
-            moment = int((self.path / FILE).stat().st_mtime * 1000)
-            self._entries.append({"kind": "end", "facts": {"status": "KILLED", "moment": moment}})
-            self._append(self._entries[-1])
+        if {"end", REGISTER} & set(kinds[-1:]):
+            return False
+        moment = int((self.path / FILE).stat().st_mtime * 1000)
+        self._entries.append({"kind": "end", "facts": {"status": "KILLED", "moment": moment}})
+        self._append(self._entries[-1])
+        return True
 
     def close(self) -> None:
         """Let others have the folder; it goes when nothing in it waits."""
@@ -167,7 +169,7 @@ class Journal:
 def start(name: str, tags: Mapping[str, str]) -> Journal:
     """The journal of a new run of this process."""
     run_id, where = uuid.uuid4().hex, store.connect()
-    making: Entry = {"name": name, "tags": {**lineage.process(), **tags}, "moment": record.now()}
+    making: Entry = {"name": name, "tags": dict(tags), "moment": record.now()}
     target = None
     try:
         if store.answers(where):
@@ -184,7 +186,7 @@ def start(name: str, tags: Mapping[str, str]) -> Journal:
 def reopen(run_id: str, **making: Any) -> Journal:
     """The journal of a run that goes on; see `opened`."""
     journal = opened(run_id, **making)
-    journal.add("reopen", process=lineage.process())
+    journal.add("reopen")
     return journal
 
 
@@ -230,12 +232,9 @@ def free() -> list[Journal]:
 
 def tidy() -> None:
     """Mark the runs of dead processes as KILLED; remove what the store has all of."""
-    for where in filter(store.answers, store.stores()):
-        try:
-            find.sweep(where)
-        except Exception as error:  # tracking is no reason not to work
-            store.tell_outage(where, f"failed ({address.reason(error)})")
     for journal in free():
+        if journal.end_killed():
+            journal.flush()
         journal.close()
 
 

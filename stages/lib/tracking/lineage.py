@@ -72,39 +72,23 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def process() -> dict[str, str]:
-    """Tags that name this process among all processes of all machines."""
+    """What names this process among all processes of all machines."""
     return {
         "process.host": socket.gethostname(),
-        "process.namespace": _namespace(),
         "process.pid": str(os.getpid()),
         "process.started": f"{psutil.Process().create_time():.2f}",
     }
 
 
 def gone(tags: Mapping[str, str]) -> bool:
-    """Whether the process that `process()` named is certainly over.
-
-    Processes of other machines and containers cannot be seen: False.
-    """
+    """Whether the process that `process()` named is over; False on another machine."""
     if tags.get("process.host") != socket.gethostname():
-        return False
-    if tags.get("process.namespace") != _namespace():
         return False
     try:
         started = psutil.Process(int(tags["process.pid"])).create_time()
-        return abs(started - float(tags["process.started"])) > CLOCK_STEP
     except psutil.NoSuchProcess:
         return True
-    except (psutil.Error, KeyError, ValueError):
-        return False
-
-
-def _namespace() -> str:
-    """Which processes this one can see: containers have their own numbers."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return ""
+    return abs(started - float(tags["process.started"])) > CLOCK_STEP
 
 
 def environment(threads: int | None) -> dict[str, str]:
@@ -114,6 +98,7 @@ def environment(threads: int | None) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": Path(sys.argv[0]).name,
         "env.python": platform.python_version(),
+        "env.host": socket.gethostname(),
         "env.platform": platform.platform(),
         "env.cpu": _cpu(),
         "env.cores": str(os.cpu_count()),

@@ -1,25 +1,22 @@
 """From a model, a version, a run or a commit to the other three."""
 
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.lib import files, integrity, tracked
-from stages.lib.errors import UserError
-from stages.lib.tracking import address, fetch, find, logged_model, registry, resolve, subject
+from stages.lib.tracking import address, fetch, find, registry, resolve, subject
 from stages.lib.tracking.lineage import NO_COMMIT
 from stages.lib.tracking.registry import MADE_BY
 from stages.lib.tracking.removal import REMOVED
-from stages.lib.tracking.resolve import RUN_ID, UnknownError, UnreachableError
-from stages.lib.tracking.store import Store
+from stages.lib.tracking.resolve import RUN_ID, UnknownError
+from stages.lib.tracking.store import OutageError, Store, asking
 from stages.lib.tracking.version import DVC_OID, Version
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-DIFF = "source.diff"  # of a run: what its commit lacks
 INPUT = "input."  # and a path: the tag with its SHA-256
 TUNING = "tune."
 MACHINE = "env."
@@ -44,26 +41,12 @@ def trace(name: str) -> dict[str, dict[str, Any]]:
         "model": {"content_sha256": content, "folders": places},
         "version": _told(version) if version else {},
         "run": _run(recorded, run.store) if run and recorded else {"id": run_id},
-        "commit": _commit(tags, run_id) | {"committed_in": _committed(version, folders)},
+        "commit": _commit(tags) | {"committed_in": _committed(version, folders)},
         "data": _part(tags, INPUT),
         "params": recorded.data.params if recorded else {},
         "tuning": _part(tags, TUNING),
         "machine": _part(tags, MACHINE),
     }
-
-
-def diff(run_id: str) -> str:
-    """The uncommitted changes that a run was made with; empty when there were none.
-
-    Raises UserError when they cannot be read.
-    """
-    run = find.run(run_id)
-    found = run.store.client.get_run(run.run_id) if run else None
-    if run is None or found is None or found.data.tags.get("git.dirty") != "true":
-        return ""
-    place = f"{found.info.artifact_uri}/{DIFF}"
-    with tempfile.TemporaryDirectory() as scratch, resolve.asking(run.store):
-        return logged_model.fetch(run.store, place, Path(scratch)).read_text()
 
 
 def _start(name: str) -> tuple[str, str, Version | None]:
@@ -72,7 +55,7 @@ def _start(name: str) -> tuple[str, str, Version | None]:
         return _described(subject.find(name).manifest)
     try:
         version = resolve.version(name)
-    except (UnknownError, UnreachableError) as error:
+    except (UnknownError, OutageError) as error:
         if RUN_ID.fullmatch(name) and find.run(name):
             return "", name, None
         return _described(subject.committed_or(name, error).manifest)
@@ -87,11 +70,11 @@ def _version(content: str, run_id: str) -> Version | None:
     """The version with these bytes. None also when the registry does not answer."""
     try:
         where = resolve.source()
-        with resolve.asking(where):
+        with asking(where):
             if content:
                 return registry.find_in(where, resolve.model_name(), content)
             return resolve.version(run_id, where)
-    except UnreachableError as error:
+    except OutageError as error:
         address.warn(str(error))
     except UnknownError:
         pass
@@ -125,26 +108,13 @@ def _run(recorded: "Run", where: Store) -> dict[str, Any]:
     }
 
 
-def _commit(tags: Mapping[str, str], run_id: str) -> dict[str, Any]:
-    """The commit that was trained from, and what it lacks of what was trained."""
-    dirty, text = tags.get("git.dirty") == "true", ""
-    try:
-        text = diff(run_id) if dirty else ""
-    except UserError as error:
-        address.warn(str(error))
+def _commit(tags: Mapping[str, str]) -> dict[str, Any]:
+    """The commit that was trained from, and whether it lacks some of what was trained."""
     return {
         "id": tags.get("git.commit", NO_COMMIT),
         "branch": tags.get("git.branch", ""),
-        "dirty": dirty,
-        "changed_lines": _changed_lines(text),
+        "dirty": tags.get("git.dirty") == "true",
     }
-
-
-def _changed_lines(text: str) -> int:
-    """How many lines a diff adds or removes; a file that git does not know counts as one."""
-    lines = text.splitlines()
-    changed = (x for x in lines if x.startswith(("+", "-")) and not x.startswith(("+++ ", "--- ")))
-    return sum(1 for _ in changed) + sum(x.startswith("# not in git: ") for x in lines)
 
 
 def _folders(content: str) -> list[Path]:

@@ -9,7 +9,7 @@ from stages.lib.gate import Decision
 from stages.lib.tracking import aliases, fetch, registry, resolve
 from stages.lib.tracking.aliases import OvertakenError, Standing
 from stages.lib.tracking.entry import CHAMPION, reason
-from stages.lib.tracking.registry import explained
+from stages.lib.tracking.store import asking
 from stages.lib.tracking.version import Version
 
 ROUNDS = 5  # of deciding anew because somebody else changed the champion meanwhile
@@ -24,12 +24,12 @@ def promote(version: Version, decide: Decide) -> Decision:
     as tags of the version. Raises UserError when the store fails.
     """
     for _ in range(ROUNDS):
-        with explained("promoting"):
+        with asking(version.store):
             now = aliases.standing(version.store, version.name)
             best = registry.champion(version.name, version.store)
         decision = decide(version, best, now)
         try:
-            with explained("promoting"):
+            with asking(version.store):
                 _carry_out(version, decision, now)
             return decision
         except OvertakenError as error:
@@ -43,18 +43,15 @@ def _carry_out(version: Version, decision: Decision, seen: Standing) -> None:
     for key, value in decision.tags.items():
         if version.tags.get(key) != value:
             client.set_model_version_tag(version.name, number, key, value)
-    for key in version.tags.keys() - decision.tags.keys():
-        if key.startswith("gate."):
-            client.delete_model_version_tag(version.name, number, key)
     moves: dict[str, int | None] = {decision.alias: version.number} if decision.alias else {}
     if decision.alias == CHAMPION:
         moves = seen.crowning(version.number)
-    aliases.change(seen, moves, action="register", why=decision.why, gate=decision.measured)
+    aliases.change(seen, moves, action="register", why=decision.why, gate=decision.record)
 
 
 def alias(version: Version) -> str:
     """The alias that `version` has now: champion before challenger, or "none"."""
-    with explained("looking up aliases"):
+    with asking(version.store):
         held = aliases.standing(version.store, version.name).aliases
     return next((name for name in aliases.RECORDED if held.get(name) == version.number), "none")
 
@@ -90,16 +87,14 @@ def rollback(why: str) -> str:
 
 def _standing() -> Standing:
     """How the model stands. UserError when its record is not whole."""
-    where = resolve.source()
-    with resolve.asking(where):
-        now = aliases.standing(where, resolve.model_name())
+    now = aliases.current()
     aliases.whole(now)
     return now
 
 
 def _moved(now: Standing, version: Version, action: str, why: str) -> str:
     """Make `version` champion after its files were fetched from the registry and checked."""
-    with tempfile.TemporaryDirectory() as scratch, resolve.asking(now.store):
+    with tempfile.TemporaryDirectory() as scratch, asking(now.store):
         fetch.download(version, Path(scratch))
         entry = aliases.change(now, now.crowning(version.number), action=action, why=why)
     name = f"{now.name} version {version.number} is champion"

@@ -37,12 +37,11 @@ def params(target: Target, values: Mapping[str, str]) -> None:
     target.store.client.log_batch(target.run_id, params=entities)
 
 
-def reopen(target: Target, process: Mapping[str, str]) -> None:
-    """Make an ended run RUNNING again, in the process that the tags `process` name."""
+def reopen(target: Target) -> None:
+    """Make an ended run RUNNING again."""
     client = target.store.client
     if "error" in client.get_run(target.run_id).data.tags:
         client.delete_tag(target.run_id, "error")  # of an earlier end
-    tags(target, process)
     client.update_run(target.run_id, status="RUNNING")
 
 

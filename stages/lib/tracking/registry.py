@@ -2,26 +2,15 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stages.lib import tracked
-from stages.lib.errors import UserError
 from stages.lib.tracking import address, journal, logged_model, removal
 from stages.lib.tracking.entry import CHAMPION
-from stages.lib.tracking.journal import UNSENT
-from stages.lib.tracking.store import (
-    OutageError,
-    Store,
-    Target,
-    answers,
-    connect,
-    lock,
-    refused,
-    stores,
-)
+from stages.lib.tracking.store import OutageError, Store, Target, answers, asking, connect, lock
 from stages.lib.tracking.version import CONTENT, DVC_OID, Version, registered
 
 MADE_BY = "run."  # and the id of a run that made these bytes
@@ -38,7 +27,7 @@ def register(
     OutageError when the store fails.
     """
     where = connect()
-    with explained("registering"):
+    with asking(where):
         if not answers(where):
             raise OutageError(f"{where} does not answer")
         waits = journal.opened(run_id)
@@ -58,13 +47,13 @@ def publish(
     lineage = {key: value for key, value in tags.items() if key.startswith(LINEAGE)}
     numbers = {key: repr(float(value)) for key, value in metrics.items()}
     oid = tracked.folder_oid(folder)
-    version = ensure(
-        name,
-        target,
-        lambda: logged_model.log(target, folder),
-        first={"run_id": target.run_id, CONTENT: content_hash, DVC_OID: oid, **lineage},
-        always={f"{MADE_BY}{target.run_id}": "true", **numbers},
-    )
+    first = {"run_id": target.run_id, CONTENT: content_hash, DVC_OID: oid, **lineage}
+    always = {f"{MADE_BY}{target.run_id}": "true", **numbers}
+    with lock("registry"):
+        version = find_in(target.store, name, content_hash)
+        if version is None:
+            return _create(name, target, logged_model.log(target, folder), {**first, **always})
+        version = _retagged(version, always)
     if removal.REMOVED in version.tags:
         with tempfile.TemporaryDirectory() as scratch:
             logged_model.pack(folder, Path(scratch))
@@ -72,51 +61,19 @@ def publish(
     return version
 
 
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn what a store throws into a UserError: OutageError where the same may work later."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        message = f"{what} failed ({address.reason(error)}); mend it, then run the same again"
-        raise (UserError if refused(error) else OutageError)(message) from error
-
-
-def ensure(
-    name: str,
-    target: Target,
-    model: Callable[[], str],
-    *,
-    first: Mapping[str, str],
-    always: Mapping[str, str],
-) -> Version:
-    """The version whose content hash is among the tags `first`.
-
-    It is made of the logged model, with these tags, when it is missing: they tell of the run
-    that made these bytes first. The tags `always` are set on one that exists, too.
-    """
-    store = target.store
-    with lock("registry"):
-        present = find_in(store, name, first[CONTENT])
-        if present is None:
-            return _create(name, target, model(), {**first, **always})
-        for key, value in always.items():
-            if present.tags.get(key) != value:
-                store.client.set_model_version_tag(name, str(present.number), key, value)
-        return Version.of(store, store.client.get_model_version(name, str(present.number)))
+def _retagged(version: Version, tags: Mapping[str, str]) -> Version:
+    """A version with these tags, too."""
+    client, name, number = version.store.client, version.name, str(version.number)
+    for key, value in tags.items():
+        if version.tags.get(key) != value:
+            client.set_model_version_tag(name, number, key, value)
+    return Version.of(version.store, client.get_model_version(name, number))
 
 
 def _create(name: str, target: Target, model_id: str, tags: Mapping[str, str]) -> Version:
-    from mlflow.exceptions import MlflowException
-
     client = target.store.client
-    try:
+    if registered(target.store, name) is None:
         client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
     with _default(target.store):
         made = client.create_model_version(
             name, f"models:/{model_id}", target.run_id, dict(tags), model_id=model_id
@@ -165,14 +122,10 @@ def all_in(store: Store, name: str, *conditions: str) -> list[Version]:
 
 
 def versions(name: str) -> list[Version]:
-    """Every version of `name`, newest first; those that wait to be sent come at the top.
-
-    Raises UserError when a store fails.
-    """
-    first, *others = stores()
-    with explained("listing versions"):
-        here = [v for store in others for v in all_in(store, name)]
-        return [v for v in here if v.tags.get(UNSENT) == "true"] + all_in(first, name)
+    """Every version of `name`, newest first. Raises UserError when the store fails."""
+    where = connect()
+    with asking(where):
+        return all_in(where, name)
 
 
 def champion(name: str, store: Store | None = None) -> Version | None:

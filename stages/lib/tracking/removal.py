@@ -38,15 +38,6 @@ def shared(version: Version, model: str) -> bool:
     return len(found) > 1
 
 
-def size(version: Version, model: str) -> int:
-    """How many bytes the files of a version take."""
-    from mlflow.artifacts import list_artifacts
-
-    place = _place(version, model)
-    found = list_artifacts(artifact_uri=place, tracking_uri=version.store.uri)
-    return sum(file.file_size or 0 for file in found)
-
-
 def remove(version: Version, model: str, note: str) -> bool:
     """Remove the files; False, and nothing is gone, when the version has an alias by now.
 

@@ -2,22 +2,15 @@
 
 import difflib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from stages.lib import files, params
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, find, registry
 from stages.lib.tracking.registry import MADE_BY
-from stages.lib.tracking.store import Store, embedded
+from stages.lib.tracking.store import OutageError, Store, asking, embedded, present
 from stages.lib.tracking.version import Version
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
-ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-
-
-class UnreachableError(UserError):
-    """The configured registry does not answer, so nobody knows what a reference means now."""
 
 
 class UnknownError(UserError):
@@ -33,7 +26,7 @@ def source() -> Store:
     """The registry to ask: the configured one alone, or else the embedded one.
 
     Versions of this checkout's own store are other versions than those of a server, so
-    nothing stands in for a server. Raises UnreachableError when it does not answer.
+    nothing stands in for a server. Raises OutageError when it does not answer.
     """
     uri = address.configured()
     if uri is None:
@@ -42,26 +35,14 @@ def source() -> Store:
     problem = "there is no such file" if absent else address.trouble(uri)
     if problem is not None:
         found = f"{address.redact(uri)} does not answer ({problem})"
-        raise UnreachableError(f"{found}; try again later")
+        raise OutageError(f"{found}; try again later")
     return Store(uri, embedded=False)
-
-
-@contextmanager
-def asking(store: Store) -> Iterator[None]:
-    """Turn what a registry throws into UnreachableError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        found = f"{store} failed ({address.reason(error)})"
-        raise UnreachableError(f"{found}; try again later") from error
 
 
 def version(reference: str, store: Store | None = None) -> Version:
     """The version that `reference` names: `champion`, `3` or the id of a run that made it.
 
-    Raises UnknownError with near names, and UnreachableError.
+    Raises UnknownError with near names, and OutageError.
     """
     name = model_name()
     if store is None and not _any():
@@ -86,17 +67,12 @@ def _nothing(name: str) -> str:
 
 def _by_name(store: Store, name: str, reference: str) -> Version | None:
     """By number, or else by alias."""
-    from mlflow.exceptions import MlflowException
-
     client = store.client
-    try:
-        if reference.isdecimal():
-            return Version.of(store, client.get_model_version(name, str(int(reference))))
-        return Version.of(store, client.get_model_version_by_alias(name, reference))
-    except MlflowException as error:
-        if error.error_code not in ABSENT:
-            raise
-        return None
+    if reference.isdecimal():
+        found = present(lambda: client.get_model_version(name, str(int(reference))))
+    else:
+        found = present(lambda: client.get_model_version_by_alias(name, reference))
+    return None if found is None else Version.of(store, found)
 
 
 def _by_run(store: Store, name: str, reference: str) -> Version | None:

@@ -2,11 +2,11 @@
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import filelock
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "digits"
+T = TypeVar("T")
 quiet()  # here, because MLflow reads it when it is imported, by whatever module
 
 
 class OutageError(UserError):
-    """A store failed; the same may work later."""
+    """A store does not answer or failed; the same may work later."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,30 @@ def refused(error: Exception) -> bool:
     return getattr(error, "error_code", None) in codes or isinstance(error, FileNotFoundError)
 
 
+def present(ask: Callable[[], T]) -> T | None:
+    """What a store answers; None when it has no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise
+    return None
+
+
+@contextmanager
+def asking(store: Store) -> Iterator[None]:
+    """Turn what a store throws into a UserError: OutageError where the same may work later."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        message = f"{store} failed ({address.reason(error)}); mend it, or try again later"
+        raise (UserError if refused(error) else OutageError)(message) from error
+
+
 @contextmanager
 def lock(name: str) -> Iterator[None]:
     """Let one process of this checkout at a time do `name`; the others wait for it."""
@@ -124,20 +149,14 @@ def _prepare(path: Path) -> None:
 
 
 def _experiment(store: Store) -> str:
-    from mlflow.exceptions import MlflowException
-
     client = store.client
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
     found = client.get_experiment_by_name(name)
     if found is None:
-        try:
-            with lock("mlflow"):
+        with lock("mlflow"):
+            found = client.get_experiment_by_name(name)  # another process may have been faster
+            if found is None:
                 return str(client.create_experiment(name, _artifacts(store, name)))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(name)  # another process was faster
-            assert found is not None
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)

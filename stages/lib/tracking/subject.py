@@ -12,7 +12,8 @@ from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
 from stages.lib.integrity import Manifest
 from stages.lib.tracking import fetch, resolve, store
-from stages.lib.tracking.resolve import UnknownError, UnreachableError
+from stages.lib.tracking.resolve import UnknownError
+from stages.lib.tracking.store import OutageError
 
 MODEL = "models/digits"  # the output of dvc.yaml that is the model
 
@@ -47,12 +48,12 @@ def published(name: str) -> Subject:
     """
     try:
         folder, number = fetch.fetch(name)
-    except (UnknownError, UnreachableError) as error:
+    except (UnknownError, OutageError) as error:
         return committed_or(name, error)
-    return _subject(number, folder)
+    return _named(number, folder)
 
 
-def _subject(label: object, folder: Path) -> Subject:
+def _named(label: object, folder: Path) -> Subject:
     """The checked model in `folder`, under the name that is registered and a label."""
     manifest = files.manifest(folder / files.MANIFEST)
     return Subject(f"{resolve.model_name()}-{label}", folder, manifest)
@@ -84,7 +85,7 @@ def _committed(commit: str) -> Subject:
                     for name in sorted(integrity.NAMES):
                         (partial / name).write_bytes(revision.read_bytes(f"/{MODEL}/{name}"))
                     _check_committed(partial, oid)
-    return _subject(commit[:10], folder)
+    return _named(commit[:10], folder)
 
 
 def _check_committed(folder: Path, oid: str) -> None:
@@ -105,19 +106,12 @@ def pull(reference: str, folder: Path | None = None) -> tuple[Subject, Path]:
     model = published(reference)
     target = folder or files.workspace() / "models" / "pulled" / model.name
     with store.lock("pull"):
-        if not _same(target, model):
-            _check_replaceable(target)
-            with files.replacing_folder(target) as partial:
-                for name in sorted(integrity.NAMES):
-                    shutil.copyfile(model.folder / name, partial / name)
-                integrity.check(partial, model.content)
+        _check_replaceable(target)
+        with files.replacing_folder(target) as partial:
+            for name in sorted(integrity.NAMES):
+                shutil.copyfile(model.folder / name, partial / name)
+            integrity.check(partial, model.content)
     return model, target
-
-
-def _same(target: Path, model: Subject) -> bool:
-    """Whether the model is in `target` already, byte by byte."""
-    digests = (files.sha256(f / files.MANIFEST) for f in (target, model.folder))
-    return integrity.intact(target, model.content) and len(set(digests)) == 1
 
 
 def _check_replaceable(target: Path) -> None:
@@ -127,17 +121,13 @@ def _check_replaceable(target: Path) -> None:
         or (target.is_dir() and not any(target.iterdir()))
         or (integrity.intact(target) and _elsewhere(target))
     ):
-        found = f"{target} holds something that is nowhere else"
+        found = f"{target} holds something that was not pulled"
         raise UserError(f"{found}; move it away, or pull to another folder with --to")
 
 
 def _elsewhere(target: Path) -> bool:
-    """Whether a whole model was pulled, or lies in DVC's cache."""
+    """Whether a whole model was pulled."""
     oid = tracked.folder_oid(target)
     content = str(files.manifest(target / files.MANIFEST)["content_sha256"])
     kept = (fetch.kept(key) for key in (content, oid.removesuffix(tracked.FOLDER)))
-    if any(tracked.is_folder(folder, oid) for folder in kept):
-        return True
-    oids = {oid, *map(tracked.md5, target.iterdir())}
-    with tracked.storage() as storage:
-        return storage.cache.present(oids) == oids
+    return any(tracked.is_folder(folder, oid) for folder in kept)

@@ -6,7 +6,7 @@ import sys
 
 from stages.lib import files
 from stages.lib.errors import UserError
-from stages.lib.tracking import address, find
+from stages.lib.tracking import address, journal
 from stages.lib.tracking.database import ARTIFACTS
 from stages.lib.tracking.store import Store, answers, connect, embedded
 
@@ -23,7 +23,7 @@ def serve_ui(port: int = 5000) -> None:
     if address.scheme(store.uri) in {"http", "https"}:
         print(f"the tracking server has them: {address.bare(store.uri)}", flush=True)
         return
-    find.sweep(store)
+    journal.tidy()
     free = free_port(port)
     print(f"http://{HOST}:{free}  ({store}; there in some seconds, Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(free)]

@@ -1,7 +1,7 @@
 """Hold every registered version, and all that DVC tracks, against what was written down."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -11,16 +11,15 @@ from stages.lib import files, integrity, tracked
 from stages.lib.errors import UserError
 from stages.lib.progress import Progress
 from stages.lib.tracked import AbsentError, SilentError, Storage
-from stages.lib.tracking import aliases, fetch, registry, resolve, subject
+from stages.lib.tracking import aliases, fetch, registry, resolve, store, subject
 from stages.lib.tracking.removal import REMOVED
-from stages.lib.tracking.resolve import UnreachableError
-from stages.lib.tracking.version import DVC_OID, Version
+from stages.lib.tracking.store import OutageError
+from stages.lib.tracking.version import Version
 
 ADVICE = (
     "`dvc push --all-commits` sends what dvc.lock names, now and in every commit,"
     " `dvc exp push origin NAME` an experiment's"
 )
-UNPUSHED = "is in no remote"
 Look = Callable[[], str]  # what is said of something whole; raises a UserError otherwise
 
 
@@ -48,7 +47,7 @@ def verify() -> list[Finding]:
     registry does not answer.
     """
     where, name = resolve.source(), resolve.model_name()
-    with resolve.asking(where):
+    with store.asking(where):
         versions = registry.all_in(where, name)
         removed = aliases.standing(where, name).record.removed
     with tracked.storage() as storage:
@@ -73,7 +72,7 @@ def _watched(looks: dict[str, Look]) -> Iterator[Finding]:
 def _finding(what: str, look: Look) -> Finding:
     try:
         return Finding(what, State.OK, look())
-    except (AbsentError, SilentError, UnreachableError) as error:
+    except (AbsentError, SilentError, OutageError) as error:
         return Finding(what, State.NOT_PUSHED, str(error))
     except UserError as error:
         return Finding(what, State.BROKEN, str(error))
@@ -87,14 +86,12 @@ def _version(version: Version, storage: Storage, removed: set[int]) -> str:
     if note is not None:
         raise UserError(f"is said to have no files ({note}); no record of that")
     fetch.check_first(version)
-    with tempfile.TemporaryDirectory() as scratch, resolve.asking(version.store):
+    with tempfile.TemporaryDirectory() as scratch, store.asking(version.store):
         folder = Path(scratch)
         fetch.download(version, folder)
         oid = tracked.folder_oid(folder)
         fetch.check_wrapper(version, folder)
-    if not storage.pushed({oid}):
-        raise AbsentError(UNPUSHED)
-    return ""
+    return _kept(oid, storage)
 
 
 def _kept(oid: str, storage: Storage) -> str:
@@ -103,7 +100,8 @@ def _kept(oid: str, storage: Storage) -> str:
     found = [place.whole(oids) for place in (storage.cache, *storage.remotes)]
     if oids not in found[1:]:
         nowhere = set().union(*found) < oids
-        told = "parts of it are neither in DVC's cache nor in a remote" if nowhere else UNPUSHED
+        told = "parts of it are neither in DVC's cache nor in a remote"
+        told = told if nowhere else "is in no remote"
         raise storage.silent or AbsentError(told)
     return ""
 
@@ -123,18 +121,3 @@ def summary(findings: list[Finding]) -> str:
     counts = ", ".join(f"{states.count(s)} {words[s]}" for s in reversed(State))
     advice = [ADVICE] if State.NOT_PUSHED in states else []
     return "\n".join([*lines, f"{len(findings)} looked at: {counts}", *advice])
-
-
-def note(versions: Sequence[Version]) -> str | None:
-    """One sentence about those that are in no DVC remote, None when there is none.
-
-    Versions from before their DVC hash was kept are not spoken of.
-    """
-    oids = {v.number: v.tags[DVC_OID] for v in versions if DVC_OID in v.tags}
-    try:
-        with tracked.storage() as storage:
-            pushed = storage.pushed(set(oids.values()))
-    except UserError as error:
-        return f"what is pushed is unknown: {error}"
-    missing = [str(number) for number, oid in oids.items() if oid not in pushed]
-    return f"in no remote: version {', '.join(missing)}; {ADVICE}" if missing else None

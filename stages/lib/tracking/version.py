@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from stages.lib.tracking.store import Store
+from stages.lib.tracking.store import Store, present
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
@@ -28,26 +28,12 @@ class Version:
     tags: Mapping[str, str]
 
     @property
-    def uri(self) -> str:
-        """Its address inside its store."""
-        return f"models:/{self.name}/{self.number}"
-
-    @property
     def commit(self) -> str:
         """The git commit it was trained from, "no commit" or "unknown"."""
         return self.tags.get("git.commit", "unknown")
 
-    @property
-    def validation_accuracy(self) -> float | None:
-        """As a share; None when it was not registered with it."""
-        return self._number("validation_accuracy")
-
-    @property
-    def test_accuracy(self) -> float | None:
-        """As a share; None when it was not registered with it."""
-        return self._number("test_accuracy")
-
-    def _number(self, tag: str) -> float | None:
+    def share(self, tag: str) -> float | None:
+        """Such as its test_accuracy; None when it was not registered with it."""
         return float(self.tags[tag]) if tag in self.tags else None
 
     @classmethod
@@ -67,11 +53,4 @@ class Version:
 
 def registered(store: Store, name: str) -> "RegisteredModel | None":
     """A registered model with its tags and aliases; None where there is none."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return store.client.get_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return None
+    return present(lambda: store.client.get_registered_model(name))

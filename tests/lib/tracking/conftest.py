@@ -84,7 +84,8 @@ def trained(make_model, example):
 
 def better(candidate, champion, _standing):
     """Promote a higher validation accuracy."""
-    if champion is None or candidate.validation_accuracy > champion.validation_accuracy:
+    numbers = [v.share("validation_accuracy") for v in (candidate, champion) if v]
+    if champion is None or numbers[0] > numbers[1]:
         return Decision("champion", "enforce", "passed", "it is better")
     return Decision("challenger", "enforce", "failed", "it is not better")
 

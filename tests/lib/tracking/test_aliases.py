@@ -81,7 +81,7 @@ def test_a_decision_about_another_champion_is_refused(here):
     seen = standing(here, "m")
     made = moved(here, 2)
     for _ in range(2):
-        with pytest.raises(OvertakenError, match="changed meanwhile, it is version 2; look again"):
+        with pytest.raises(OvertakenError, match="changed meanwhile; look again"):
             aliases.change(seen, {"champion": 3}, action="register", why="better than 1")
         # the other one has written the entry and not yet moved the alias
         here.client.set_registered_model_alias("m", "champion", "1")
@@ -109,23 +109,18 @@ def test_a_version_that_was_deleted_is_no_obstacle(here):
     assert champions(here) == [(None, 1), (1, None), (None, 2)]
 
 
-def test_clocks_that_differ_a_little_are_evened_out_and_others_told(here, monkeypatch):
-    """Minutes behind: the last time holds. A year ahead: told, and the rest is right."""
+def test_a_wrong_clock_changes_no_order(here, monkeypatch):
+    """A year ahead, then right again: the last entry is still the last."""
     noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    for to, minutes in ((1, 0), (2, -2), (3, 60 * 24 * 365), (4, 10)):
-        moment = noon + timedelta(minutes=minutes)
-        monkeypatch.setattr(entry, "now", lambda moment=moment: moment)
+    for to, days in ((1, 0), (2, 365), (3, 1)):
+        monkeypatch.setattr(entry, "now", lambda moment=noon + timedelta(days=days): moment)
         moved(here, to)
-    record = standing(here, "m").record
 
-    assert [e.when for e in record.entries[:2]] == [noon, noon]
-    assert record.state("champion") == 4
-    assert len(record.doubts) == 1
-    assert "a clock was wrong" in record.doubts[0]
+    assert standing(here, "m").record.state("champion") == 3
 
 
 def test_two_branches_and_two_registries_append_and_git_merges_them(here, project, monkeypatch):
-    """No conflict, no line lost; those of another registry are counted, not compared."""
+    """No conflict, no line lost; those of another registry are not compared."""
     (project / ".gitignore").write_text("*\n!metrics/\n!metrics/**\n")
     subprocess.run(["git", "init", "-q", "-b", "main", project], check=True)
     moved(here, 1)
@@ -147,7 +142,6 @@ def test_two_branches_and_two_registries_append_and_git_merges_them(here, projec
     for where, own in ((here, 2), (later, 1)):
         record = standing(where, "m").record
         assert (len(record.entries), record.problems, record.unwritten) == (own, (), ())
-        assert record.foreign == 3 - own
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["one checkout", "two checkouts"])

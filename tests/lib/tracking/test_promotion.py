@@ -13,8 +13,8 @@ def test_the_better_one_is_champion_the_newest_challenger(project, trained):
     assert (newest.aliases, best.aliases, oldest.aliases) == (("challenger",), ("champion",), ())
     assert registry.champion("m") == best
     assert best.tags["input.train.npz"] == "ab"
-    assert (best.commit, best.test_accuracy) == ("no commit", 0.94)
-    assert (best.tags["gate"], best.tags["gate.why"]) == ("passed", "it is better")
+    assert (best.commit, best.share("test_accuracy")) == ("no commit", 0.94)
+    assert best.tags["gate"] == "passed"
     assert store.embedded().client.get_run(best.run_id).info.run_name == "mlp"
 
 

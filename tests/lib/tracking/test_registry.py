@@ -15,8 +15,8 @@ def test_the_same_bytes_are_one_version(project, trained, make_model, monkeypatc
     facts = {"content_hash": first.content_sha256, "metrics": {"test_accuracy": 0.5}}
     again = registry.register("m", make_model(), run_id=run.id, **facts)
     assert (first.number, again.number) == (1, 1)
-    assert (first.test_accuracy, again.test_accuracy) == (0.89, 0.5)
-    assert again.validation_accuracy == 0.9
+    assert (first.share("test_accuracy"), again.share("test_accuracy")) == (0.89, 0.5)
+    assert again.share("validation_accuracy") == 0.9
     assert registry.find_in(first.store, "m", first.content_sha256) == again
     assert registry.find_in(first.store, "m", "other") is None
     assert again.run_id == first.run_id

@@ -158,7 +158,6 @@ def test_only_certain_deaths_are_swept(project):
     assert not lineage.gone(mine)
     assert not lineage.gone({})
     assert not lineage.gone(mine | {"process.host": "elsewhere", "process.pid": "999999999"})
-    assert not lineage.gone(mine | {"process.namespace": "pid:[1]", "process.pid": "999999999"})
     assert lineage.gone(mine | {"process.pid": "999999999"})
     assert lineage.gone(mine | {"process.started": "1.0"})
 
