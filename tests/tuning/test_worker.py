@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 import pytest
+from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
 
 from stages.lib import checkpoint, engine
@@ -149,6 +150,7 @@ def test_a_trial_that_was_given_away_is_left(workspace, rewrite_params, monkeypa
         for epoch in fit(state):
             if epoch.epoch == 2 and len(begun.study.trials) == 1:
                 begun.study.tell(0, state=TrialState.FAIL)
+                RetryHeartbeatStaleTrialCallback()(begun.study, begun.study.trials[0])
             yield epoch
 
     monkeypatch.setattr(engine, "fit", frozen)

@@ -151,10 +151,10 @@ class Journal:
     def end_killed(self) -> bool:
         """Close a run whose process ended without doing that; whether it did."""
         kinds = [entry["kind"] for entry in self._entries]
-        if {"end", REGISTER} & set(kinds[-1:]):
+        if {"end", "end_killed", REGISTER} & set(kinds[-1:]):
             return False
         moment = int((self.path / FILE).stat().st_mtime * 1000)
-        self._entries.append({"kind": "end", "facts": {"status": "KILLED", "moment": moment}})
+        self._entries.append({"kind": "end_killed", "facts": {"moment": moment}})
         self._append(self._entries[-1])
         return True
 

@@ -9,8 +9,8 @@ from stages.lib.gate import Decision
 from stages.lib.tracking import address, journal, promotion, registry, store
 from stages.lib.tracking.journal import REGISTER, Journal
 from stages.lib.tracking.promotion import Decide
-from stages.lib.tracking.store import Target
-from stages.lib.tracking.version import Version
+from stages.lib.tracking.store import Store, Target
+from stages.lib.tracking.version import UNSENT, Version
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,18 @@ def send(decide: Decide) -> Summary:
     if where.embedded and not waiting:
         message = f"no tracking server to send to; set {address.VARIABLE} to its address"
         raise UserError(message)
+    if not where.embedded:
+        _tell_of_version_1(store.embedded())
     return done
+
+
+def _tell_of_version_1(here: Store) -> None:
+    """Say what an earlier version of this program kept in the embedded store for a server."""
+    if address.sqlite_file(here.uri).exists():
+        found = here.client.search_runs([here.experiment], f"tags.`{UNSENT}` = 'true'")
+        if found:
+            way = "`digits send` of version 1 sends them, `dvc repro -f` makes the last one anew"
+            address.warn(f"{len(found)} run(s) of version 1 still wait in mlflow.db; {way}")
 
 
 def _send(waiting: Journal, decide: Decide, done: Summary) -> None:

@@ -12,7 +12,7 @@ from stages.lib.tracking import aliases, registry, removal
 from stages.lib.tracking.aliases import Standing
 from stages.lib.tracking.entry import written
 from stages.lib.tracking.store import asking
-from stages.lib.tracking.version import DVC_OID, Version
+from stages.lib.tracking.version import DVC_OID, UNSENT, Version
 
 BATCH = 500  # versions that one entry of the record names
 
@@ -53,6 +53,7 @@ def _protection(version: Version, now: Standing, locks: dict[str, str]) -> str |
     reasons = {
         f"it is {', '.join(version.aliases)}": bool(version.aliases),
         "it was champion": version.number in now.record.champions,
+        "version 1 kept it for a server": version.tags.get(UNSENT) == "true",
         "this project did not make it": model is None,
         "another version has the same files": model is not None and removal.shared(version, model),
         f"git tag {tag} names it": tag is not None,

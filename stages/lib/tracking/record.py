@@ -101,13 +101,18 @@ def model(target: Target, kept: Path, digest: str, step: int) -> None:
     logged_model.publish(target, kept, digest, step)
 
 
-def end(
-    target: Target, status: str, moment: int, clock: str | None = None, seconds: float = 0.0
-) -> None:
+def end(target: Target, status: str, moment: int, clock: str, seconds: float) -> None:
     """Close a run; `clock` is the metric that adds up the seconds spent on it."""
     client = target.store.client
-    history = client.get_metric_history(target.run_id, clock) if clock else []
-    if clock and all(point.timestamp != moment for point in history):
+    history = client.get_metric_history(target.run_id, clock)
+    if all(point.timestamp != moment for point in history):
         before = max((point.value for point in history), default=0.0)
         metrics(target, [(clock, round(before + seconds, 3), 0, moment)])
     client.set_terminated(target.run_id, status, moment)
+
+
+def end_killed(target: Target, moment: int) -> None:
+    """Close a run whose process was killed, unless another one has gone on with it and ended it."""
+    client = target.store.client
+    if client.get_run(target.run_id).info.status == "RUNNING":
+        client.set_terminated(target.run_id, "KILLED", moment)

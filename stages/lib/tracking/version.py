@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 CONTENT = "content_sha256"
 DVC_OID = "dvc.md5"  # of the model's folder, by which DVC names it in cache and remotes
+UNSENT = "outbox.unsent"  # "true" on what version 1 kept in the embedded store for a server
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,15 @@ def test_sending_needs_a_server(nobody):
     assert "s3cret" not in str(caught.value)
 
 
+def test_what_version_1_kept_for_a_server_is_told(server, capfd):
+    """Runs that it left in the embedded store are named, with the way to send them."""
+    here = store.embedded()
+    here.client.create_run(here.experiment, tags={"outbox.unsent": "true"})
+    outbox.send(first_wins)
+
+    assert "1 run(s) of version 1 still wait in mlflow.db" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("outage", ["killed", "hung"])
 def test_an_outage_in_the_middle_loses_nothing(server, make_model, example, name, capfd, outage):
     """Training, evaluation and registration go on, within seconds, and `send` completes all."""

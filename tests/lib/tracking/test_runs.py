@@ -139,19 +139,6 @@ def test_a_killed_run_is_swept(project, client, python, sweep):
     assert found.info.end_time > found.info.start_time
 
 
-def test_a_run_that_ends_during_a_sweep_is_let_be(project, client, monkeypatch):
-    """A run that finished after the sweep's search stays FINISHED."""
-    with runs.training_run("r", **NOTHING) as run:
-
-        def gone(_tags):
-            run.end("FINISHED", "training_seconds", 1.0)
-            return True
-
-        monkeypatch.setattr(lineage, "gone", gone)
-        assert find.sweep(store.embedded()) == []
-    assert client.get_run(run.id).info.status == "FINISHED"
-
-
 def test_only_certain_deaths_are_swept(project):
     """Processes of other machines and containers are never taken for dead."""
     mine = lineage.process()
