@@ -187,8 +187,8 @@ def test_killed_before_its_line_a_challenger_is_promoted_all_the_same(three):
 def test_a_registration_that_was_killed_is_finished_by_the_next(enter, monkeypatch):
     """The first version: its entry is there, its alias is not; nobody removed that."""
     with monkeypatch.context() as broken:
-        broken.setattr(aliases, "_settle", lambda *_: (_ for _ in ()).throw(ConnectionError))
-        with pytest.raises(UserError):
+        broken.setattr(aliases, "_settle", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
             enter("good")
     assert (standing().aliases, standing().record.state("champion")) == ({}, 1)
 

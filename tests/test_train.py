@@ -132,7 +132,7 @@ def test_the_saved_model_describes_itself(workspace):
 
     model = classifier.load(workspace / "models/digits")
     saved = torch.load(workspace / "models/digits/weights.pt", weights_only=True)
-    ours = torch_logits(workspace / "models/digits", part.images)
+    ours = torch_logits(workspace / "models/digits/weights.pt", part.images)
     assert np.abs(ours - model.logits(part.images)).max() < 1e-4
     assert model.classes == saved["classes"] == [str(i) for i in range(10)]
     assert saved["network"]["mlp"]["hidden"] == [32]

@@ -64,7 +64,9 @@ def test_a_moved_project_keeps_its_models(project, tmp_path, make_model, example
     monkeypatch.chdir(moved)
 
     (version,) = registry.versions("m")
-    assert logged_model.fetch(version.store, f"{version.uri}/model.onnx", tmp_path).is_file()
+    assert logged_model.fetch(
+        version.store, f"models:/m/{version.number}/model.onnx", tmp_path
+    ).is_file()
     with closing(sqlite3.connect(moved / "mlflow.db")) as database:
         assert f"{project}/" not in "".join(database.iterdump())
 
