@@ -143,7 +143,8 @@ def test_the_saved_model_describes_itself(workspace):
         best = max(float(row["validation_accuracy"]) for row in csv.DictReader(file))
     found = files.read_json(workspace / "metrics/train.json")
     low, high = found["validation_accuracy_interval"]
-    assert low < found["validation_accuracy"] == pytest.approx(best, abs=1e-6) < high
+    assert found["validation_accuracy"] == pytest.approx(best, abs=1e-6)
+    assert low < best < high
 
 
 @pytest.mark.parametrize("form", ["weights", "graph"])
