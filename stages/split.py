@@ -6,11 +6,11 @@ The official 10,000 test pictures stay the test split; only `evaluate` reads the
 """
 
 import itertools
-import struct
 from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from torchvision.datasets import MNIST
 
 from stages.lib import dataset, files, schema, stage
 from stages.lib.dataset import Pictures
@@ -33,9 +33,9 @@ def split(
     Raises UserError when a file is not what MNIST's makers published, or when the check
     finds the splits unfit.
     """
-    official = read_idx(raw / "MNIST/raw", "train")
+    official = read(raw, train=True)
     parts = divide(official, split.validation_share, split.seed)
-    parts["test"] = read_idx(raw / "MNIST/raw", "t10k")
+    parts["test"] = read(raw, train=False)
     counts = check(official, parts)
     for name, path in (("train", training), ("validation", validation), ("test", test)):
         dataset.save(parts[name], path)
@@ -44,32 +44,18 @@ def split(
     files.write_json(report, counts)
 
 
-def read_idx(folder: Path, name: str) -> Pictures:
-    """Read an images/labels pair of IDX files; the format is on MNIST's home page.
+def read(raw: Path, *, train: bool) -> Pictures:
+    """MNIST's training pictures or its test pictures, as torchvision reads them.
 
-    Raises UserError when a file's header and length do not agree.
+    Raises UserError when a file is missing or damaged.
     """
-    images = _idx(folder / f"{name}-images-idx3-ubyte", 3)
-    labels = _idx(folder / f"{name}-labels-idx1-ubyte", 1)
-    if len(images) != len(labels):
-        raise UserError(f"{folder}: {len(images):,} {name} pictures but {len(labels):,} labels")
-    return Pictures(images, labels.astype(np.int64))
-
-
-def _idx(path: Path, dimensions: int) -> np.ndarray:
-    """One IDX file of unsigned bytes: magic number, sizes, values, big-endian."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; `dvc repro -f download` gets it") from error
-    start = 4 + 4 * dimensions
-    if len(content) < start or content[:4] != bytes((0, 0, 8, dimensions)):
-        raise UserError(f"{path} is no IDX file of bytes; delete it and run `dvc repro` again")
-    shape = struct.unpack(f">{dimensions}I", content[4:start])
-    if len(content) - start != np.prod(shape):
-        found = f"{len(content) - start:,} bytes for shape {shape}"
-        raise UserError(f"{path} holds {found}; delete it and run `dvc repro` again")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+        found = MNIST(raw, train=train)
+        assert len(found.data) == len(found.targets)
+    except Exception as error:  # torchvision throws what the bytes provoke
+        advice = "`dvc repro -f download` gets the one or names the other"
+        raise UserError(f"{raw}: a file of MNIST is missing or damaged; {advice}") from error
+    return Pictures(found.data.numpy(), found.targets.numpy())
 
 
 def divide(pictures: Pictures, share: float, seed: int) -> dict[str, Pictures]:

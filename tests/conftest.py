@@ -21,7 +21,7 @@ from stages.lib import dataset, files, params
 from stages.lib.dataset import Pictures
 from stages.lib.tracking import address, aliases, store
 from stages.register import register
-from stages.split import read_idx
+from stages.split import read
 from tests import sealed
 from tests.variants import Variants, trained
 
@@ -69,7 +69,7 @@ def raw(tmp_path_factory):
 @pytest.fixture(scope="session")
 def official(raw):
     """The official training pictures."""
-    return read_idx(raw / "MNIST/raw", "train")
+    return read(raw, train=True)
 
 
 @pytest.fixture(scope="session")

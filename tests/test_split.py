@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from stages.download import FILES, FOLDER
 from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
-from stages.split import check, divide, read_idx
+from stages.split import check, divide, read
 
 
 def test_the_shipped_division_is_54000_and_6000(official):
@@ -79,11 +80,13 @@ def test_a_malformed_split_is_refused(parts, change, words):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\0\0\x08\x03", b"PK\x03\x04" * 8, b"\0\0\x08\x03" + b"\1" * 12]
+    "content", [None, b"", b"\0\0\x08\x03", b"PK\x03\x04" * 8, b"\0\0\x08\x03" + b"\1" * 12]
 )
-def test_a_file_that_is_no_idx_is_named(tmp_path, content):
-    """A file whose header and length do not agree is named with what to do."""
-    (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
+def test_a_missing_or_damaged_file_is_told(tmp_path, content):
+    """A file that is not there, or whose header and length do not agree, ends in a sentence."""
+    (tmp_path / FOLDER).mkdir(parents=True)
+    for name in FILES if content is not None else ():
+        (tmp_path / FOLDER / name).write_bytes(content)
 
-    with pytest.raises(UserError, match=r"train-images-idx3-ubyte .*; delete it"):
-        read_idx(tmp_path, "train")
+    with pytest.raises(UserError, match=r"^[^\n]* missing or damaged; `dvc repro -f download`"):
+        read(tmp_path, train=True)
