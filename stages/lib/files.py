@@ -71,31 +71,24 @@ def replacing(path: Path) -> Iterator[Path]:
         error.filename = error.filename or str(path)  # a full disk does not say where
         raise
     finally:
+        shutil.rmtree(partial, ignore_errors=True)  # where it is a folder
         partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Give an empty folder to fill; put it in the place of `path` when all went well."""
-    partial = path.with_name(f".{path.name}.partial")
     old = path.with_name(f".{path.name}.old")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with replacing(path) as partial:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
         yield partial
         for file in sorted(partial.rglob("*")):
             _flush(file)
         shutil.rmtree(old, ignore_errors=True)
         if path.exists():
             path.rename(old)
-        partial.rename(path)
-        _flush(path.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say where
-        raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:
@@ -140,23 +133,19 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); `dvc repro` makes it anew") from error
     if not isinstance(value, dict):
-        raise UserError(
-            f"{path} holds a {type(value).__name__}, not an object; `dvc repro` mends it"
-        )
+        raise UserError(f"{path} holds a {type(value).__name__}, no object; `dvc repro` mends it")
     return value
 
 
-def write_manifest(folder: Path, about: dict[str, object]) -> str:
+def write_manifest(folder: Path, about: dict[str, object]) -> None:
     """List every file of `folder` in its manifest.json, with SHA-256 and size in bytes.
 
-    `about` joins the manifest. Returns the content hash: the digest of the list of files,
-    so that equal files have equal hashes whatever `about` says.
+    `about` joins the manifest. The content hash is the digest of the list of files, so that
+    equal files have equal hashes whatever `about` says.
     """
     names = sorted(p.name for p in folder.iterdir() if p.name != MANIFEST)
     listed = {n: {"sha256": sha256(folder / n), "size": (folder / n).stat().st_size} for n in names}
-    content = digest(listed)
-    write_json(folder / MANIFEST, {**about, "files": listed, "content_sha256": content})
-    return content
+    write_json(folder / MANIFEST, {**about, "files": listed, "content_sha256": digest(listed)})
 
 
 def manifest(path: Path, content: str | None = None) -> dict[str, Any]:

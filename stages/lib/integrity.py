@@ -8,7 +8,6 @@ they are a pickle, which nothing but `torch.load(weights_only=True)` opens.
 
 import json
 import math
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,13 +63,12 @@ def _plain(folder: Path) -> None:
     """Raise UserError unless `folder` is a folder of the three files of a model alone."""
     if folder.is_symlink() or not folder.is_dir():
         raise UserError(f"{folder} is no folder; expected one with {', '.join(sorted(NAMES))}")
-    found = {path.name: path.lstat().st_mode for path in folder.iterdir()}
-    for name in sorted(found.keys() ^ NAMES):
-        state = "is no file of a model" if name in found else "is missing"
-        raise UserError(f"{folder / name} {state}; get the model anew")
-    for name, mode in found.items():
-        if not stat.S_ISREG(mode):
-            raise UserError(f"{folder / name} is a link or no file; get the model anew")
+    found = sorted(folder.iterdir())
+    for path in found:
+        if path.name not in NAMES or path.is_symlink() or not path.is_file():
+            raise UserError(f"{path} is no file of a model; get the model anew")
+    if missing := NAMES - {path.name for path in found}:
+        raise UserError(f"{folder / min(missing)} is missing; get the model anew")
 
 
 def _agree(manifest: Manifest, described: dict[str, str], folder: Path) -> None:
