@@ -115,8 +115,7 @@ def translate(images: Bytes, generator: np.random.Generator) -> Bytes:
     around = np.pad(images, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
     places = np.lib.stride_tricks.sliding_window_view(around, (side, side), (1, 2))
     y, x = generator.integers(2, size=(len(images), 2)).T * 2 * SHIFT
-    moved: Bytes = places[np.arange(len(images)), y, x]
-    return moved
+    return places[np.arange(len(images)), y, x]
 
 
 def stripe(images: Bytes, _: np.random.Generator) -> Bytes:
@@ -194,15 +193,13 @@ def _beside(pictures: Floats, down: Ints, right: Ints) -> Floats:
     count, side = len(pictures), pictures.shape[-1]
     rows, columns = np.indices((side, side))
     y, x = np.clip(rows + down, 0, side - 1), np.clip(columns + right, 0, side - 1)
-    seen: Floats = pictures[np.arange(count)[:, None, None], y, x]
-    return seen
+    return pictures[np.arange(count)[:, None, None], y, x]
 
 
 def _slope(pictures: Floats, axis: int, other: int) -> Floats:
     """The derivative along `axis`, per pixel, after Sobel: smoothed along `other`."""
     smooth = ndimage.correlate1d(pictures, [0.25, 0.5, 0.25], other, mode="nearest")
-    slope: Floats = ndimage.correlate1d(smooth, [-0.5, 0.0, 0.5], axis, mode="nearest")
-    return slope
+    return ndimage.correlate1d(smooth, [-0.5, 0.0, 0.5], axis, mode="nearest")
 
 
 def _line(images: Bytes, generator: np.random.Generator) -> tuple[Floats, Floats]:
@@ -240,8 +237,7 @@ def _warped(images: Bytes, matrices: Floats) -> Bytes:
 
 def _blurred(pictures: Floats, sigma: float, mode: str = "constant") -> Floats:
     """Each picture through a Gaussian of `sigma` pixels."""
-    blurred: Floats = ndimage.gaussian_filter(pictures, sigma, mode=mode, axes=(1, 2))
-    return blurred
+    return ndimage.gaussian_filter(pictures, sigma, mode=mode, axes=(1, 2))
 
 
 def _shares(images: Bytes) -> Floats:

@@ -122,8 +122,7 @@ def _reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if factor == 1:
         return pixels
     size = (max(1, width // factor), max(1, height // factor))
-    smaller: NDArray[np.uint8] = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return smaller
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
 def _composed(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

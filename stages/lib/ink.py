@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from stages.lib.levels import Levels, levels
+from stages.lib.levels import Bytes, Levels, levels
 from stages.lib.paper import THUMB, dark_ink, light, sheet, thumbnail, without_ink
-
-Bytes = NDArray[np.uint8]
 
 SAMPLE = 80  # pixels: enough of a picture's colours
 CONTRAST = 14  # of 255: what differs less from the paper is none

@@ -1,10 +1,18 @@
-"""What is typical of ink: its amount, from a picture's histogram, and the width of its strokes."""
+"""What is typical of ink: its amount, from a picture's histogram, and the width of its strokes.
+
+Also the types of arrays that the modules which read pictures name.
+"""
 
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 SAMPLE = 128  # rows of a picture, at least: more say the same
 RARE = 16  # pixels: so many of the darkest may be anything
@@ -25,7 +33,7 @@ class Levels(NamedTuple):
         return (self.paper + self.ink) / 2
 
 
-def levels(amount: NDArray[np.uint8]) -> Levels:
+def levels(amount: Bytes) -> Levels:
     """The levels of a picture of amounts, 0 none, by Ridler and Calvard's iteration.
 
     It starts from the darkest, so that ink may be a thousandth of the picture or most of it
@@ -48,9 +56,7 @@ def levels(amount: NDArray[np.uint8]) -> Levels:
     return Levels(paper, ink, NORMAL * float(far.searchsorted(far[-1] / 2)))
 
 
-def quantile(
-    values: NDArray[np.uint8], share: float, where: NDArray[np.uint8] | None = None
-) -> float:
+def quantile(values: Bytes, share: float, where: Bytes | None = None) -> float:
     """What np.quantile says of these bytes, a fifth of its time: they are counted, not sorted.
 
     `where` is not 0 where they count; None: everywhere.
@@ -61,13 +67,13 @@ def quantile(
     return low + (high - low) * (place % 1)
 
 
-def median(values: NDArray[np.float32]) -> float:
+def median(values: Floats) -> float:
     """The median of [n] values, a third of np.median's time where they are few."""
     ordered = np.sort(values)
     return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
 
 
-def pen(mask: NDArray[np.uint8]) -> float:
+def pen(mask: Bytes) -> float:
     """The typical width of the strokes of `mask`, 0 or 1, in pixels; 1 where there are none.
 
     The median along their middle lines: parts that are wider or narrower do not count.
@@ -77,7 +83,7 @@ def pen(mask: NDArray[np.uint8]) -> float:
     return 2 * median(ridge) if len(ridge) else 1.0
 
 
-def mean_pen(mask: NDArray[np.uint8]) -> float:
+def mean_pen(mask: Bytes) -> float:
     """The mean width of the strokes of `mask`, 0 or 1, in pixels: from area and outline.
 
     Of blots, specks and joined lines there is no middle line to go by: `pen` in its place
@@ -88,9 +94,6 @@ def mean_pen(mask: NDArray[np.uint8]) -> float:
     return 2 * area / max(area - inner, 1)
 
 
-def _counts(
-    values: NDArray[np.uint8], where: NDArray[np.uint8] | None = None
-) -> NDArray[np.float32]:
+def _counts(values: Bytes, where: Bytes | None = None) -> Floats:
     """How often each of 256 values occurs."""
-    counts: NDArray[np.float32] = cv2.calcHist([values], [0], where, [256], [0, 256])
-    return counts.ravel()
+    return cv2.calcHist([values], [0], where, [256], [0, 256]).ravel()

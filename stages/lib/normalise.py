@@ -8,14 +8,9 @@ to take it away made no digit surer, and the networks are trained on slanted one
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from stages.lib.levels import pen
+from stages.lib.levels import Bytes, Floats, Mask, pen
 from stages.lib.shrink import shrunk
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 SIDE, BOX = 28, 20  # pixels of the result and of the digit within
 FINE = 4  # working pixels per pixel of the result

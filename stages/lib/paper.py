@@ -8,14 +8,9 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from stages.lib.levels import levels, median, pen, quantile
+from stages.lib.levels import Bytes, Floats, Mask, levels, median, pen, quantile
 from stages.lib.shrink import shrunk
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 THUMB = 128  # pixels
 SHEET = 0.2  # of the picture: a sheet of paper on a table is larger

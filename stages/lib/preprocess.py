@@ -8,18 +8,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.lib import segment
 from stages.lib.decode import Scan
 from stages.lib.ink import Ink, extract
+from stages.lib.levels import Bytes, Floats, Ints, Mask
 from stages.lib.normalise import BOX, SIDE, normal
 from stages.lib.shrink import shrunk
-from stages.lib.strokes import Ints, Strokes, pieces
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from stages.lib.strokes import Strokes, pieces
 
 DETAIL = 100  # pixels: a digit's strokes are told from shadows at this size
 WIDE = 0.45  # narrower strokes than this are no shadow
@@ -67,11 +63,7 @@ def find(scan: Scan, several: bool | None = None) -> Found:
     row = segment.rows(boxes)
     order = np.lexsort([boxes[:, 0], row])
     scale = scan.size[0] / scan.pixels.shape[1]
-    return Found(
-        np.rint(boxes[order] * scale).astype(np.int64),
-        row[order],
-        pictures[order],
-    )
+    return Found(np.rint(boxes[order] * scale).astype(np.int64), row[order], pictures[order])
 
 
 def _look(ink: Ink, strokes: Strokes, members: Ints, box: Ints) -> tuple[Floats, Mask]:

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lib.levels import mean_pen
-from stages.lib.strokes import BODY, Ints, Strokes, typical, weighted_median
+from stages.lib.levels import Ints, mean_pen
+from stages.lib.strokes import BODY, Strokes, typical, weighted_median
 
 NEAR = 0.3  # how far above or below a digit its detached strokes may be
 CLOSE = 0.1  # how far beside a digit its detached bar may begin

@@ -12,11 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lib.ink import Ink
-from stages.lib.levels import levels, mean_pen
-
-Bytes = NDArray[np.uint8]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from stages.lib.levels import Bytes, Ints, Mask, levels, mean_pen
 
 FAINT = 0.3  # of the ink's typical amount: enough where it joins clear ink
 RULED = 0.7  # of the picture's side: what is longer may be a printed line
