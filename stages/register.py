@@ -132,7 +132,7 @@ def _contested(
         why = f"it was validated on other pictures than those in {validation}"
         return made(CHALLENGER, verdict="incomparable", why=why)
     try:
-        found = comparison.contest(folder, _folder(champion), pictures)
+        found, _ = comparison.measured(folder, _folder(champion), pictures)
     except comparison.IncomparableError as error:
         return made(CHALLENGER, verdict="incomparable", why=str(error))
     verdicts = gate.judge(found, rules)

@@ -36,11 +36,11 @@ def test_the_numbers_are_those_of_the_pictures(shown):
     )
     assert found.accuracy(found.a)[0] == first.mean()
     assert found.accuracy(found.b)[0] == second.mean()
-    assert found.difference == pytest.approx(first.mean() - second.mean())
+    assert found.contest.difference == pytest.approx(first.mean() - second.mean())
     assert set(found.only_a) == {i for i in range(500) if first[i] and not second[i]}
     assert set(found.only_b) == {i for i in range(500) if second[i] and not first[i]}
-    low, high = found.difference_interval
-    assert low < found.difference < high
+    low, high = found.contest.interval
+    assert low < found.contest.difference < high
     assert found.a.size == (shown / "model-1/model.onnx").stat().st_size
     assert 0 < found.a.seconds < 1
 
@@ -54,9 +54,9 @@ def test_runs_say_what_differs_and_what_to_think_of(shown):
 
     assert found.parameters == [("train.seed", "1", "2")]
     assert "trained on another split" in found.a.notes[0]
-    better = replace(found, difference=-0.2, p_value=0.01)
-    assert better.verdict == f"{found.b.name} is better beyond chance"
-    assert replace(better, p_value=0.06).verdict == "no difference beyond chance"
+    for p, words in ((0.01, f"{found.b.name} is better beyond"), (0.06, "no difference beyond")):
+        contest = replace(found.contest, gained=0, lost=100, p=p)
+        assert replace(found, contest=contest).verdict == f"{words} chance"
 
 
 def test_folders_without_their_runs_are_compared_by_their_networks(shown):
@@ -75,7 +75,7 @@ def test_a_model_is_equal_to_itself(shown):
     found = compare("champion", "model-2/model.onnx")
 
     assert found.verdict == "both are the same bytes"
-    assert (found.p_value, found.difference, len(found.only_a)) == (1, 0, 0)
+    assert (found.contest.p, found.contest.difference, len(found.only_a)) == (1, 0, 0)
 
 
 def test_models_of_other_classes_are_not_compared(shown, monkeypatch):
@@ -147,5 +147,5 @@ def test_a_file_of_somebody_is_not_overwritten(shown, capsys, option):
     (shown / "out").write_text("mine")
 
     told = refusal(capsys, "compare", "1", "2", option, "out")
-    assert "is no comparison; give another name" in told
+    assert "was not made by digits compare; name another" in told
     assert (shown / "out").read_text() == "mine"

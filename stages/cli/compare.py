@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stages.lib import files
-from stages.lib.errors import UserError
 from stages.lib.table import aligned
 
 if TYPE_CHECKING:
@@ -36,13 +35,12 @@ def compare(
 def write(found: "Comparison", html: Path | None, png: Path | None) -> None:
     """Write the comparison to files, where paths are given.
 
-    Raises UserError, having written nothing, when one of them is there and is no comparison.
+    Raises UserError, having written nothing, when something else than a comparison is there.
     """
-    from stages.lib import contrast, page
+    from stages.lib import contrast, page, preview
 
     for path in filter(None, (html, png)):
-        if path.exists() and contrast.MADE_BY.encode() not in path.read_bytes()[:2000]:
-            raise UserError(f"{path} is there and is no comparison; give another name")
+        preview.check_ours(path, contrast.MADE_BY)
     if html is not None:
         files.write_bytes(html, page.page(found).encode())
     if png is not None:
@@ -62,11 +60,11 @@ def text(found: "Comparison") -> Iterator[str]:
         ["size", *(f"{side.size / 1e6:.2f} MB" for side in sides)],
         ["one picture", *(f"{side.seconds * 1e6:.0f} µs" for side in sides)],
     ]
-    low, high = found.difference_interval
+    contest, (low, high) = found.contest, found.contest.interval
     yield f"\n{aligned(['', 'A', 'B'], rows + list(map(list, found.parameters)))}\n"
     yield (
-        f"A - B {found.difference:+.2%} (95 % interval {low:+.2%} to {high:+.2%}) on "
-        f"{len(found.pictures):,} validation pictures, exact McNemar p = {found.p_value:.2g}: "
+        f"A - B {contest.difference:+.2%} (95 % interval {low:+.2%} to {high:+.2%}) on "
+        f"{len(found.pictures):,} validation pictures, exact McNemar p = {contest.p:.2g}: "
         f"{found.verdict}"
     )
     for letter, side in zip("AB", sides, strict=True):

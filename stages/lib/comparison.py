@@ -1,7 +1,8 @@
 """Two models side by side on the same pictures: right or wrong, calibration, latency."""
 
-import time
+import timeit
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,11 +24,6 @@ Ints = NDArray[np.int64]
 
 class IncomparableError(UserError):
     """Two models that do not answer the same question."""
-
-
-def contest(candidate: Path, champion: Path, pictures: Pictures) -> gate.Contest:
-    """What the gate's rules ask of the models in two folders; raises what `measured` does."""
-    return measured(candidate, champion, pictures)[0]
 
 
 def measured(
@@ -80,15 +76,11 @@ def latencies(folders: Sequence[Path], picture: NDArray[np.uint8]) -> list[float
     seconds are of this machine and moment.
     """
     sessions = [classifier.session(folder / classifier.ONNX, threads=1) for folder in folders]
-    feed = {"pictures": picture}
-    for session in sessions:
-        for _ in range(WARM_UP):
-            session.run(None, feed)
-    spent: list[list[float]] = [[] for _ in sessions]
+    calls = [partial(session.run, None, {"pictures": picture}) for session in sessions]
+    for call in calls:
+        timeit.timeit(call, number=WARM_UP)
+    spent: list[list[float]] = [[] for _ in calls]
     for _ in range(ROUNDS):
-        for session, times in zip(sessions, spent, strict=True):
-            for _ in range(CALLS):
-                start = time.perf_counter()
-                session.run(None, feed)
-                times.append(time.perf_counter() - start)
+        for call, times in zip(calls, spent, strict=True):
+            times.extend(timeit.repeat(call, number=1, repeat=CALLS))
     return [median(times) for times in spent]

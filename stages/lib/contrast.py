@@ -38,15 +38,12 @@ class Side(gate.Side):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both models on `pictures`; `difference` is the accuracy of `a` minus that of `b`."""
+    """Both models on `pictures`; in `contest`, `a` is the candidate and `b` the champion."""
 
     a: Side
     b: Side
     pictures: Pictures
-    classes: Sequence[str]
-    difference: float
-    difference_interval: tuple[float, float]
-    p_value: float
+    contest: gate.Contest
 
     def right(self, side: Side) -> NDArray[np.bool_]:
         """Which pictures a side labels rightly, (n,)."""
@@ -72,9 +69,9 @@ class Comparison:
         """Whether the difference is more than chance, in words."""
         if self.a.content == self.b.content:
             return "both are the same bytes"
-        if self.p_value >= SIGNIFICANT:
+        if self.contest.p >= SIGNIFICANT:
             return "no difference beyond chance"
-        better = self.a if self.difference > 0 else self.b
+        better = self.a if self.contest.difference > 0 else self.b
         return f"{better.name} is better beyond chance"
 
     @property
@@ -119,15 +116,7 @@ def compare(a: str, b: str, validation: Path = Path("data/splits/validation.npz"
             (a, b), subjects, (found.candidate, found.champion), predicted, told, strict=True
         )
     ]
-    return Comparison(
-        a=sides[0],
-        b=sides[1],
-        pictures=pictures,
-        classes=found.classes,
-        difference=(found.gained - found.lost) / found.n,
-        difference_interval=found.interval,
-        p_value=found.p,
-    )
+    return Comparison(sides[0], sides[1], pictures, found)
 
 
 def _told(model: Subject, path: str, digest: str) -> tuple[dict[str, str], list[str]]:

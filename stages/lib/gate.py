@@ -40,6 +40,11 @@ class Contest:
     p: float
     interval: tuple[float, float]
 
+    @property
+    def difference(self) -> float:
+        """The accuracy of the candidate minus that of the champion."""
+        return (self.gained - self.lost) / self.n
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -105,41 +110,35 @@ def recalled(tags: Mapping[str, str]) -> Decision | None:
 
 def judge(found: Contest, bounds: Register) -> list[Verdict]:
     """What each rule says of the candidate."""
-    return [
-        better(found, bounds.level),
-        classes(found, bounds.class_drop),
-        calibration(found, bounds.ece),
-        latency(found, bounds.latency),
-    ]
+    return [rule(found, bounds) for rule in (better, classes, calibration, latency)]
 
 
-def better(found: Contest, level: float) -> Verdict:
-    """More pictures gained than lost, beyond chance: McNemar's exact test at `level`."""
-    difference = (found.gained - found.lost) / found.n
-    low, high = found.interval
-    passed = found.gained > found.lost and found.p < level
+def better(found: Contest, bounds: Register) -> Verdict:
+    """More pictures gained than lost, beyond chance: McNemar's exact test at `bounds.level`."""
+    level, (low, high) = bounds.level, found.interval
     # of a worse model p is small, too, and would look as if it spoke for it
     chance = f": p = {found.p:.2g}, to be below {level:g}" if found.gained > found.lost else ""
     return Verdict(
         rule="better",
-        passed=passed,
+        passed=found.gained > found.lost and found.p < level,
         candidate=f"{found.candidate.right / found.n:.2%}",
         champion=f"{found.champion.right / found.n:.2%}",
         why=f"{found.gained} pictures gained, {found.lost} lost{chance}; "
-        f"difference {difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}",
+        f"difference {found.difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}",
         numbers={
             "gained": found.gained,
             "lost": found.lost,
             "p": round(found.p, 6),
-            "difference": round(difference, 6),
+            "difference": round(found.difference, 6),
             "interval": [round(bound, 6) for bound in found.interval],
             "level": level,
         },
     )
 
 
-def classes(found: Contest, drop: float) -> Verdict:
-    """No class loses more than `drop` of its recall; told is the one that loses most."""
+def classes(found: Contest, bounds: Register) -> Verdict:
+    """No class loses more than `bounds.class_drop` of its recall; told is the worst."""
+    drop = bounds.class_drop
     pairs = list(zip(found.candidate.recall, found.champion.recall, strict=True))
     losses = [theirs - ours for ours, theirs in pairs]
     worst = max(range(len(losses)), key=losses.__getitem__)
@@ -156,8 +155,9 @@ def classes(found: Contest, drop: float) -> Verdict:
     )
 
 
-def calibration(found: Contest, most: float) -> Verdict:
-    """The expected calibration error is at most `most`, whatever the champion's is."""
+def calibration(found: Contest, bounds: Register) -> Verdict:
+    """The expected calibration error is at most `bounds.ece`, whatever the champion's is."""
+    most = bounds.ece
     return Verdict(
         rule="calibration",
         passed=found.candidate.ece <= most,
@@ -168,9 +168,9 @@ def calibration(found: Contest, most: float) -> Verdict:
     )
 
 
-def latency(found: Contest, most: float) -> Verdict:
-    """One picture takes at most `most` times as long as with the champion."""
-    ours, theirs = found.candidate.seconds, found.champion.seconds
+def latency(found: Contest, bounds: Register) -> Verdict:
+    """One picture takes at most `bounds.latency` times as long as with the champion."""
+    ours, theirs, most = found.candidate.seconds, found.champion.seconds, bounds.latency
     return Verdict(
         rule="latency",
         passed=ours <= most * theirs,

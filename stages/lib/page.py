@@ -45,8 +45,8 @@ def draw(found: Comparison, path: Path) -> None:
 
 
 def _caption(found: Comparison, position: int, wrong: Side) -> str:
-    label, said = found.pictures.labels[position], wrong.predicted[position]
-    return f"{found.classes[label]}, not {found.classes[said]}"
+    classes, label = found.contest.classes, found.pictures.labels[position]
+    return f"{classes[label]}, not {classes[wrong.predicted[position]]}"
 
 
 def _halves(found: Comparison) -> list[Half]:

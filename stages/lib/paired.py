@@ -23,7 +23,6 @@ def mcnemar(right_a: Rights, right_b: Rights) -> float:
     proportions"), by the binomial distribution, so that few differences need no
     approximation; with shares of seeds it is the sign test. 1 when the models never differ.
     """
-    assert right_a.shape == right_b.shape
     a, b = int((right_a > right_b).sum()), int((right_b > right_a).sum())
     return float(binomtest(a, a + b).pvalue) if a + b else 1.0
 
@@ -36,7 +35,6 @@ def difference_interval(right_a: Rights, right_b: Rights, seed: int) -> tuple[fl
     picture, so it is one draw from a multinomial distribution. Where the models never
     differ it is (0, 0), which says nothing of how they differ elsewhere.
     """
-    assert right_a.shape == right_b.shape
     n = len(right_a)
     kinds, counts = np.unique(right_a.astype(float) - right_b.astype(float), return_counts=True)
     draws = np.random.default_rng(seed).multinomial(n, counts / n, RESAMPLES)

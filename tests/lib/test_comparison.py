@@ -13,7 +13,7 @@ def validation(workspace):
 
 def test_both_models_are_scored_on_the_same_pictures(variants, validation):
     """The counts are those of the two models' own answers."""
-    found = comparison.contest(variants["good"], variants["poor"], validation)
+    found, _ = comparison.measured(variants["good"], variants["poor"], validation)
     good, poor = (
         classifier.load(variants[name]).logits(validation.images).argmax(1) == validation.labels
         for name in ("good", "poor")
