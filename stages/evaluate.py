@@ -45,7 +45,8 @@ def evaluate(
         logits = model.logits(part.images)
         found = scores.score(logits, part.labels)
         damaged = list(corrupted_scores(model, part, evaluate))
-        numbers = summary(found, damaged)
+        corrupted = round(fmean(row["accuracy"] for row in damaged), 6)
+        numbers = found.as_metrics() | {"corrupted_accuracy": corrupted}
         probabilities = classifier.softmax(logits)
         by_class = scores.per_class(part.labels, logits.argmax(1), model.classes)
         files.write_json(metrics, numbers)
@@ -62,12 +63,6 @@ def evaluate(
         run.log_files([metrics, classes, predictions, reliability], "evaluation")
         run.log_files([robustness, history, *sorted(pictures.iterdir())], "evaluation")
     tell(found, numbers)
-
-
-def summary(found: scores.Scores, damaged: list[Row]) -> dict[str, Any]:
-    """What metrics/evaluate.json holds."""
-    corrupted = fmean(row["accuracy"] for row in damaged)
-    return found.as_metrics() | {"corrupted_accuracy": round(corrupted, 6)}
 
 
 def tell(found: scores.Scores, numbers: dict[str, Any]) -> None:

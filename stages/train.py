@@ -134,9 +134,13 @@ def publish(state: Training, model: schema.Model, run: runs.Run, folder: Path) -
         write(best, model, temperature, run.id, partial)
         calibrated = classifier.load(partial).logits(pictures.images)
         read = torch_logits(partial / classifier.WEIGHTS, pictures.images[:CHECKED])
-        _agree(read, calibrated[:CHECKED])
-    found = scores.score(calibrated, pictures.labels).as_metrics()
-    numbers = {f"validation_{name}": value for name, value in found.items()}
+        difference = float(np.abs(read - calibrated[:CHECKED]).max())
+        if difference > TOLERANCE:
+            found = f"the ONNX form's logits differ from torch's by {difference:.2g}"
+            advice = f"at most {TOLERANCE} expected; check the versions of onnx and torch"
+            raise UserError(f"{found}, {advice}")
+    metrics = scores.score(calibrated, pictures.labels).as_metrics()
+    numbers = {f"validation_{name}": value for name, value in metrics.items()}
     return {"parameters": network.parameter_count(best), "temperature": temperature, **numbers}
 
 
@@ -172,16 +176,6 @@ def torch_logits(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     built.load_state_dict(saved["weights"])
     raw = engine.logits(network.Views(built, model.views), images, torch.device("cpu"))
     return np.asarray(raw / np.float32(saved["temperature"]))
-
-
-def _agree(ours: np.ndarray, theirs: np.ndarray) -> None:
-    """Raise UserError when two forms of one model give different logits."""
-    difference = float(np.abs(ours - theirs).max())
-    if difference > TOLERANCE:
-        found = f"the ONNX form's logits differ from torch's by {difference:.2g}"
-        raise UserError(
-            f"{found}, at most {TOLERANCE} expected; check the versions of onnx and torch"
-        )
 
 
 def _numbers(row: Row) -> dict[str, float]:

@@ -61,7 +61,8 @@ class Training:
         self.train, self.augment = train, augment
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         whole = with_flagged_ones(training, augment.flagged_ones, train.seed)
-        self.images, self.labels = _resident(whole, self.device)
+        self.images = torch.from_numpy(whole.images).to(self.device)
+        self.labels = torch.from_numpy(whole.labels).to(self.device)
         self.validation = validation
         self.optimiser = optimiser(self.network, train)
         self.basis = basis(self.images.shape[-1], self.device)
@@ -146,8 +147,7 @@ def best_state(training: Training) -> dict[str, Tensor]:
 
     Equal accuracies: the lower validation loss.
     """
-    weights: dict[str, Tensor] = training.best["weights"]
-    return {name: tensor.cpu() for name, tensor in weights.items()}
+    return {name: tensor.cpu() for name, tensor in training.best["weights"].items()}
 
 
 @torch.inference_mode()
@@ -161,8 +161,7 @@ def logits(
     network.eval()
     batches = torch.split(torch.from_numpy(images), AT_ONCE)
     rows = [network(normalise(batch.to(device))).float().cpu() for batch in batches]
-    result: NDArray[np.float32] = torch.cat(rows).numpy()
-    return result
+    return torch.cat(rows).numpy()
 
 
 def _pass(training: Training) -> float:
@@ -179,7 +178,8 @@ def _pass(training: Training) -> float:
         torch.manual_seed(generator.initial_seed())  # for dropout, which takes no generator
         for step, (pictures, labels) in enumerate(_batches(training, generator)):
             done = training.epoch * steps + step
-            _set_rate(training, learning_rate(train, done, steps))
+            for group in training.optimiser.param_groups:
+                group["lr"] = learning_rate(train, done, steps)
             total += _step(training, pictures, labels)
     # One look per epoch: a look per step would make a GPU wait for each.
     mean = float(total) / steps
@@ -237,15 +237,3 @@ def _validate(training: Training) -> tuple[float, float]:
         weights = {name: tensor.clone() for name, tensor in state.items()}
         training.best = {"accuracy": accuracy, "loss": loss, "weights": weights}
     return accuracy, loss
-
-
-def _resident(pictures: Pictures, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Pictures and labels as tensors on the device."""
-    images, labels = torch.from_numpy(pictures.images), torch.from_numpy(pictures.labels)
-    return images.to(device), labels.to(device)
-
-
-def _set_rate(training: Training, rate: float) -> None:
-    """Set the learning rate of the next step."""
-    for group in training.optimiser.param_groups:
-        group["lr"] = rate

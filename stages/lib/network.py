@@ -171,13 +171,12 @@ def export_onnx(
         verbose=False,
     )
     assert program is not None
-    proto = program.model_proto
-    for holder in (proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.functions):
+    proto = program.model_proto  # made anew whenever it is asked for
+    graph = proto.graph
+    values = (*graph.input, *graph.output, *graph.initializer, *graph.value_info)
+    for holder in (graph, *graph.node, *values, *proto.functions):
         holder.ClearField("doc_string")
         holder.ClearField("metadata_props")
-    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
-        value.ClearField("doc_string")
-        value.ClearField("metadata_props")
     proto.ClearField("metadata_props")
     for key in sorted(description):
         proto.metadata_props.add(key=key, value=description[key])

@@ -1,6 +1,7 @@
 """Pictures for people, from scores and history. The only module that draws."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,6 @@ BLUE = "#2563eb"
 ORANGE = "#ea580c"
 GREY = "#9aa5b1"
 STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
     "axes.spines.top": False,
@@ -34,14 +33,13 @@ STYLE: Any = {
 DPI = 130
 ROWS, COLUMNS = 4, 8  # of a grid of pictures
 
-Drawing = Callable[[Figure], None]
 
-
-def save(draw: Drawing, size: tuple[float, float], path: Path) -> None:
-    """Let `draw` fill a figure of `size` inches and write it to `path` as PNG."""
+@contextmanager
+def drawn(size: tuple[float, float], path: Path) -> Iterator[Figure]:
+    """Give a figure of `size` inches to fill; then write it to `path` as PNG."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained", dpi=DPI)
-        draw(figure)
+        yield figure
         figure.savefig(path, metadata={"Software": None})
 
 
@@ -51,7 +49,7 @@ def learning_curves(history: dict[str, NDArray[np.floating]], path: Path) -> Non
     errors = 100 * (1 - history["validation_accuracy"])
     best = int(np.lexsort((history["validation_loss"], errors))[0])
 
-    def draw(figure: Figure) -> None:
+    with drawn((9, 3.4), path) as figure:
         left, right = figure.subplots(1, 2)
         left.plot(epochs, history["train_loss"], color=GREY, label="training (augmented)")
         left.plot(epochs, history["validation_loss"], color=BLUE, label="validation")
@@ -65,8 +63,6 @@ def learning_curves(history: dict[str, NDArray[np.floating]], path: Path) -> Non
         for axes in (left, right):
             axes.xaxis.get_major_locator().set_params(integer=True)
             plain_log(axes.yaxis)
-
-    save(draw, (9, 3.4), path)
 
 
 def plain_log(axis: Axis) -> None:
@@ -89,14 +85,12 @@ def confusion(labels: Ints, predicted: Ints, classes: list[str], path: Path) -> 
     counts = confusion_matrix(labels, predicted, labels=range(len(classes)))
     mistakes = counts[~np.eye(len(classes), dtype=bool)]
 
-    def draw(figure: Figure) -> None:
+    with drawn((6, 6), path) as figure:
         axes = figure.subplots()
         shown = ConfusionMatrixDisplay(counts, display_labels=classes)
         scale = {"vmax": max(4, mistakes.max() * 2)}
         shown.plot(ax=axes, cmap="Oranges", colorbar=False, values_format=",", im_kw=scale)
         axes.set(title="Test pictures by class", xlabel="predicted", ylabel="true")
-
-    save(draw, (6, 6), path)
 
 
 def reliability(curve: Sequence[dict[str, float]], error: float, path: Path) -> None:
@@ -108,7 +102,7 @@ def reliability(curve: Sequence[dict[str, float]], error: float, path: Path) -> 
     shares = np.array([row["accuracy"] for row in curve])
     bounds = np.array([interval(round(r["accuracy"] * r["n"]), int(r["n"])) for r in curve])
 
-    def draw(figure: Figure) -> None:
+    with drawn((5, 5), path) as figure:
         top, bottom = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
         top.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
         spread = np.abs(bounds.T - shares)
@@ -118,8 +112,6 @@ def reliability(curve: Sequence[dict[str, float]], error: float, path: Path) -> 
         bottom.bar(left, [row["n"] for row in curve], width, align="edge", color=GREY)
         bottom.set(yscale="log", xlabel="confidence", ylabel="pictures", xlim=(0, 1.01))
 
-    save(draw, (5, 5), path)
-
 
 def robustness(rows: Sequence[dict[str, Any]], clean: float, path: Path) -> None:
     """Accuracy under each corruption with its interval, beside that on clean pictures."""
@@ -127,7 +119,7 @@ def robustness(rows: Sequence[dict[str, Any]], clean: float, path: Path) -> None
     shares = 100 * np.array([row["accuracy"] for row in ordered])
     bounds = 100 * np.array([[row["low"], row["high"]] for row in ordered]).T
 
-    def draw(figure: Figure) -> None:
+    with drawn((7, 4.6), path) as figure:
         axes = figure.subplots()
         names = [row["corruption"].replace("_", " ") for row in ordered]
         style: Any = {"color": BLUE, "ecolor": INK, "capsize": 2, "height": 0.65}
@@ -136,8 +128,6 @@ def robustness(rows: Sequence[dict[str, Any]], clean: float, path: Path) -> None
         heading = f"Accuracy on corrupted pictures, % (n = {ordered[0]['n']:,} each)"
         axes.set(title=heading, xlim=(0, 101))
         axes.legend(frameon=False, loc="lower right")
-
-    save(draw, (7, 4.6), path)
 
 
 def grid(
@@ -148,8 +138,7 @@ def grid(
     path: Path,
 ) -> None:
     """Up to 32 pictures (n, 28, 28), each under its title; titles of wrong ones stand out."""
-
-    def draw(figure: Figure) -> None:
+    with drawn((COLUMNS * 1.15, ROWS * 1.45 + 0.4), path) as figure:
         figure.suptitle(heading, x=0.01, ha="left", weight="bold")
         rows = max(1, min(ROWS, -(-len(images) // COLUMNS)))
         cells: list[Axes] = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
@@ -160,5 +149,3 @@ def grid(
             axes.set_title(
                 title, fontsize=9, loc="center", weight="normal", color=ORANGE if bad else INK
             )
-
-    save(draw, (COLUMNS * 1.15, ROWS * 1.45 + 0.4), path)
