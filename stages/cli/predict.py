@@ -11,24 +11,24 @@ import typer
 from stages.cli.options import ModelOption, SeveralOption
 from stages.lib.errors import UserError
 
+PathsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="PATH...", help="Pictures, folders, patterns, - for standard input."),
+]
+PreviewOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Draw what the network saw into this new folder.")
+]
+
 
 def predict(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH...", help="Pictures, folders, patterns, - for standard input."
-        ),
-    ],
+    paths: PathsArgument,
     *,
     model: ModelOption = None,
     several: SeveralOption = None,
     top: Annotated[int, typer.Option(min=1, help="Answers per digit, the likeliest first.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="A list of objects, one per line.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="A table with a row per picture.")] = False,
-    save_preview: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Draw what the network saw into this new folder."),
-    ] = None,
+    save_preview: PreviewOption = None,
 ) -> None:
     """Say which digits are on pictures.
 

@@ -22,20 +22,17 @@ def guarded(name: str, action: Callable[[], object]) -> int:
     """Do `action`; print what a person can mend as one line. Returns the exit status."""
     try:
         action()
+        return 0
     except UserError as error:
-        return _complain(name, str(error), 2)
+        message, status = str(error), 2
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
         where = f" {error.filename}" if error.filename else ""
         advice = "make room or mend the permissions, then run the same command again"
-        return _complain(name, f"cannot write{where}: {error.strerror}; {advice}", 2)
+        message, status = f"cannot write{where}: {error.strerror}; {advice}", 2
     except KeyboardInterrupt:
-        return _complain(name, "interrupted; the same command goes on from here", 130)
-    return 0
-
-
-def _complain(name: str, message: str, status: int) -> int:
+        message, status = "interrupted; the same command goes on from here", 130
     print(f"{name}: {message}", file=sys.stderr, flush=True)
     return status
 

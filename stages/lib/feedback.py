@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
+from PIL import Image
 
 from stages.lib import files, labelled
 from stages.lib.decode import decode
@@ -81,34 +82,24 @@ def store(folder: Path, picture: bytes, label: str, **facts: str) -> Correction:
     if len(picture) > LARGEST:
         raise UserError(f"the picture has {len(picture):,} bytes, at most {LARGEST:,} are stored")
     decode(picture, "the picture", PIXELS)
+    with Image.open(io.BytesIO(picture)) as image:
+        kind = str(image.format).lower()
     row = Correction(
-        file=f"{PICTURES}/{hashlib.sha256(picture).hexdigest()}.{_kind(picture)}",
+        file=f"{PICTURES}/{hashlib.sha256(picture).hexdigest()}.{kind}",
         label=label,
         size=str(len(picture)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
     )
     (folder / PICTURES).mkdir(parents=True, exist_ok=True)
-    with _lock(folder):
+    # the system drops the lock when its holder dies
+    with filelock.FileLock(folder.with_name(f".{folder.name}.lock"), timeout=PATIENCE):
         others = [other for other in read(folder) if other.file != row.file]
         _check_room(others, row)
         if not (folder / row.file).exists():
             files.write_bytes(folder / row.file, picture)
-        _write(folder, [*others, row])
+        files.write_csv(folder / TABLE, list(map(asdict, [*others, row])))
     return row
-
-
-def _kind(picture: bytes) -> str:
-    """What the bytes are, as a file's extension; they have been decoded."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(picture)) as image:
-        return str(image.format).lower()
-
-
-def _lock(folder: Path) -> filelock.BaseFileLock:
-    """Held by the one who writes; the system drops it when its holder dies."""
-    return filelock.FileLock(folder.with_name(f".{folder.name}.lock"), timeout=PATIENCE)
 
 
 def _check_room(others: list[Correction], row: Correction) -> None:
@@ -146,7 +137,3 @@ def content(folder: Path, row: Correction) -> bytes:
     if hashlib.sha256(picture).hexdigest() != row.sha256:
         raise UserError(f"{path} is not what was stored there; remove it and its line in {TABLE}")
     return picture
-
-
-def _write(folder: Path, rows: list[Correction]) -> None:
-    files.write_csv(folder / TABLE, list(map(asdict, rows)))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from stages.lib.answers import Answer
 from stages.lib.progress import Progress
+from stages.lib.table import plain
 
 WIDEST = 60  # characters of a file's name that others are aligned with
 
@@ -50,15 +51,10 @@ def printed(found: Iterator[Answer], form: "Text | Json | Csv", total: int) -> i
 def _tell(answer: Answer, form: "Text | Json | Csv") -> bool:
     """Print one answer. Returns whether the file could not be read."""
     if answer.look.problem:
-        print(f"digits: {printable(answer.look.problem)}", file=sys.stderr)
+        print(f"digits: {plain(answer.look.problem)}", file=sys.stderr)
     sys.stdout.write(form.line(answer))
     sys.stdout.flush()
     return bool(answer.look.problem)
-
-
-def printable(text: str) -> str:
-    """`text` without what would move a terminal's cursor or cannot be encoded."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def likeliest(answer: Answer, top: int) -> list[list[tuple[str, float]]]:
@@ -75,7 +71,7 @@ class Text:
 
     def __init__(self, top: int, files: list[str]) -> None:
         self.top = top
-        lengths = [len(printable(file)) for file in files]
+        lengths = [len(plain(file)) for file in files]
         self.width = max([n for n in lengths if n <= WIDEST], default=0)
 
     def line(self, answer: Answer) -> str:
@@ -83,16 +79,15 @@ class Text:
         if answer.look.problem:
             return ""
         chance = f"{answer.probability:.1%}" if answer.digits else "-"
-        name = f"{printable(answer.look.file):{self.width}}"
-        first, below = [name, answer.text or "-", f"{chance:>6}"], []
-        if self.top > 1:
-            below = [_listed(row) for row in likeliest(answer, self.top)]
+        name = f"{plain(answer.look.file):{self.width}}"
+        first = [name, answer.text or "-", f"{chance:>6}"]
+        below = likeliest(answer, self.top) if self.top > 1 else []
         if len(below) == 1:
-            first.append(_listed(likeliest(answer, self.top)[0][1:]))
-            below = []
+            first.append(_listed(below.pop()[1:]))
         first.append(", ".join(filter(None, [_remark(answer), *answer.look.notes])))
         margin = " " * (self.width + 2)
-        return "\n".join(["  ".join(first).rstrip(), *(margin + row for row in below)]) + "\n"
+        lines = ["  ".join(first).rstrip(), *(margin + _listed(row) for row in below)]
+        return "\n".join(lines) + "\n"
 
 
 def _remark(answer: Answer) -> str:

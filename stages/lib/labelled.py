@@ -35,11 +35,9 @@ def read(folder: Path, classes: list[str]) -> list[Labelled]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the one that holds the pictures")
     table = folder / TABLE
-    listed = table.is_file()
-    found = _listed_in(table, classes) if listed else _sorted_in(folder, classes)
+    found = _listed_in(table, classes) if table.is_file() else _sorted_in(folder, classes)
     if not found:
-        where = table if listed else folder
-        raise UserError(f"{where}: no labelled picture; expected {_expected(classes)}")
+        raise UserError(f"{folder}: no labelled picture; expected {_expected(classes)}")
     return found
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -128,9 +129,8 @@ def section(params: Params, kind: type[Section]) -> Section:
     return next(value for _, value in params if isinstance(value, kind))
 
 
-def _sentence(error: object) -> str:
+def _sentence(error: ErrorDetails) -> str:
     """One pydantic error as words: key, what was expected, what was found."""
-    assert isinstance(error, dict)
     key = ".".join(str(part) for part in error["loc"]) or "the file"
     if error["type"] == "missing":
         return f"{key} is missing; add it (git diff params.yaml shows what changed)"

@@ -24,7 +24,11 @@ class Progress:
         if self._bar is None:
             if not sys.stderr.isatty() or time.time() - self._start < AFTER:
                 return
-            self._bar = self._drawn()
+            from tqdm import tqdm
+
+            unit = f" {self._unit}"
+            self._bar = tqdm(total=self._total, unit=unit, leave=False, dynamic_ncols=True)
+            self._bar.start_t = self._start
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
 
@@ -32,10 +36,3 @@ class Progress:
         """Take the line from the terminal."""
         if self._bar is not None:
             self._bar.clear()
-
-    def _drawn(self) -> Any:
-        from tqdm import tqdm
-
-        bar = tqdm(total=self._total, unit=f" {self._unit}", leave=False, dynamic_ncols=True)
-        bar.start_t = self._start
-        return bar

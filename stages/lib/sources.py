@@ -9,7 +9,6 @@ from pathlib import Path
 
 from stages.lib.errors import UserError
 
-STDIN = "-"
 LARGEST = 512 * 2**20  # bytes of one file; MAX_PIXELS in four colours without compression fit
 # In folders, files with another extension are not tried.
 EXTENSIONS = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".avif"}
@@ -28,8 +27,7 @@ def listed(names: Iterable[str]) -> Iterator[str]:
             matches = sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
         for match in matches:
             found = below(match) if Path(match).is_dir() else iter([match])
-            first = next(found, match)
-            yield first
+            yield next(found, match)
             yield from found
 
 
@@ -60,7 +58,7 @@ def content(name: str) -> bytes:
     Raises UserError, one line that begins with the name, when it cannot be read.
     """
     try:
-        if name == STDIN:
+        if name == "-":
             return _bounded(sys.stdin.buffer.read(LARGEST + 1), name)
         with Path(name).open("rb") as file:
             status = os.fstat(file.fileno())

@@ -7,13 +7,14 @@ params.yaml and lets the paths be their defaults.
 
 import functools
 import inspect
+import itertools
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any, NoReturn
@@ -61,12 +62,9 @@ def is_section(annotation: object) -> bool:
 
 def _starters() -> list[psutil.Process]:
     """What started this process: `dvc repro`, and the shell between where there is one."""
-    found = []
-    for process in psutil.Process().parents():
-        found.append(process)
-        if process.name() not in SHELLS:
-            break
-    return found
+    parents = psutil.Process().parents()
+    shells = list(itertools.takewhile(lambda process: process.name() in SHELLS, parents))
+    return parents[: len(shells) + 1]
 
 
 def _follow(starters: list[psutil.Process]) -> None:
@@ -74,17 +72,10 @@ def _follow(starters: list[psutil.Process]) -> None:
 
     A killed `dvc repro` leaves its stage running as an orphan that goes on writing.
     """
-    while all(_alive(process) for process in starters):
-        time.sleep(1)
+    with suppress(psutil.Error):  # one that ends between the two questions
+        while all(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in starters):
+            time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _alive(process: psutil.Process) -> bool:
-    """Whether it runs, and is not only waiting to be reaped."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 @contextmanager
@@ -102,8 +93,7 @@ def lock(name: str) -> Iterator[None]:
         guard.acquire(timeout=0)
     except filelock.Timeout as error:
         who = holder.read_text() if holder.exists() else "another process"
-        message = f"{who} is running this stage here; wait for it or end it"
-        raise UserError(message) from error
+        raise UserError(f"{who} is running this stage here; wait for it or end it") from error
     try:
         holder.write_text(f"process {os.getpid()}, started {time.strftime('%Y-%m-%d %H:%M:%S')},")
         yield

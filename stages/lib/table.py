@@ -19,4 +19,4 @@ def aligned(
 
 def plain(text: str) -> str:
     """`text` without what could steer a terminal or cannot be encoded: others wrote it."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -95,7 +95,8 @@ def numbers(marks: list[Marked], classes: list[str]) -> Numbers:
     if several:
         found["several"] = {**_share(several), "digits": _digits(several)}
     if single:
-        found["classes"] = {c: _class(c, single) for c in classes if _of(c, single)}
+        by_class = {c: [m for m in single if m.picture.label == c] for c in classes}
+        found["classes"] = {c: _class(of_it) for c, of_it in by_class.items() if of_it}
     names = sorted({mark.picture.writer for mark in marks} - {""})
     if names:
         writers = {name: _share(m for m in marks if m.picture.writer == name) for name in names}
@@ -113,13 +114,8 @@ def _share(marks: Iterable[Marked]) -> Numbers:
     return _share_of(sum(rights), len(rights))
 
 
-def _of(label: str, marks: list[Marked]) -> list[Marked]:
-    return [mark for mark in marks if mark.picture.label == label]
-
-
-def _class(label: str, single: list[Marked]) -> Numbers:
+def _class(marks: list[Marked]) -> Numbers:
     """The share of a class, and what its mistakes were read as, the most frequent first."""
-    marks = _of(label, single)
     wrong = Counter(mark.said for mark in marks if not mark.right)
     return {**_share(marks), "read_as": dict(wrong.most_common())}
 
@@ -165,11 +161,12 @@ def report(numbers: Numbers) -> str:
     if "writers" in numbers:
         mean = f"{numbers['writers_mean']:.1%}"
         rows.append([f"mean of {len(numbers['writers'])} writers", "", "", mean, ""])
-    doubtful = "{n} pictures are marked doubtful, {wrong} of them wrong".format_map(
-        numbers["doubtful"]
-    )
-    parts = [aligned(HEAD, rows), doubtful, *_wrong(numbers["mistakes"])]
-    return "\n\n".join(parts)
+    doubtful = numbers["doubtful"]
+    told = f"{doubtful['n']} pictures are marked doubtful, {doubtful['wrong']} of them wrong"
+    mistakes = [f"{m['file']}: {m['label']} {_said(m)}" for m in numbers["mistakes"]]
+    if len(mistakes) > NAMED:
+        mistakes[NAMED:] = [f"and {len(mistakes) - NAMED:,} more; --json names all"]
+    return "\n\n".join(filter(None, [aligned(HEAD, rows), told, "\n".join(mistakes)]))
 
 
 def _row(name: str, found: Numbers) -> list[str]:
@@ -177,15 +174,6 @@ def _row(name: str, found: Numbers) -> list[str]:
     low, high = found["interval"]
     shares = [f"{found['accuracy']:.1%}", f"{low:.1%} to {high:.1%}"]
     return [name, f"{found['n']:,}", f"{found['right']:,}", *shares]
-
-
-def _wrong(mistakes: list[Numbers]) -> list[str]:
-    """Each mistake in a line, under a heading; nothing when there is none."""
-    if not mistakes:
-        return []
-    lines = [f"{m['file']}: {m['label']} {_said(m)}" for m in mistakes[:NAMED]]
-    more = len(mistakes) - len(lines)
-    return ["\n".join([*lines, *([f"and {more:,} more; --json names all"] if more else [])])]
 
 
 def _said(mistake: Numbers) -> str:

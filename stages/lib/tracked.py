@@ -9,11 +9,10 @@ import hashlib
 import json
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,17 +70,9 @@ class Place:
 
     def greet(self) -> None:
         """Raise SilentError unless it answers within seconds. Some remotes wait for minutes."""
-        answer: Future[bool] = Future()
-
-        def ask() -> None:
-            try:
-                answer.set_result(self.odb.fs.exists(self.odb.path))
-            except Exception as error:
-                answer.set_exception(error)
-
-        threading.Thread(target=ask, daemon=True).start()
-        with _explained(self.name):
-            answer.result(PATIENCE)
+        # a thread of this pool, left behind, keeps no process from ending
+        with _explained(self.name), ThreadPool(1) as pool:
+            pool.apply_async(self.odb.fs.exists, (self.odb.path,)).get(PATIENCE)
 
     def whole(self, oids: set[str]) -> set[str]:
         """Those of `oids` that are here. Every byte is read; DamagedError for another one."""
@@ -89,12 +80,11 @@ class Place:
 
         with _explained(self.name):
             found = set(self.odb.list_oids_exists(oids))
-        for oid in sorted(found):
-            with _explained(self.name):
+            for oid in sorted(found):
                 digest = file_md5(self.odb.oid_to_path(oid), self.odb.fs)
-            if digest != oid.removesuffix(FOLDER):
-                message = f"{oid} in {self.name} was changed: its bytes have the MD5 {digest}"
-                raise DamagedError(f"{message}; remove it there and push it again")
+                if digest != oid.removesuffix(FOLDER):
+                    message = f"{oid} in {self.name} was changed: its bytes have the MD5 {digest}"
+                    raise DamagedError(f"{message}; remove it there and push it again")
         return found
 
 

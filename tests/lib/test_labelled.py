@@ -50,7 +50,7 @@ def test_a_table_may_come_from_a_spreadsheet(folder, encoding, delimiter, end):
     ("text", "words"),
     [
         ("", "labels.csv begins with ''; expected columns `file,label`"),
-        ("file,label\n", "labels.csv: no labelled picture; expected"),
+        ("file,label\n", ": no labelled picture; expected"),
         ("file,label\nin/a.png,1\nin/c.png,2\n", "line 3: no file .*in/c.png"),
         ("file,label\nin,2\n", "line 2: no file"),
         ("file,label\nin/a.png,1\n./in/a.png,2\n", "line 3: ./in/a.png is listed twice"),

@@ -20,5 +20,5 @@ def test_named_columns_stand_to_the_left():
 
 
 def test_no_text_steers_the_terminal():
-    """What others wrote is shown, not obeyed."""
-    assert aligned(["a\x1b[2J\rb\n"], []) == "a?[2J?b?"
+    """Escapes, ends of lines and undecodable bytes are written out; letters are not."""
+    assert aligned(["ü 数\x1b[2J\n\udcff"], []) == "ü 数\\x1b[2J\\n\\udcff"
