@@ -46,14 +46,13 @@ def predict(
     """
     if json and csv:
         raise UserError("--json and --csv exclude each other; choose one")
-    from stages.lib import classifier, formats, locate, sources  # 0.2 s: ONNX Runtime, OpenCV
-    from stages.lib.answers import answers
+    from stages.lib import answers, classifier, formats, locate, sources  # 0.2 s: ONNX Runtime
 
     files = list(sources.listed(paths))
     loaded = classifier.load(locate.model_folder(model))
     top = min(top, len(loaded.classes))
     form = formats.Json(top) if json else formats.Csv(top) if csv else formats.Text(top, files)
-    found = answers(files, loaded, several, keep=save_preview is not None)
+    found = answers.answers(files, loaded, several, keep=save_preview is not None)
     if save_preview is not None:
         from stages.lib import preview  # drawing is rarely asked for
 
