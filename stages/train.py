@@ -68,7 +68,7 @@ def train(
     key = files.digest([decisive, torch.__version__, str(state.device)])
     saved = checkpoint.load(key) or {"run_id": None, "rows": [], "training": None}
     name = os.environ.get("DVC_EXP_NAME") or model.kind
-    with runs.training_run(name, resume=saved["run_id"], threads=train.threads, **decisive) as run:
+    with runs.training_run(name, resume=saved["run_id"], **decisive) as run:
         run.log_inputs({path.as_posix(): len(parts[name]) for name, path in paths.items()})
         rows: list[Row] = []
         for rows in _epochs(state, key, saved, run.id):

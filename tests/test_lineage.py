@@ -114,7 +114,7 @@ def test_uncommitted_changes_and_a_study_are_told(checkout, lineage):
     assert found["commit"]["dirty"] is True
     assert found["tuning"] == {"study": "widths", "trial": "7"}
     assert "changes that no commit has: source.diff of the run" in shown
-    assert "study widths  trial 7" in shown
+    assert "tuning        study widths\ntuning        trial 7\n" in shown
 
 
 def test_a_run_without_a_version_is_told_of(checkout, lineage):

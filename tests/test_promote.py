@@ -194,4 +194,4 @@ def test_a_registration_that_was_killed_is_finished_by_the_next(enter, monkeypat
 
     assert enter("good")["alias"] == "champion"
     assert len(standing().record.entries) == 1
-    assert registry.versions("digits")[0].aliases == ("champion",)
+    assert registry.all_in(store.connect(), "digits")[0].aliases == ("champion",)

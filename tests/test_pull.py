@@ -87,7 +87,7 @@ def test_what_somebody_made_is_never_overwritten(versions, capsys, make):
     """One line, status 2, everything as before."""
     make(versions / "place")
     before = content(versions)
-    fetch.model_folder("champion")
+    fetch.fetch("champion")
 
     told = refusal(capsys, "pull", "champion", "--to", "place")
     assert "was not pulled; move it away" in told

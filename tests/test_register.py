@@ -38,7 +38,7 @@ def test_a_better_model_becomes_champion_with_every_number(enter, capsys):
     assert (gate["champion"], gate["n"], failed(entry)) == (1, 500, set())
     assert gate["rules"]["better"]["p"] < 0.05
     assert gate["rules"]["better"]["interval"][0] > 0
-    tags = registry.versions("digits")[0].tags
+    tags = registry.all_in(store.connect(), "digits")[0].tags
     assert tags["gate"] == "passed"
     assert " us" in tags["gate.record"]
     told = capsys.readouterr().out
@@ -82,7 +82,7 @@ def test_the_numbers_are_the_same_again(enter, workspace, variants, values):
 
     assert written[1] == written[2]
     assert written[3] == written[4]
-    assert [v.number for v in registry.versions("digits")] == [3, 2, 1]
+    assert [v.number for v in registry.all_in(store.connect(), "digits")] == [3, 2, 1]
     assert len(standing().record.entries) == 3
 
 
@@ -95,7 +95,7 @@ def test_a_dry_run_measures_and_moves_nothing(enter):
     assert [e["alias"] for e in (first, second)] == ["none", "none"]
     assert [e["gate"]["verdict"] for e in (first, second)] == ["first", "passed"]
     assert standing().aliases == {"champion": 1}
-    assert registry.versions("digits")[0].tags["gate.mode"] == "dry-run"
+    assert registry.all_in(store.connect(), "digits")[0].tags["gate.mode"] == "dry-run"
 
 
 def test_with_the_gate_off_the_newest_is_champion(enter):
@@ -143,7 +143,7 @@ def test_a_candidate_that_knows_the_pictures_is_not_judged(enter, workspace, cap
     """Scored where it may have been trained, a candidate would win unfairly."""
     enter("poor")
     enter("good", gate="dry-run")
-    candidate = registry.versions("digits")[0]
+    candidate = registry.all_in(store.connect(), "digits")[0]
     client = candidate.store.client
     client.set_model_version_tag("digits", "2", "input.data/splits/validation.npz", "other")
     entry = enter("good")

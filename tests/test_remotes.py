@@ -168,7 +168,7 @@ def test_a_second_clone_has_everything(origin, built, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{origin / 'mlflow.db'}")
 
-    champion = fetch.model_folder("champion")
+    champion = fetch.fetch("champion")[0]
     model = classifier.load(champion)
     call(folder, "dvc", "pull")
     pictures = dataset.load(folder / "data/splits/validation.npz")

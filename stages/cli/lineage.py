@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 UNKNOWN = "unknown"
-PACKAGES = ("python", "torch", "onnxruntime", "dvc", "mlflow")
 
 
 def lineage(
@@ -51,12 +50,6 @@ def _made_of(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "uncommitted", "changes that no commit has: source.diff of the run, `digits ui`"
     for path, digest in found["data"].items():
         yield "data", f"{digest[:12]}  {path}"
-    if found["tuning"]:
-        yield "tuning", "  ".join(f"{key} {value}" for key, value in found["tuning"].items())
-    machine = found["machine"]
-    versions = [f"{package} {machine[package]}" for package in PACKAGES if package in machine]
-    if machine:
-        threads = f"{machine.get('threads', '?')} threads"
-        yield "machine", "  ".join([machine.get("cpu", UNKNOWN), threads, *versions])
-    for key, value in found["params"].items():
-        yield "parameter", f"{key} {value}"
+    for name, part in (("tuning", "tuning"), ("machine", "machine"), ("parameter", "params")):
+        for key, value in found[part].items():
+            yield name, f"{key} {value}"

@@ -14,15 +14,13 @@ HEAD = ["version", "alias", "gate", "validation", "test", "registered (UTC)", "c
 
 def versions() -> None:
     """List the registered versions, with what the gate said of each."""
-    from stages.lib.tracking import aliases, registry, resolve, store  # 2 s: MLflow
+    from stages.lib.tracking import aliases, registry, store  # 2 s: MLflow
 
-    name = resolve.model_name()
-    found = registry.versions(name)
+    now = aliases.current()
+    with store.asking(now.store):
+        found = registry.all_in(now.store, now.name)
     if not found:
-        raise UserError(f"{name} has no version yet; `dvc repro` registers one")
-    where = found[0].store
-    with store.asking(where):
-        now = aliases.standing(where, name)
+        raise UserError(f"{now.name} has no version yet; `dvc repro` registers one")
     rows = [_row(version, now) for version in found]
     print(table.aligned(HEAD, rows, left=(0, 1, 2)))
     for text in [*now.disagreements, *now.record.problems]:
@@ -47,9 +45,8 @@ def _aliases(version: "Version", now: "Standing") -> str:
     from stages.lib.tracking.removal import REMOVED
 
     past = version.number in now.record.champions and "champion" not in version.aliases
-    former = ["former champion"] if past else []
-    gone = ["no files"] if REMOVED in version.tags else []
-    return ", ".join([*version.aliases, *former, *gone])
+    marks = {"former champion": past, "no files": REMOVED in version.tags}
+    return ", ".join([*version.aliases, *(mark for mark, holds in marks.items() if holds)])
 
 
 def _gate(version: "Version") -> str:

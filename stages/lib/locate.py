@@ -18,4 +18,4 @@ def model_folder(reference: str | None) -> Path:
         return Path(reference)
     from stages.lib.tracking import fetch  # 2 s: MLflow
 
-    return fetch.model_folder(reference)
+    return fetch.fetch(reference)[0]

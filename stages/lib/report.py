@@ -100,7 +100,7 @@ def _row(name: str, found: list[Row]) -> str:
 
 def _footnote(values: schema.Params, seeds: int) -> str:
     """What the numbers are of, and where they were measured."""
-    machine = lineage.environment(values.train.threads)
+    machine = lineage.environment()
     return (
         f"{seeds} seeds of each recipe. Each model was scored once on the 10,000 "
         "official test pictures. Interval: of the mean (Student's t). ECE: mean. "

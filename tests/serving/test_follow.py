@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from stages.lib import files
-from stages.lib.tracking import fetch, registry
+from stages.lib.tracking import fetch, registry, store
 from tests.serving.conftest import request
 from tests.serving.service import served
 from tests.test_cli import refusal
@@ -30,7 +30,7 @@ def eventually(condition, seconds=60):
 def test_the_service_follows_the_champion(versions, tmp_path):
     """A moved alias is taken up; a version with other bytes is refused and the old one stays."""
     name = "digits"
-    (first,) = (v for v in registry.versions(name) if v.number == 1)
+    (first,) = (v for v in registry.all_in(store.connect(), name) if v.number == 1)
     client = first.store.client
     log = tmp_path / "log"
     with log.open("w") as file, served(versions, log=file) as (process, address):

@@ -32,13 +32,14 @@ def configured() -> str | None:
     value = os.environ.get(VARIABLE, "").strip()
     if not value:
         return None
-    kind = scheme(value)
-    if kind == "sqlite":
-        value = _absolute(value)
-    elif kind not in {"http", "https", *PORTS} or not urlsplit(value).netloc:
+    hosted = scheme(value) in {"http", "https", *PORTS} and urlsplit(value).netloc
+    in_file = value.startswith("sqlite:///") and sqlite_file(value).name not in {"", ":memory:"}
+    if not hosted and not in_file:
         known = "http://HOST:PORT, https://HOST, postgresql://HOST/NAME or sqlite:///FILE"
         message = f"{VARIABLE} is {redact(value)!r}; expected {known}; correct or unset it"
         raise UserError(message)
+    if in_file:
+        value = f"sqlite:///{home() / sqlite_file(value)}"
     return None if value == embedded() else value
 
 
@@ -51,13 +52,6 @@ def scheme(uri: str) -> str:
 def sqlite_file(uri: str) -> Path:
     """The file behind a sqlite address."""
     return Path(unquote(uri.removeprefix("sqlite:///").split("?")[0]))
-
-
-def _absolute(uri: str) -> str:
-    path = sqlite_file(uri)
-    if not uri.startswith("sqlite:///") or path.name in {"", ":memory:"}:
-        raise UserError(f"{VARIABLE} is {uri!r}; expected sqlite:///FILE; correct or unset it")
-    return f"sqlite:///{home() / path}"
 
 
 def trouble(uri: str) -> str | None:
@@ -74,33 +68,22 @@ def trouble(uri: str) -> str | None:
 
 
 def _probe(uri: str) -> str | None:
+    import requests
+
     parts, kind = urlsplit(uri), scheme(uri)
     try:
         if kind in {"http", "https"}:
-            return _probe_http(f"{bare(uri).rstrip('/')}/health")
+            status = requests.get(f"{uri.rstrip('/')}/health", timeout=PATIENCE - 0.5).status_code
+            # Anything below 500 comes from a server at work, even if it wants a password for this.
+            return None if status < 500 else f"its answer has status {status}"
         if parts.hostname:  # else a file, or a socket that is named in the query
             place = parts.hostname, parts.port or PORTS[kind]
             socket.create_connection(place, timeout=PATIENCE - 0.5).close()
+    except requests.exceptions.SSLError:
+        return None  # something is there: the first real call says what is wrong with it
     except OSError as error:
         return f"{type(error).__name__}, nothing answers there"
     return None
-
-
-def _probe_http(url: str) -> str | None:
-    import requests
-
-    try:
-        status = requests.get(url, timeout=PATIENCE - 0.5).status_code
-    except requests.exceptions.SSLError:
-        return None  # something is there: the first real call says what is wrong with it
-    # Anything below 500 comes from a server at work, even if it wants a password for this.
-    return None if status < 500 else f"its answer has status {status}"
-
-
-def bare(uri: str) -> str:
-    """`uri` without user, password and query."""
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def redact(text: str) -> str:

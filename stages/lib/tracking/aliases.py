@@ -78,10 +78,9 @@ def standing(store: Store, name: str) -> Standing:
     path = files.home() / FILE
     lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
     found = registered(store, name)  # after the file: what that has is in the registry by then
-    if found is None:
-        return Standing(store, name, {}, entry.read({}, lines))
-    aliases = {alias: int(number) for alias, number in found.aliases.items()}
-    return Standing(store, name, aliases, entry.read(found.tags, lines))
+    tags, aliases = (found.tags, found.aliases) if found else ({}, {})
+    numbers = {alias: int(number) for alias, number in aliases.items()}
+    return Standing(store, name, numbers, entry.read(tags, lines))
 
 
 def current() -> Standing:
@@ -137,8 +136,8 @@ def change(
             if not removes and all(wanted[a] == (moves[a], moves[a]) for a in moves):
                 return None
             now = _caught_up(now, f"it {MOVED}; found just before the next entry")
-            real = {a: (now.aliases.get(a), to) for a, to in moves.items()}
-            real = {a: move for a, move in real.items() if move[0] != move[1]}
+            held = now.aliases
+            real = {a: (held.get(a), to) for a, to in moves.items() if held.get(a) != to}
             facts = {"action": action, "why": why, "moves": real, "removes": tuple(removes)}
             made = _append(now, gate=dict(gate or {}), **facts)
         _settle(now, list(made.moves))
@@ -209,5 +208,5 @@ def _settle(now: Standing, aliases: list[str]) -> None:
 
 def _who() -> str:
     """The person, and the machine."""
-    here = lineage.environment(None)
+    here = lineage.environment()
     return f"{os.environ.get('MLFLOW_TRACKING_USERNAME') or here['mlflow.user']}@{here['env.host']}"

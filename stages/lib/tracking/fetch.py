@@ -30,18 +30,13 @@ BESIDE = {
 }
 
 
-def model_folder(reference: str) -> Path:
-    """A verified copy of the version that `reference` means: an alias, a number or a run's id.
-
-    Works without the registry for what was fetched here before, telling so on stderr.
-    Raises UserError when there is no such version, or when anything about its files is
-    wrong; then nothing is kept.
-    """
-    return fetch(reference)[0]
-
-
 def fetch(reference: str) -> tuple[Path, int]:
-    """As `model_folder`, with the number of the version."""
+    """A verified copy of the version that `reference` means, and the version's number.
+
+    `reference` is an alias, a number or a run's id. Works without the registry for what was
+    fetched here before, telling so on stderr. Raises UserError when there is no such version,
+    or when anything about its files is wrong; then nothing is kept.
+    """
     try:
         version = resolve.version(reference)
     except OutageError as error:
@@ -55,7 +50,7 @@ def fetch(reference: str) -> tuple[Path, int]:
 
 def _meaning(reference: str) -> Path:
     """The file that says what `reference` meant last in the configured registry."""
-    registered = [address.bare(address.configured() or ""), resolve.model_name(), reference]
+    registered = [address.redact(address.configured() or ""), resolve.model_name(), reference]
     return files.home() / ".state" / "models" / f"{files.digest(registered)}.json"
 
 
@@ -105,7 +100,7 @@ def download(version: Version, folder: Path) -> None:
     """Fetch the files of `version` into the empty `folder` and check them.
 
     The manifest comes first, so that nothing large is fetched in vain. Raises UserError for
-    anything missing, extra or different from what was registered, RemovedError after a prune.
+    anything missing, extra or different from what was registered, and after a prune.
     """
     removal.check(version)
     place = _place(version)

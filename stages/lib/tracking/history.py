@@ -25,11 +25,8 @@ def shown(now: Standing) -> str:
 
 
 def _change(made: Entry) -> str:
-    return ", ".join(f"{a} {_version(x)} -> {_version(y)}" for a, (x, y) in made.moves.items())
-
-
-def _version(number: int | None) -> str:
-    return "none" if number is None else str(number)
+    moves = made.moves.items()
+    return ", ".join(f"{alias} {left or 'none'} -> {to or 'none'}" for alias, (left, to) in moves)
 
 
 def moment(text: str) -> datetime:
@@ -65,8 +62,8 @@ def champion(now: Standing, asked: datetime) -> str:
 def _doubt(now: Standing, later: Entry | None) -> str:
     """What is uncertain because an alias was moved without a word in the record."""
     if later is not None and later.action == "found":
-        to = _version(later.moves[CHAMPION][1])
-        return f"; somewhere before that it was moved to {to} by other means"
+        to = later.moves[CHAMPION][1]
+        return f"; somewhere before that it was moved to {to or 'none'} by other means"
     unrecorded = [text for text in now.disagreements if text.startswith(CHAMPION)]
     return f"; but {unrecorded[0]}" if later is None and unrecorded else ""
 
@@ -86,13 +83,12 @@ def report(now: Standing) -> tuple[list[str], int]:
 
     A file that only ends earlier is completed. `digits verify` prints the same.
     """
-    record, wrong = now.record, list(now.record.problems)
-    notes: list[str] = []
-    wrong += now.disagreements
+    record, wrong = now.record, [*now.record.problems, *now.disagreements]
+    told = [f"accepted: {problem}" for problem in record.accepted]
     if record.problems and record.unwritten:
         wrong.append(f"a fork: {len(record.unwritten)} entries are in the registry alone")
     elif count := aliases.write(now):
-        notes.append(f"{FILE} was behind, {count} line(s) are added now; commit it")
-    told = [f"accepted: {problem}" for problem in record.accepted]
-    told += [*(f"note: {text}" for text in notes), *(f"wrong: {text}" for text in wrong)]
-    return [table.plain(line) for line in [*told, *([MEND] if wrong else [])]], int(bool(wrong))
+        told.append(f"note: {FILE} was behind, {count} line(s) are added now; commit it")
+    if wrong:
+        told += [*(f"wrong: {text}" for text in wrong), MEND]
+    return [table.plain(line) for line in told], int(bool(wrong))

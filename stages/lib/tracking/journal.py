@@ -29,6 +29,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -193,9 +194,7 @@ def reopen(run_id: str, **making: Any) -> Journal:
 def postpone(run_id: str, folder: Path, **wish: Any) -> None:
     """Keep the wish to register the model in `folder`; UserError when that is not possible."""
     journal = opened(run_id)
-    kept = journal.add(
-        REGISTER, lambda place: shutil.copytree(folder, place, dirs_exist_ok=True), **wish
-    )
+    kept = journal.add(REGISTER, partial(shutil.copytree, folder, dirs_exist_ok=True), **wish)
     journal.close()
     if not kept:
         raise UserError(f"{folder} is not registered; make room, then run the same again")

@@ -1,7 +1,6 @@
 """Where a run comes from: the code's state in git, the process, the machine, the packages."""
 
 import functools
-import getpass
 import importlib.metadata
 import json
 import os
@@ -10,7 +9,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -23,40 +21,23 @@ EXCLUDED = (":(exclude)dvc.lock", ":(exclude)metrics")
 CLOCK_STEP = 60.0
 
 
-@dataclass(frozen=True)
-class Source:
-    """The code's state: `diff` is what the commit lacks, empty when nothing."""
+def source(folder: Path) -> tuple[dict[str, str], str]:
+    """The state of the checkout at `folder`: tags of a run, and what the commit lacks as a diff.
 
-    commit: str
-    branch: str
-    diff: str
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """As tags of a run; the `mlflow.` ones are what MLflow's own pages show."""
-        tags = {"git.commit": self.commit}
-        if self.commit == NO_COMMIT:
-            return tags
-        dirty = str(bool(self.diff)).lower()
-        return tags | {
-            "git.branch": self.branch,
-            "git.dirty": dirty,
-            "mlflow.source.git.commit": self.commit,
-            "mlflow.source.git.branch": self.branch,
-            "mlflow.source.git.dirty": dirty,
-        }
-
-
-def source(folder: Path) -> Source:
-    """The state of the checkout at `folder`; "no commit" when git does not know it."""
+    The commit is "no commit" when git does not know the checkout. The `mlflow.` tags are what
+    MLflow's own pages show.
+    """
     try:
         # A copy from an archive may lie inside some other repository: ask for our own file.
         _git(folder, "ls-files", "--error-unmatch", "dvc.yaml")
         commit = _git(folder, "rev-parse", "HEAD").strip()
         branch = _git(folder, "branch", "--show-current").strip() or "detached"
-        return Source(commit, branch, _diff(folder))
+        diff = _diff(folder)
     except (OSError, subprocess.CalledProcessError):
-        return Source(NO_COMMIT, "", "")
+        return {"git.commit": NO_COMMIT}, ""
+    state = {"commit": commit, "branch": branch, "dirty": str(bool(diff)).lower()}
+    prefixes = ("git.", "mlflow.source.git.")
+    return {f"{prefix}{key}": value for prefix in prefixes for key, value in state.items()}, diff
 
 
 def _diff(folder: Path) -> str:
@@ -91,10 +72,10 @@ def gone(tags: Mapping[str, str]) -> bool:
     return abs(started - float(tags["process.started"])) > CLOCK_STEP
 
 
-def environment(threads: int | None) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Tags: user, command, Python, machine, versions of the packages that matter."""
-    tags = {
-        "mlflow.user": _user(),
+    return {
+        "mlflow.user": psutil.Process().username(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": Path(sys.argv[0]).name,
         "env.python": platform.python_version(),
@@ -102,11 +83,8 @@ def environment(threads: int | None) -> dict[str, str]:
         "env.platform": platform.platform(),
         "env.cpu": _cpu(),
         "env.cores": str(os.cpu_count()),
+        **{f"env.{name}": installed()[name] for name in PACKAGES if name in installed()},
     }
-    if threads is not None:
-        tags["env.threads"] = str(threads)
-    versions = {f"env.{name}": installed().get(name, "") for name in PACKAGES}
-    return tags | {name: version for name, version in versions.items() if version}
 
 
 @functools.cache
@@ -114,11 +92,6 @@ def installed() -> dict[str, str]:
     """Every installed distribution and its version."""
     found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
     return dict(sorted((n, v) for n, v in found.items() if n))
-
-
-def packages() -> str:
-    """Every installed package as a line `name==version`."""
-    return "".join(f"{name}=={version}\n" for name, version in installed().items())
 
 
 def dvc() -> dict[str, str]:
@@ -136,13 +109,6 @@ def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
         else:
             flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value)
     return flat
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user id without a name, usual in containers
-        return str(os.getuid())
 
 
 def _cpu() -> str:

@@ -35,7 +35,7 @@ def _find(target: Target, digest: str) -> "LoggedModel | None":
         [target.store.experiment], f"source_run_id = '{target.run_id}'"
     )
     same = [m for m in models if m.tags.get(ONNX_SHA256) == digest and str(m.status) != "FAILED"]
-    return next(iter(sorted(same, key=_ready, reverse=True)), None)
+    return max(same, key=_ready, default=None)
 
 
 def _ready(model: "LoggedModel | None") -> bool:
@@ -55,10 +55,11 @@ def _models(run: "MlflowRun") -> "list[LoggedModelOutput]":
 def pack(folder: Path, packed: Path, example: "NDArray[Any] | None" = None) -> None:
     """Make `packed` an MLflow model of the files in `folder`, their bytes unchanged."""
     import mlflow.onnx
+    import numpy as np
     import onnx
     from mlflow.models import infer_signature
 
-    example = _blank(folder / GRAPH) if example is None else example
+    example = np.zeros((2, 28, 28), np.uint8) if example is None else example  # empty pictures
     versions = lineage.installed()
     mlflow.onnx.save_model(
         onnx.load(folder / GRAPH),
@@ -82,16 +83,6 @@ def _outputs(graph: Path, example: "NDArray[Any]") -> dict[str, "NDArray[Any]"]:
     names = [output.name for output in session.get_outputs()]
     values = session.run(names, {session.get_inputs()[0].name: example})
     return dict(zip(names, values, strict=True))
-
-
-def _blank(graph: Path) -> "NDArray[Any]":
-    """Two empty pictures, as the model wants them."""
-    import numpy as np
-    import onnx
-
-    tensor = onnx.load(graph, load_external_data=False).graph.input[0].type.tensor_type
-    shape = [axis.dim_value for axis in tensor.shape.dim[1:]]
-    return np.zeros((2, *shape), onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
 
 
 def publish(target: Target, packed: Path, digest: str, step: int) -> str:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 INPUT = "input."  # and a path: the tag with its SHA-256
-TUNING = "tune."
-MACHINE = "env."
 
 
 def trace(name: str) -> dict[str, dict[str, Any]]:
@@ -30,8 +28,7 @@ def trace(name: str) -> dict[str, dict[str, Any]]:
     model that was changed.
     """
     content, run_id, version = _start(name)
-    version = version or _version(content, run_id)
-    content = content or (version.content_sha256 if version else "")
+    version = version or _version(content)
     run = find.run(run_id)
     recorded = run.store.client.get_run(run.run_id) if run else None
     tags = {**(version.tags if version else {}), **(recorded.data.tags if recorded else {})}
@@ -41,11 +38,11 @@ def trace(name: str) -> dict[str, dict[str, Any]]:
         "model": {"content_sha256": content, "folders": places},
         "version": _told(version) if version else {},
         "run": _run(recorded, run.store) if run and recorded else {"id": run_id},
-        "commit": _commit(tags) | {"committed_in": _committed(version, folders)},
+        "commit": _commit(tags, folders),
         "data": _part(tags, INPUT),
         "params": recorded.data.params if recorded else {},
-        "tuning": _part(tags, TUNING),
-        "machine": _part(tags, MACHINE),
+        "tuning": _part(tags, "tune."),
+        "machine": _part(tags, "env."),
     }
 
 
@@ -66,18 +63,14 @@ def _described(manifest: integrity.Manifest) -> tuple[str, str, None]:
     return str(manifest["content_sha256"]), str(manifest["run_id"]), None
 
 
-def _version(content: str, run_id: str) -> Version | None:
+def _version(content: str) -> Version | None:
     """The version with these bytes. None also when the registry does not answer."""
     try:
         where = resolve.source()
         with asking(where):
-            if content:
-                return registry.find_in(where, resolve.model_name(), content)
-            return resolve.version(run_id, where)
+            return registry.find_in(where, resolve.model_name(), content)
     except OutageError as error:
         address.warn(str(error))
-    except UnknownError:
-        pass
     return None
 
 
@@ -108,12 +101,19 @@ def _run(recorded: "Run", where: Store) -> dict[str, Any]:
     }
 
 
-def _commit(tags: Mapping[str, str]) -> dict[str, Any]:
-    """The commit that was trained from, and whether it lacks some of what was trained."""
+def _commit(tags: Mapping[str, str], folders: list[Path]) -> dict[str, Any]:
+    """The commit that was trained from, and whether it lacks some of what was trained.
+
+    Also those whose dvc.lock brought the model, oldest last.
+    """
+    oids = {tracked.folder_oid(folder) for folder in folders}
+    if DVC_OID in tags:
+        oids.add(tags[DVC_OID])  # of a model that is in no folder here
     return {
         "id": tags.get("git.commit", NO_COMMIT),
         "branch": tags.get("git.branch", ""),
         "dirty": tags.get("git.dirty") == "true",
+        "committed_in": [commit for oid in oids for commit in tracked.introducing(oid)],
     }
 
 
@@ -124,11 +124,3 @@ def _folders(content: str) -> list[Path]:
     found = [folder for folder in places if integrity.intact(folder, content)]
     kept = fetch.kept(content)
     return found or ([kept] if integrity.intact(kept, content) else [])
-
-
-def _committed(version: Version | None, folders: list[Path]) -> list[str]:
-    """The commits whose dvc.lock brought the model, oldest last."""
-    oids = {tracked.folder_oid(folder) for folder in folders}
-    if version is not None and DVC_OID in version.tags:
-        oids.add(version.tags[DVC_OID])  # of a model that is in no folder here
-    return [commit for oid in oids for commit in tracked.introducing(oid)]

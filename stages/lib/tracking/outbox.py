@@ -1,5 +1,6 @@
 """`digits send`: write to the store what waits in the journals of this checkout."""
 
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,17 +41,14 @@ def send(decide: Decide) -> Summary:
         message = f"{where} does not answer ({problem}); nothing was sent, try again later"
         raise UserError(message)
     done = Summary(str(where))
-    with store.lock("send"):
-        waiting = journal.free()
+    with store.lock("send"), ExitStack() as stack:
+        waiting = [stack.enter_context(closing(one)) for one in journal.free()]
         try:
             for one in waiting:
                 _send(one, decide, done)
         except Exception as error:
             message = f"sending to {where} stopped ({address.reason(error)})"
             raise UserError(f"{message}; run `digits send` again for the rest") from error
-        finally:
-            for one in waiting:
-                one.close()
     if where.embedded and not waiting:
         message = f"no tracking server to send to; set {address.VARIABLE} to its address"
         raise UserError(message)

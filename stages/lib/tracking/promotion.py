@@ -26,7 +26,7 @@ def promote(version: Version, decide: Decide) -> Decision:
     for _ in range(ROUNDS):
         with asking(version.store):
             now = aliases.standing(version.store, version.name)
-            best = registry.champion(version.name, version.store)
+            best = registry.champion(version.store, version.name)
         decision = decide(version, best, now)
         try:
             with asking(version.store):
@@ -39,10 +39,7 @@ def promote(version: Version, decide: Decide) -> Decision:
 
 def _carry_out(version: Version, decision: Decision, seen: Standing) -> None:
     """Keep the decision with the version, then move aliases."""
-    client, number = version.store.client, str(version.number)
-    for key, value in decision.tags.items():
-        if version.tags.get(key) != value:
-            client.set_model_version_tag(version.name, number, key, value)
+    registry.tag(version, decision.tags)
     moves: dict[str, int | None] = {decision.alias: version.number} if decision.alias else {}
     if decision.alias == CHAMPION:
         moves = seen.crowning(version.number)

@@ -14,6 +14,7 @@ from stages.lib.tracking.entry import written
 from stages.lib.tracking.store import asking
 from stages.lib.tracking.version import DVC_OID, UNSENT, Version
 
+GOES = "goes"
 BATCH = 500  # versions that one entry of the record names
 
 
@@ -28,25 +29,21 @@ def prune(keep: int, *, yes: bool) -> str:
     with asking(now.store):
         versions = registry.all_in(now.store, now.name)
         old = [v for v in versions[keep:] if removal.REMOVED not in v.tags]
-        reasons = {v.number: _protection(v, now, locks) for v in old}
-        goes = [v for v in old if reasons[v.number] is None]
+        fates = {v.number: _fate(v, now, locks) for v in old}
     if not old:
         return f"nothing to remove: {now.name} has {len(versions)} version(s), {keep} are kept"
-    rows = [_row(v, reasons[v.number]) for v in old]
+    rows = [[str(v.number), f"{v.created:%Y-%m-%d %H:%M}", fates[v.number]] for v in old]
     print(table.aligned(["version", "registered (UTC)", ""], rows, left=(0, 2)))
+    goes = [v for v in old if fates[v.number] == GOES]
     if not goes:
         return "nothing to remove"
-    _confirm(f"{len(goes)} version(s)", yes=yes)
+    if not yes and not _agreed(len(goes)):
+        raise UserError(f"{len(goes)} version(s) would go; nothing was removed, --yes removes them")
     return _remove(now, goes, f"digits prune --keep {keep}")
 
 
-def _row(version: Version, reason: str | None) -> list[str]:
-    what = "goes" if reason is None else f"stays: {reason}"
-    return [str(version.number), f"{version.created:%Y-%m-%d %H:%M}", what]
-
-
-def _protection(version: Version, now: Standing, locks: dict[str, str]) -> str | None:
-    """Why the files of `version` stay; None when they may go."""
+def _fate(version: Version, now: Standing, locks: dict[str, str]) -> str:
+    """Why the files of `version` stay; GOES when they may be removed."""
     model = removal.model_id(version)
     oid = version.tags.get(DVC_OID, "")  # of a very old one nobody knows: any tag keeps it
     tag = next((tag for tag, lock in locks.items() if oid in lock), None)
@@ -58,7 +55,7 @@ def _protection(version: Version, now: Standing, locks: dict[str, str]) -> str |
         "another version has the same files": model is not None and removal.shared(version, model),
         f"git tag {tag} names it": tag is not None,
     }
-    return next((reason for reason, holds in reasons.items() if holds), None)
+    return next((f"stays: {reason}" for reason, holds in reasons.items() if holds), GOES)
 
 
 def tagged() -> dict[str, str]:
@@ -73,15 +70,12 @@ def tagged() -> dict[str, str]:
     return {tag: tracked.git("show", f"{tag}:./dvc.lock") for tag in tags}
 
 
-def _confirm(total: str, *, yes: bool) -> None:
-    """Raise UserError unless a person agrees."""
-    if yes:
-        return
+def _agreed(count: int) -> bool:
+    """Whether there is a person at a terminal who agrees."""
     if not sys.stdin.isatty():
-        raise UserError(f"{total} would go; nothing was removed, --yes removes them")
-    print(f"remove the files of {total} for good? [y/N] ", end="", flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise UserError("nothing was removed")
+        return False
+    print(f"remove the files of {count} version(s) for good? [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _remove(now: Standing, goes: list[Version], why: str) -> str:

@@ -3,9 +3,9 @@
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from stages.lib import tracked
 from stages.lib.tracking import address, journal, logged_model, removal
@@ -30,11 +30,8 @@ def register(
     with asking(where):
         if not answers(where):
             raise OutageError(f"{where} does not answer")
-        waits = journal.opened(run_id)
-        try:
+        with closing(journal.opened(run_id)) as waits:
             waits.write(lambda *_, **__: None)  # an earlier wish to register it comes true now
-        finally:
-            waits.close()
         assert waits.target is not None  # found or made by `write`
         return publish(waits.target, name, folder, content_hash, metrics)
 
@@ -53,7 +50,7 @@ def publish(
         version = find_in(target.store, name, content_hash)
         if version is None:
             return _create(name, target, logged_model.log(target, folder), {**first, **always})
-        version = _retagged(version, always)
+        version = tag(version, always)
     if removal.REMOVED in version.tags:
         with tempfile.TemporaryDirectory() as scratch:
             logged_model.pack(folder, Path(scratch))
@@ -61,13 +58,13 @@ def publish(
     return version
 
 
-def _retagged(version: Version, tags: Mapping[str, str]) -> Version:
-    """A version with these tags, too."""
-    client, name, number = version.store.client, version.name, str(version.number)
+def tag(version: Version, tags: Mapping[str, str]) -> Version:
+    """Give a version those of `tags` that it lacks; return it as it is then."""
+    client, number = version.store.client, str(version.number)
     for key, value in tags.items():
         if version.tags.get(key) != value:
-            client.set_model_version_tag(name, number, key, value)
-    return Version.of(version.store, client.get_model_version(name, number))
+            client.set_model_version_tag(version.name, number, key, value)
+    return replace(version, tags={**version.tags, **tags})
 
 
 def _create(name: str, target: Target, model_id: str, tags: Mapping[str, str]) -> Version:
@@ -88,17 +85,12 @@ def _default(store: Store) -> Iterator[None]:
     MLflow's SQL registry looks up the source of a new version with a client of the default
     store, whichever client was asked.
     """
-    import mlflow
-
-    set_uri: Any = mlflow.set_tracking_uri  # its annotation does not say that it takes None
-    before = os.environ.get(address.VARIABLE)
-    set_uri(store.uri)
+    before = os.environ.get(address.VARIABLE, "")  # where it is empty, nothing is configured
+    os.environ[address.VARIABLE] = store.uri
     try:
         yield
     finally:
-        set_uri(None)  # and the variable, which it had set, is gone too
-        if before is not None:
-            os.environ[address.VARIABLE] = before
+        os.environ[address.VARIABLE] = before
 
 
 def find_in(store: Store, name: str, content_hash: str) -> Version | None:
@@ -121,13 +113,6 @@ def all_in(store: Store, name: str, *conditions: str) -> list[Version]:
     return [Version.of(store, v, [a for n, a in named if n == int(v.version)]) for v in hits]
 
 
-def versions(name: str) -> list[Version]:
-    """Every version of `name`, newest first. Raises UserError when the store fails."""
-    where = connect()
-    with asking(where):
-        return all_in(where, name)
-
-
-def champion(name: str, store: Store | None = None) -> Version | None:
-    """The version with the alias `champion`, in `store` or else the one in use."""
-    return next((v for v in all_in(store or connect(), name) if CHAMPION in v.aliases), None)
+def champion(store: Store, name: str) -> Version | None:
+    """The version of `name` in one store that has the alias `champion`."""
+    return next((v for v in all_in(store, name) if CHAMPION in v.aliases), None)

@@ -13,16 +13,12 @@ from stages.lib.tracking.version import Version
 REMOVED = "files.removed"  # the tag that tells when, by whom and why
 
 
-class RemovedError(UserError):
-    """The files of a version were removed on purpose."""
-
-
 def check(version: Version) -> None:
-    """Raise RemovedError when the files of `version` were removed, telling when and by whom."""
+    """Raise UserError when the files of `version` were removed, telling when and by whom."""
     note = version.tags.get(REMOVED)
     if note is not None:
         found = f"version {version.number} has no files: {note}"
-        raise RemovedError(f"{found}; `digits versions` lists those that have")
+        raise UserError(f"{found}; `digits versions` lists those that have")
 
 
 def model_id(version: Version) -> str | None:

@@ -45,7 +45,8 @@ def version(reference: str, store: Store | None = None) -> Version:
     Raises UnknownError with near names, and OutageError.
     """
     name = model_name()
-    if store is None and not _any():
+    own = address.sqlite_file(address.embedded())  # asking it would make it, which takes seconds
+    if store is None and address.configured() is None and not own.exists():
         raise UnknownError(_nothing(name))
     where = store or source()
     with asking(where):
@@ -53,12 +54,6 @@ def version(reference: str, store: Store | None = None) -> Version:
         if found is None:
             raise UnknownError(_suggestion(where, name, reference))
     return found
-
-
-def _any() -> bool:
-    """Whether there is a registry at all: asking the embedded one would make it, in seconds."""
-    embedded_file = address.sqlite_file(address.embedded())
-    return address.configured() is not None or embedded_file.exists()
 
 
 def _nothing(name: str) -> str:

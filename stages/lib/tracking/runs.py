@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,12 +80,8 @@ class Run:
         the epoch `step` whose weights it has.
         """
         digest = files.sha256(folder / logged_model.GRAPH)
-        self._journal.add(
-            "model",
-            lambda kept: logged_model.pack(folder, kept, example),
-            digest=digest,
-            step=step,
-        )
+        keep = partial(logged_model.pack, folder, example=example)
+        self._journal.add("model", keep, digest=digest, step=step)
         if metrics:
             self.log_metrics(metrics, step)
 
@@ -122,7 +119,6 @@ def training_run(
     params: Mapping[str, object],
     inputs: Mapping[str, str],
     code: Mapping[str, str],
-    threads: int | None = None,
     activity: str = "training",
 ) -> Iterator[Run]:
     """Open the run of a training; `resume` is the id of the one that was interrupted.
@@ -132,17 +128,17 @@ def training_run(
     journal.tidy()
     entries = journal.reopen(resume, name=name) if resume else journal.start(name, {})
     with _closing(Run(entries, resumed=resume is not None), activity) as run:
-        _log_lineage(run, params, inputs, code, threads)
+        _log_lineage(run, params, inputs, code)
         yield run
 
 
 @contextmanager
-def resume_run(run_id: str, activity: str = "evaluation") -> Iterator[Run]:
+def resume_run(run_id: str) -> Iterator[Run]:
     """Open an ended run again to add to it; it takes the status of this addition.
 
     One that no store has, not even one of another name, is made anew.
     """
-    with _closing(Run(journal.reopen(run_id), resumed=False), activity) as run:
+    with _closing(Run(journal.reopen(run_id), resumed=False), "evaluation") as run:
         yield run
 
 
@@ -163,19 +159,16 @@ def _closing(run: Run, activity: str) -> Iterator[Run]:
 
 
 def _log_lineage(
-    run: Run,
-    params: Mapping[str, object],
-    inputs: Mapping[str, str],
-    code: Mapping[str, str],
-    threads: int | None,
+    run: Run, params: Mapping[str, object], inputs: Mapping[str, str], code: Mapping[str, str]
 ) -> None:
-    state = lineage.source(files.workspace())
+    tags, diff = lineage.source(files.workspace())
     hashes = {f"input.{path}": digest for path, digest in inputs.items()}
     hashes["code.sha256"] = files.digest(dict(code))
-    run.set_tags(state.tags | hashes | lineage.environment(threads) | lineage.dvc())
+    run.set_tags(tags | hashes | lineage.environment() | lineage.dvc())
     run.log_params(params)
-    if state.diff:
-        run.log_text("source.diff", state.diff)
+    if diff:
+        run.log_text("source.diff", diff)
     lists = {"inputs": dict(inputs), "code": dict(code)}
     run.log_text("lineage.json", json.dumps(lists, indent=2, sort_keys=True))
-    run.log_text("packages.txt", lineage.packages())
+    packages = [f"{name}=={version}\n" for name, version in lineage.installed().items()]
+    run.log_text("packages.txt", "".join(packages))

@@ -49,7 +49,17 @@ class Store:
     @property
     def experiment(self) -> str:
         """The id of the experiment that holds this project's runs; made when it is missing."""
-        return _experiment(self)
+        client = self.client
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            with lock("mlflow"):
+                found = client.get_experiment_by_name(name)  # another process may have been faster
+                if found is None:
+                    return str(client.create_experiment(name, _artifacts(self, name)))
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
 
     def __str__(self) -> str:
         return "this checkout's own store" if self.embedded else address.redact(self.uri)
@@ -128,13 +138,11 @@ def asking(store: Store) -> Iterator[None]:
         raise (UserError if refused(error) else OutageError)(message) from error
 
 
-@contextmanager
-def lock(name: str) -> Iterator[None]:
-    """Let one process of this checkout at a time do `name`; the others wait for it."""
+def lock(name: str) -> filelock.BaseFileLock:
+    """Held by one process of this checkout at a time; the others wait for it."""
     folder = files.home() / ".state"
     folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / f"{name}.lock"):
-        yield
+    return filelock.FileLock(folder / f"{name}.lock")
 
 
 @functools.cache
@@ -146,20 +154,6 @@ def _prepare(path: Path) -> None:
     except Exception as error:
         message = f"{path} cannot be used ({address.reason(error)}); mend it or move it away"
         raise OutageError(message) from error
-
-
-def _experiment(store: Store) -> str:
-    client = store.client
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        with lock("mlflow"):
-            found = client.get_experiment_by_name(name)  # another process may have been faster
-            if found is None:
-                return str(client.create_experiment(name, _artifacts(store, name)))
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
 
 
 def _artifacts(store: Store, name: str) -> str | None:

@@ -8,7 +8,7 @@ from stages.lib import files
 from stages.lib.errors import UserError
 from stages.lib.tracking import address, journal
 from stages.lib.tracking.database import ARTIFACTS
-from stages.lib.tracking.store import Store, answers, connect, embedded
+from stages.lib.tracking.store import answers, connect, embedded
 
 HOST = "127.0.0.1"
 
@@ -21,14 +21,22 @@ def serve_ui(port: int = 5000) -> None:
     store = connect()
     store = store if answers(store) else embedded()
     if address.scheme(store.uri) in {"http", "https"}:
-        print(f"the tracking server has them: {address.bare(store.uri)}", flush=True)
+        print(f"the tracking server has them: {address.redact(store.uri)}", flush=True)
         return
     journal.tidy()
     free = free_port(port)
     print(f"http://{HOST}:{free}  ({store}; there in some seconds, Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(free)]
     command += ["--workers", "1", "--uvicorn-opts", "--no-access-log"]
-    os.execve(sys.executable, command, _environment(store))  # noqa: S606  (no shell is needed)
+    # Addresses go this way, because a command line with a password can be read by all.
+    addresses = {
+        address.VARIABLE: store.uri,
+        "MLFLOW_BACKEND_STORE_URI": store.uri,
+        "MLFLOW_ARTIFACTS_DESTINATION": str(files.home() / ARTIFACTS),
+    }
+    # The jobs are six processes and 600 MB that nobody here needs.
+    settings = {**os.environ, **addresses, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    os.execve(sys.executable, command, settings)  # noqa: S606  (no shell is needed)
 
 
 def free_port(first: int) -> int:
@@ -42,14 +50,3 @@ def free_port(first: int) -> int:
                 continue
             return port
     raise UserError(f"port {first} and the ports after it are taken; give another with --port")
-
-
-def _environment(store: Store) -> dict[str, str]:
-    """Addresses go this way, because a command line with a password can be read by all."""
-    kept = {k: v for k, v in os.environ.items() if k != address.VARIABLE}
-    return kept | {
-        "MLFLOW_BACKEND_STORE_URI": store.uri,
-        "MLFLOW_ARTIFACTS_DESTINATION": str(files.home() / ARTIFACTS),
-        # Six processes and 600 MB for jobs that nobody here starts.
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }

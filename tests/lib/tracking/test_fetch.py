@@ -30,7 +30,7 @@ def kept():
 def refusal(reference="champion"):
     """The sentence with which a version is refused."""
     with pytest.raises(UserError) as refused:
-        fetch.model_folder(reference)
+        fetch.fetch(reference)
     told = str(refused.value)
     assert "\n" not in told
     return told
@@ -39,22 +39,22 @@ def refusal(reference="champion"):
 def test_a_version_is_fetched_once_by_any_of_its_names(versions):
     """Alias, number and run give the same folder, whose bytes are those that were registered."""
     run_id = files.read_manifest(versions / "model-2")["run_id"]
-    folders = {fetch.model_folder(name) for name in ("champion", "2", "02", run_id)}
+    folders = {fetch.fetch(name)[0] for name in ("champion", "2", "02", run_id)}
 
     (folder,) = folders
     for name in FILES:
         assert (folder / name).read_bytes() == (versions / "model-2" / name).read_bytes()
     assert kept() == [folder.name]
     shutil.rmtree(artifacts(versions, 2))
-    assert fetch.model_folder("champion") == folder  # nothing more to fetch
+    assert fetch.fetch("champion")[0] == folder  # nothing more to fetch
 
 
 def test_a_damaged_copy_is_fetched_anew(versions):
     """Somebody changed the kept copy: it is never handed out."""
-    folder = fetch.model_folder("champion")
+    folder = fetch.fetch("champion")[0]
     (folder / "model.onnx").write_bytes(b"changed")
 
-    assert integrity.check(fetch.model_folder("champion"))
+    assert integrity.check(fetch.fetch("champion")[0])
 
 
 @pytest.mark.parametrize("name", ["champoin", "3", "-1", "", "../2", "f" * 32, "models:/digits/2"])
@@ -100,7 +100,7 @@ TAMPERING = {
 @pytest.mark.parametrize("tamper", TAMPERING)
 def test_a_file_changed_in_the_registry_is_refused(versions, tamper, name):
     """Every way of changing one file; the model that was there before stays."""
-    before = fetch.model_folder("1")
+    before = fetch.fetch("1")[0]
     TAMPERING[tamper](artifacts(versions, 2) / name, artifacts(versions, 1))
 
     refusal()
@@ -178,14 +178,14 @@ def test_an_edited_registry_is_refused(versions, name):
 
 def test_an_old_model_under_a_new_number_is_refused(versions):
     """A third version that is the first again, hash and files and all; the first stays good."""
-    first, client = registry.versions("digits")[-1], store.embedded().client
+    first, client = registry.all_in(store.connect(), "digits")[-1], store.embedded().client
     source = client.get_model_version("digits", "1").source
     with registry._default(first.store):
         client.create_model_version("digits", source, first.run_id, dict(first.tags))
     client.set_registered_model_alias("digits", "champion", "3")
 
     assert "its files are those of version 1" in refusal()
-    assert integrity.check(fetch.model_folder("1"))
+    assert integrity.check(fetch.fetch("1")[0])
 
 
 @pytest.fixture
@@ -201,12 +201,12 @@ def served(server, project):
 
 def test_without_its_server_what_was_fetched_is_still_here(served, project, server, capsys):
     """The registered bytes; then the last meaning of a name counts, which is told, and no other."""
-    folder = fetch.model_folder("champion")
+    folder = fetch.fetch("champion")[0]
     for name in FILES:
         assert (folder / name).read_bytes() == (project / "model-2" / name).read_bytes()
     server.kill()
 
-    assert fetch.model_folder("champion") == folder
+    assert fetch.fetch("champion")[0] == folder
     assert "champion is version 2 as of" in capsys.readouterr().err
     assert "does not answer" in refusal("1")
     (folder / "weights.pt").write_bytes(b"changed")

@@ -111,7 +111,7 @@ def check_whole(server, run_id, name):
     (output,) = found.outputs.model_outputs
     metrics = server.client.get_logged_model(output.model_id).metrics
     assert {m.key: m.value for m in metrics} == {"validation_accuracy": 0.9, "test_accuracy": 0.7}
-    (version,) = registry.versions(name)
+    (version,) = registry.all_in(store.connect(), name)
     assert (version.run_id, version.aliases) == (run_id, ("champion",))
     assert aliases.standing(version.store, name).record.problems == ()
     assert version.tags["input.train.npz"] == "ab"
@@ -147,7 +147,7 @@ def test_a_sending_cut_off_at_any_call_makes_nothing_twice(
     (model,) = server.client.search_logged_models([store.connect().experiment])
     assert [o.model_id for o in copy.outputs.model_outputs] == [model.model_id]
     assert sorted(m.key for m in model.metrics) == ["accuracy", "test_accuracy"]
-    (version,) = registry.versions(name)
+    (version,) = registry.all_in(store.connect(), name)
     assert (version.number, version.aliases) == (1, ("champion",))
     assert find.run(run.id).run_id == copy.info.run_id
     assert waiting() == []
@@ -195,7 +195,7 @@ def test_a_server_that_hangs_at_a_call_makes_nothing_twice(
     assert found.info.status == "FINISHED"
     assert len(found.outputs.model_outputs) == 1
     assert len(server.client.search_logged_models([store.connect().experiment])) == 1
-    assert [v.number for v in registry.versions(name)] == [1]
+    assert [v.number for v in registry.all_in(store.connect(), name)] == [1]
 
 
 def test_a_killed_training_is_finished_by_the_same_command(server, python, monkeypatch):

@@ -8,10 +8,10 @@ def test_the_better_one_is_champion_the_newest_challenger(project, trained):
     """A version says where it comes from; the better one is champion, the newest listed first."""
     found = [promotion.promote(trained(a), better).alias for a in (0.9, 0.95, 0.93)]
     assert found == ["champion", "champion", "challenger"]
-    newest, best, oldest = registry.versions("m")
+    newest, best, oldest = registry.all_in(store.connect(), "m")
     assert [v.number for v in (newest, best, oldest)] == [3, 2, 1]
     assert (newest.aliases, best.aliases, oldest.aliases) == (("challenger",), ("champion",), ())
-    assert registry.champion("m") == best
+    assert registry.champion(store.connect(), "m") == best
     assert best.tags["input.train.npz"] == "ab"
     assert (best.commit, best.share("test_accuracy")) == ("no commit", 0.94)
     assert best.tags["gate"] == "passed"
@@ -22,7 +22,7 @@ def test_a_decision_is_made_again_when_the_champion_changed_meanwhile(project, t
     """Somebody promotes version 2 while version 3 is measured against version 1."""
     for accuracy in (0.9, 0.95):
         version = trained(accuracy)
-    promotion.promote(registry.versions("m")[1], better)
+    promotion.promote(registry.all_in(store.connect(), "m")[1], better)
     candidate, seen = trained(0.93), []
 
     def slow(mine, champion, now):
@@ -33,4 +33,4 @@ def test_a_decision_is_made_again_when_the_champion_changed_meanwhile(project, t
 
     assert promotion.promote(candidate, slow).alias == "challenger"
     assert seen == [1, 2]
-    assert registry.champion("m").number == 2
+    assert registry.champion(store.connect(), "m").number == 2

@@ -64,7 +64,7 @@ def test_a_version_that_got_an_alias_meanwhile_stays(project, trained):
     version.store.client.set_registered_model_alias("m", "champion", "1")
 
     assert removal.remove(version, removal.model_id(version), "by anna") is False
-    assert removal.REMOVED not in registry.champion("m").tags
+    assert removal.REMOVED not in registry.champion(store.connect(), "m").tags
     assert size_on_disk(version) > 0
 
 
@@ -89,4 +89,4 @@ def test_what_this_project_did_not_make_has_no_model(project):
     here.client.create_registered_model("m")
     here.client.create_model_version("m", "s3://nowhere/model")
 
-    assert removal.model_id(registry.versions("m")[0]) is None
+    assert removal.model_id(registry.all_in(store.connect(), "m")[0]) is None

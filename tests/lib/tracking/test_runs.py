@@ -27,7 +27,7 @@ def test_a_run_carries_its_lineage(project, client, monkeypatch):
     """Parameters, input and code hashes, experiment, environment and packages are in the run."""
     monkeypatch.setenv("DVC_EXP_NAME", "brave-cow")
     kept = {"inputs": {"train.npz": "ab"}, "code": {"stages/train.py": "cd"}}
-    with runs.training_run("mlp", resume=None, params=PARAMS, threads=2, **kept) as run:
+    with runs.training_run("mlp", resume=None, params=PARAMS, **kept) as run:
         run.log_inputs({"train.npz": 3})
     found = client.get_run(run.id)
 
@@ -38,7 +38,6 @@ def test_a_run_carries_its_lineage(project, client, monkeypatch):
     assert tags["input.train.npz"] == "ab"
     assert tags["code.sha256"] == files.digest({"stages/train.py": "cd"})
     assert tags["dvc.experiment"] == "brave-cow"
-    assert tags["env.threads"] == "2"
     assert tags["git.commit"] == lineage.NO_COMMIT
     assert found.data.metrics["training_seconds"] > 0
     assert json.loads(_text(client, run.id, "lineage.json")) == kept
@@ -63,22 +62,21 @@ def test_a_dirty_checkout_shows_what_is_not_committed(project):
     (project / "code.py").write_text("old = 1\n")
     _git(project, "add", "dvc.yaml", "metrics", "code.py")
     _git(project, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first")
-    clean = lineage.source(project)
+    clean = lineage.source(project)[0]
     (project / "metrics/a.json").write_text("2")
     (project / "code.py").write_text("new = 2\n")
     (project / "stages").mkdir()
     (project / "stages/extra.py").touch()
-    dirty = lineage.source(project)
+    dirty, diff = lineage.source(project)
 
-    assert (clean.diff, clean.tags["git.dirty"]) == ("", "false")
-    assert dirty.tags["git.dirty"] == "true"
-    assert dirty.commit == clean.commit == clean.tags["mlflow.source.git.commit"]
-    assert "+new = 2" in dirty.diff
-    assert "not in git: stages/extra.py" in dirty.diff
-    assert "a.json" not in dirty.diff
+    assert (clean["git.dirty"], dirty["git.dirty"]) == ("false", "true")
+    assert dirty["git.commit"] == clean["git.commit"] == clean["mlflow.source.git.commit"]
+    assert "+new = 2" in diff
+    assert "not in git: stages/extra.py" in diff
+    assert "a.json" not in diff
     with runs.training_run("r", **NOTHING) as run:
         pass
-    assert _text(store.embedded().client, run.id, "source.diff") == dirty.diff
+    assert _text(store.embedded().client, run.id, "source.diff") == diff
 
 
 def _git(folder, *words):
@@ -88,7 +86,7 @@ def _git(folder, *words):
 def test_an_archive_inside_another_repository_has_no_commit(project):
     """A repository that does not hold this project says nothing about its code."""
     _git(project.parent, "init", "-q")
-    assert lineage.source(project).commit == lineage.NO_COMMIT
+    assert lineage.source(project) == ({"git.commit": lineage.NO_COMMIT}, "")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_moved_project_keeps_its_models(project, tmp_path, make_model, example
     moved = project.rename(project.with_name("moved"))
     monkeypatch.chdir(moved)
 
-    (version,) = registry.versions("m")
+    (version,) = registry.all_in(store.connect(), "m")
     assert logged_model.fetch(
         version.store, f"models:/m/{version.number}/model.onnx", tmp_path
     ).is_file()
