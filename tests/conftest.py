@@ -28,6 +28,7 @@ from tests.variants import Variants, trained
 ROOT = Path(__file__).parents[1]
 # Wide enough for the tiny models of `variants`, each of which can still break one.
 RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
+SMALL = {"hidden": "[32]", "epochs": "1", "device": "cpu", "corrupted": "100"}  # of a clone
 # They begin first, so that no worker is left with one of them when the others are through.
 LONGEST = ("test_pipeline.py", "test_tune.py", "test_remotes.py", "test_page_browser.py")
 
@@ -158,7 +159,7 @@ def _clone(folder, raw):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     text = (folder / "params.yaml").read_text()
-    for value, small in (("hidden", "[32]"), ("epochs", "1"), ("device", "cpu")):
+    for value, small in SMALL.items():
         text = re.sub(rf"^( +{value}:).*$", rf"\1 {small}", text, flags=re.MULTILINE)
     (folder / "params.yaml").write_text(text)
     shutil.copytree(raw, folder / "data/raw")

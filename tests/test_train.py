@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from stages.lib.tracking import store
 from stages.train import torch_logits, train
 
 MODEL = ("model.onnx", "weights.pt")
+TRAIN = [sys.executable, "-u", "-m", "stages.train"]
 
 
 def run_train(folder):
@@ -60,47 +62,44 @@ def test_the_same_inputs_give_the_same_bytes(workspace, values):
     assert found[0] == found[1]
 
 
-def test_killed_training_goes_on_and_ends_with_the_same_bytes(workspace):
-    """After kill -9 the same command continues in the same run, to the same model."""
+def test_killed_and_interrupted_training_goes_on_and_ends_with_the_same_bytes(workspace):
+    """After kill -9, then after Ctrl-C, the command continues in the same run to the same model."""
     run_train(workspace)
     undisturbed = hashes(workspace)
-    before = the_run().info.run_id
-    command = [sys.executable, "-u", "-m", "stages.train"]
+    shutil.rmtree(workspace / "models")
+    first = the_run().info.run_id
+    here = store.connect()
 
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if line.startswith("epoch   1"):
-                process.kill()
+    assert stopped_after(1, signal.SIGKILL) == (-signal.SIGKILL, "")
     (left,) = (workspace / ".state/checkpoints").iterdir()
-    resumed = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = "train: interrupted; the same command goes on from here\n"
+    assert stopped_after(2, signal.SIGINT) == (130, told)
+    newest = here.client.search_runs([here.experiment])[0]
+    assert newest.info.status == "KILLED"
+    assert not (workspace / "models/digits").exists()
+    resumed = subprocess.run(TRAIN, capture_output=True, text=True, check=True)
 
     assert "going on after epoch" in resumed.stdout
     assert "epoch   1" not in resumed.stdout
     assert hashes(workspace) == undisturbed
     assert not left.exists()
-    here = store.connect()
-    others = [r for r in here.client.search_runs([here.experiment]) if r.info.run_id != before]
+    others = [r for r in here.client.search_runs([here.experiment]) if r.info.run_id != first]
     assert [r.info.status for r in others] == ["FINISHED"]
-    losses = here.client.get_metric_history(others[0].info.run_id, "validation_loss")
+    losses = here.client.get_metric_history(newest.info.run_id, "validation_loss")
     assert {m.step for m in losses} == {1, 2, 3}
 
 
-def test_interrupted_training_is_marked_and_says_so(workspace):
-    """Ctrl-C ends with one line and status 130; the run is KILLED, no model is left."""
-    command = [sys.executable, "-u", "-m", "stages.train"]
+def stopped_after(epoch, number):
+    """Train until `epoch` is told, then send a signal: the exit status and the errors."""
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        TRAIN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         for line in process.stdout:
-            if line.startswith("epoch   1"):
-                process.send_signal(signal.SIGINT)
+            if line.startswith(f"epoch   {epoch}"):
+                process.send_signal(number)
                 break
         told = process.communicate()[1]
-
-    assert process.returncode == 130
-    assert told == "train: interrupted; the same command goes on from here\n"
-    assert the_run().info.status == "KILLED"
-    assert not (workspace / "models/digits").exists()
+    return process.returncode, told
 
 
 def test_the_run_carries_what_the_model_came_from(workspace):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -17,23 +17,26 @@ import yaml
 from optuna.trial import TrialState
 
 from stages.cli import app
-from stages.lib import params
+from stages.lib import dataset, params
 from stages.lib.tracking import store
 from stages.tuning import search, storage
 from stages.tuning.space import Space
 from stages.tuning.study import confirmation
+from tests.conftest import part
 
 DIGITS = [sys.executable, "-m", "stages.cli"]
 EPOCHS = 15
+TRIALS = 5
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 
 @pytest.fixture
-def small(workspace, rewrite_params, values):
-    """A search of eight trials of a second or two, on all of this computer's cores."""
+def small(workspace, rewrite_params, values, official):
+    """A search of trials of a second or two: fewer pictures."""
+    dataset.save(part(official, 0, 600), workspace / "data/splits/train.npz")
     values["train"]["epochs"] = EPOCHS
-    return rewrite_params(trials=8, pruner="halving")
+    return rewrite_params(trials=TRIALS, pruner="halving")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -58,20 +61,17 @@ def tuning(*options):
 
 
 def family(process):
-    """The process and its workers, as far as they live."""
+    """The process and all that it started, as far as they live."""
     try:
-        return [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
+        main = psutil.Process(process.pid)
+        return [main, *main.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
 
 
 def workers(process):
-    """The worker processes of a command that live."""
-    found = []
-    for one in family(process):
-        with suppress(psutil.Error):
-            found += [one] if "spawn_main" in " ".join(one.cmdline()) else []
-    return found
+    """The worker processes of a command that live: those that its server forked."""
+    return [one for one in family(process) if process.pid not in {one.pid, one.ppid()}]
 
 
 def trials(url, name="mlp"):
@@ -133,7 +133,7 @@ def test_killed_again_and_again_a_search_ends_with_its_trials(url, small):
     done = subprocess.run([*DIGITS, "tune", "--workers", "2"], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    check_counts(url, 8, 2)
+    check_counts(url, TRIALS, 2)
     found = trials(url)
     retried = [t for t in found if t.system_attrs.get("retry_history")]
     assert retried
@@ -171,8 +171,8 @@ def test_ctrl_c_keeps_what_was_reached_and_apply_writes_what_is_better(
     done = subprocess.run([*DIGITS, "tune", "--apply"], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    check_counts(url, 8, 2)
-    assert "8/8 trials, " in done.stderr
+    check_counts(url, TRIALS, 2)
+    assert f"{TRIALS}/{TRIALS} trials, " in done.stderr
     assert TrialState.FAIL not in {t.state for t in trials(url)}
     assert "Warning" not in done.stderr + told
     check_told(done.stdout, url)
@@ -230,7 +230,7 @@ def test_a_second_command_joins(url, small, rewrite_params):
     assert joined[0].startswith("joining study mlp, which another command began\n")
     assert "current values" not in joined[0]
     assert "current values" in led[0]
-    check_counts(url, 8, 2)
+    check_counts(url, TRIALS, 2)
     hosts = {t.user_attrs["process"]["process.pid"] for t in trials(url)}
     assert len(hosts) == 2
 
@@ -303,9 +303,9 @@ def test_a_study_of_somebody_else_is_refused(workspace, small, capsys):
 def test_a_full_study_without_the_current_values_is_told(workspace, small, values, capsys):
     """Values changed by hand are compared, or the message says why they cannot be."""
     begun = search.begin(search.checked(small, 1), storage.address(None, small.tune.storage), 1)
-    for _ in range(8):
+    for _ in range(TRIALS):
         begun.study.add_trial(optuna.create_trial(value=0.5, params={}, distributions={}))
-    assert "has its 8 trials, none with these values" in complaint(capsys)
+    assert f"has its {TRIALS} trials, none with these values" in complaint(capsys)
 
 
 def test_without_a_tracking_server_the_search_goes_on(workspace, rewrite_params, monkeypatch):

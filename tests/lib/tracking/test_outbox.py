@@ -46,6 +46,12 @@ def name():
     return f"m-{time.time_ns()}"
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """A user's setting: MLflow gives up on an answer after 4 s, each of two times."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
+
+
 def waiting():
     """The folders of journals in the checkout."""
     return sorted((files.home() / ".state/runs").glob("*/*"))
@@ -68,7 +74,9 @@ def test_what_version_1_kept_for_a_server_is_told(server, capfd):
 
 
 @pytest.mark.parametrize("outage", ["killed", "hung"])
-def test_an_outage_in_the_middle_loses_nothing(server, make_model, example, name, capfd, outage):
+def test_an_outage_in_the_middle_loses_nothing(
+    server, make_model, example, name, capfd, outage, impatient
+):
     """Training, evaluation and registration go on, within seconds, and `send` completes all."""
     folder = make_model()
     with runs.training_run("mlp", **RUN) as run:
@@ -170,7 +178,7 @@ def deadly(patch, allowed):
 
 @pytest.mark.parametrize("call", ["create_run", "create_logged_model", "create_model_version"])
 def test_a_server_that_hangs_at_a_call_makes_nothing_twice(
-    server, make_model, example, name, monkeypatch, call
+    server, make_model, example, name, monkeypatch, call, impatient
 ):
     """What was asked of it while it hung, it does when it goes on; asked again, only once."""
     from mlflow import MlflowClient
