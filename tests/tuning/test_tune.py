@@ -36,15 +36,6 @@ def small(workspace, rewrite_params, values):
     return rewrite_params(trials=8, pruner="halving")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, workspace, monkeypatch):
-    """Each kind of storage; PostgreSQL's address comes from the environment."""
-    monkeypatch.delenv(storage.VARIABLE, raising=False)
-    if request.param == "postgresql":
-        monkeypatch.setenv(storage.VARIABLE, storage.secret(request.getfixturevalue("database")))
-    return storage.address(None, "sqlite:///.state/tune.db")
-
-
 @contextmanager
 def tuning(*options):
     """The command in a group of its own, as a terminal would start it."""
