@@ -8,22 +8,17 @@ import csv
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stages.lib import files, gate, scores
-from stages.lib.tracking import address, aliases, find, logged_model, origin, registry, resolve
+from stages.lib.tracking import address, aliases, find, origin, registry
 from stages.lib.tracking.entry import CHAMPION, written
 from stages.lib.tracking.store import Target
-from stages.lib.tracking.version import Version
 
 Facts = dict[str, Any]
-EVIDENCE = "evaluation"  # where a run keeps what `evaluate` wrote
-PREDICTIONS = "predictions.csv"
-EXAMPLES = "examples.png"
-LARGEST = 2**20  # bytes of either
 
 
 def about(folder: Path) -> Facts:
@@ -36,30 +31,30 @@ def about(folder: Path) -> Facts:
     content, run_id = str(manifest["content_sha256"]), str(manifest["run_id"])
     found: Facts = {"kind": manifest["kind"], "run": {"id": run_id}}
     if address.configured() or address.sqlite_file(address.embedded()).exists():
-        traced = partial(origin.trace, str(folder))
-        for part in (traced, partial(_promotion, content), partial(_run, run_id)):
-            found |= _told(part)
+        for part in _parts(folder, content, run_id):
+            try:
+                found |= part()
+            except Exception as error:  # a store that fails is no reason not to serve
+                reason = " ".join(str(error).split())[:200]
+                print(f"note: the model's page lacks facts ({reason})", file=sys.stderr)
     return found
 
 
-def _told(part: Callable[[], Facts]) -> Facts:
-    """What `part` finds; a store that fails is no reason not to serve."""
-    try:
-        return part()
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        print(f"note: the model's page lacks facts ({reason})", file=sys.stderr)
-        return {}
+def _parts(folder: Path, content: str, run_id: str) -> Iterator[Callable[[], Facts]]:
+    """What finds facts, each on its own."""
+    yield partial(origin.trace, str(folder))
+    yield partial(_promotion, content)
+    if run := find.run(run_id):
+        yield partial(_numbers, run)
+        yield partial(_evidence, run)
 
 
 def _promotion(content: str) -> Facts:
     """Every entry of the record that made the version champion or ended that; the gate's word."""
-    where = resolve.source()
-    version = registry.find_in(where, resolve.model_name(), content)
+    now = aliases.current()
+    version = registry.find_in(now.store, now.name, content)
     if version is None:
         return {}
-    record = aliases.standing(where, version.name).record
-    entries = [e for e in record.changes(CHAMPION) if version.number in e.moves[CHAMPION]]
     rows = [
         {
             "when": written(e.when),
@@ -68,42 +63,30 @@ def _promotion(content: str) -> Facts:
             f"champion by {e.action}",
             "why": e.why,
         }
-        for e in entries
+        for e in now.record.changes(CHAMPION)
+        if version.number in e.moves[CHAMPION]
     ]
-    return {"promotion": rows, **_gate(version)}
-
-
-def _gate(version: Version) -> Facts:
     decision = gate.recalled(version.tags)
     if decision is None:
-        return {}
-    head, rows = decision.table
-    facts = {"verdict": decision.verdict, "why": decision.why, "mode": decision.mode}
-    return {"gate": {**facts, "n": decision.n, "head": head, "rows": rows}}
+        return {"promotion": rows}
+    head, rules = decision.table
+    return {"promotion": rows, "gate": {**decision.record, "head": head, "rows": rules}}
 
 
-def _run(run_id: str) -> Facts:
-    """Numbers, predictions and examples of the run."""
-    run = find.run(run_id)
-    if run is None:
-        return {}
-    found = run.store.client.get_run(run.run_id)
-    evidence = partial(_evidence, run, f"{found.info.artifact_uri}/{EVIDENCE}")
-    return _numbers(found.data.metrics) | _told(evidence)
-
-
-def _evidence(run: Target, place: str) -> Facts:
-    """Predictions and examples, from the files of a run."""
+def _evidence(run: Target) -> Facts:
+    """Predictions and examples, from the files that `evaluate` logged."""
     with tempfile.TemporaryDirectory() as scratch:
         predictions, examples = (
-            logged_model.fetch(run.store, f"{place}/{name}", Path(scratch))
-            for name in (PREDICTIONS, EXAMPLES)
+            Path(run.store.client.download_artifacts(run.run_id, f"evaluation/{name}", scratch))
+            for name in ("predictions.csv", "examples.png")
         )
-        return _predictions(predictions) | _picture(examples)
+        shown = base64.b64encode(examples.read_bytes()).decode()
+        return {"confusion": _confusion(predictions), "examples": shown}
 
 
-def _numbers(flat: dict[str, Any]) -> Facts:
-    """Accuracy, interval and calibration on either split, from names as a run has them."""
+def _numbers(run: Target) -> Facts:
+    """Accuracy, interval and calibration on either split."""
+    flat = run.store.client.get_run(run.run_id).data.metrics
     found: Facts = {}
     for split in ("test", "validation"):
         n, accuracy = flat.get(f"{split}_n"), flat.get(f"{split}_accuracy")
@@ -114,22 +97,16 @@ def _numbers(flat: dict[str, Any]) -> Facts:
     return found | ({"parameters": int(flat["parameters"])} if "parameters" in flat else {})
 
 
-def _predictions(path: Path) -> Facts:
+def _confusion(predictions: Path) -> Facts:
     """The confusion matrix, rows are what was written, and the recall of each class."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with predictions.open(newline="", encoding="utf-8") as file:
         pairs = Counter((row["actual"], row["predicted"]) for row in csv.DictReader(file))
     classes = sorted({name for pair in pairs for name in pair})
     matrix = [[pairs[actual, predicted] for predicted in classes] for actual in classes]
-    return {"confusion": {"classes": classes, "counts": matrix, "recall": _recall(matrix)}}
+    return {"classes": classes, "counts": matrix, "recall": _recall(matrix)}
 
 
 def _recall(matrix: list[list[int]]) -> list[Facts]:
     """Per class how many pictures, how many rightly read, and the share's 95 % interval."""
     rows = [(sum(row), row[i]) for i, row in enumerate(matrix)]
     return [{"n": n, "right": k, "interval": scores.interval(k, n)} for n, k in rows if n]
-
-
-def _picture(path: Path) -> Facts:
-    if path.stat().st_size > LARGEST:
-        return {}
-    return {"examples": base64.b64encode(path.read_bytes()).decode()}

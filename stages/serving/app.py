@@ -5,6 +5,7 @@ reading a small request.
 """
 
 import functools
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,59 +13,31 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Router
-from starlette.types import Receive, Scope, Send
 
 from stages.serving import describe, inference, metrics, pages, reading, replies, scoring
-from stages.serving.describe import Operation
+from stages.serving.describe import Operation, Routes
 from stages.serving.front import Front
 from stages.serving.guard import Guard, Limits
 from stages.serving.served import Holder
 from stages.serving.work import Work
 
 
-def create_app(
-    holder: Holder,
-    feedback: Path,
-    guard: Guard | None = None,
-    limits: Limits | None = None,
-) -> Front:
+def create_app(holder: Holder, feedback: Path, guard: Guard, limits: Limits) -> Front:
     """The service around what `holder` holds; corrections go below the folder `feedback`."""
     work = Work(holder)
     groups = {
         "Digits": reading.routes(work),
         "MLflow": scoring.routes(work),
         "Open Inference Protocol": inference.routes(work),
-        "Pages": pages.routes(holder, feedback),
+        "Pages": pages.routes(work, feedback),
     }
     groups["Operations"] = _operations(groups)
-    return Front(
-        Routes([route for group in groups.values() for route in group]),
-        holder=holder,
-        guard=guard or Guard(),
-        limits=limits or Limits(),
-    )
-
-
-class Routes(Router):
-    """Starlette's router; paths without parameters are looked up, which is as fast for all."""
-
-    def __init__(self, routes: list[Operation]) -> None:
-        super().__init__(routes, redirect_slashes=False)
-        self.plain = {route.path: route for route in routes if not route.param_convertors}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the route of a request."""
-        if route := self.plain.get(scope.get("path", "")):
-            scope["route"] = route
-            await route.handle(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+    return Front(Routes(chain(*groups.values())), holder, guard, limits)
 
 
 def _operations(groups: dict[str, list[Operation]]) -> list[Operation]:
     """What operators and programs ask: the numbers of the service, and how to speak to it."""
-    described = functools.cache(lambda: replies.json(describe.document(groups)))
+    described = functools.cache(lambda: describe.document(groups))
 
     async def numbers(_: Request) -> Response:
         """Numbers for Prometheus."""
@@ -73,7 +46,7 @@ def _operations(groups: dict[str, list[Operation]]) -> list[Operation]:
 
     async def openapi(_: Request) -> Response:
         """How to speak to this service, as OpenAPI."""
-        return await run_in_threadpool(described)
+        return replies.json(await run_in_threadpool(described))
 
     return [
         Operation("/metrics", numbers),

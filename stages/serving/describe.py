@@ -4,16 +4,17 @@ Requests are models of pydantic, which check them, too; answers are typed dictio
 keys mypy checks. The schemas of both are pydantic's.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from inspect import getdoc
 from typing import Any, NotRequired
 
 from pydantic import BaseModel, TypeAdapter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Match, Route
+from starlette.types import Scope
 from typing_extensions import TypedDict
 
 from stages.serving.replies import JSON
@@ -37,7 +38,7 @@ class Refusal(TypedDict):
 
 
 class Operation(Route):
-    """A route of Starlette, called without its wrappers: `Front` catches what is raised.
+    """A route of Starlette, and what it takes and answers.
 
     `answer` is the type of its JSON, None for others; `body` that of the request's. Where
     there are `options`, the body may be a picture's bytes, beside them as the query.
@@ -53,12 +54,7 @@ class Operation(Route):
         options: type[BaseModel] | None = None,
     ) -> None:
         super().__init__(path, endpoint, methods=["GET" if body is None else "POST"])
-        self.app = self._answered
         self.answer, self.body, self.options = answer, body, options
-
-    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.endpoint(Request(scope, receive))
-        await response(scope, receive, send)
 
     def described(self, tag: str, schemas: dict[Any, Document]) -> Document:
         """What OpenAPI says of it in the group `tag`; `schemas` by type."""
@@ -88,6 +84,34 @@ class Operation(Route):
             {"name": n, "in": "query", "description": s["description"], "schema": s}
             for n, s in options.items()
         ]
+
+
+class Routes:
+    """Who answers which request; paths without parameters are looked up, as fast for all."""
+
+    def __init__(self, routes: Iterable[Operation]) -> None:
+        self.all = list(routes)
+        self.plain = {route.path: route for route in self.all if not route.param_convertors}
+
+    async def answer(self, scope: Scope) -> Response:
+        """What the route of a request answers, whose body is in `scope`.
+
+        It is called without Starlette's wrappers: `Front` catches what is raised, such as
+        HTTPException for a path or a method that nobody answers.
+        """
+        scope["route"] = route = self.plain.get(scope["path"]) or self._matching(scope)
+        if scope["method"] not in (route.methods or ()):
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(route.methods or ()))})
+        response: Response = await route.endpoint(Request(scope))
+        return response
+
+    def _matching(self, scope: Scope) -> Operation:
+        for route in self.all:
+            match, parameters = route.matches(scope)
+            if match is not Match.NONE:
+                scope.update(parameters)
+                return route
+        raise HTTPException(404)
 
 
 def document(groups: Mapping[str, Sequence[Operation]]) -> Document:

@@ -103,7 +103,7 @@ class Guard:
         if any(b"multipart" in v.lower() for v in _values(headers, b"content-type")):
             raise RefusedError(415, "no forms; send the picture's bytes as the body")
         if self.token is not None:
-            self._authorise(_values(headers, b"authorization"))
+            _authorise(_values(headers, b"authorization"), self.token)
 
     def _host(self, headers: Headers) -> bytes:
         hosts = _values(headers, b"host")
@@ -113,13 +113,13 @@ class Guard:
             raise RefusedError(403, "this is localhost; the Host header names another")
         return hosts[0].lower()
 
-    def _authorise(self, given: list[bytes]) -> None:
-        """By `Bearer TOKEN`, or as the password that a browser asks for."""
-        assert self.token is not None
-        tokens = [_token(value) for value in given]
-        if len(tokens) != 1 or not hmac.compare_digest(tokens[0], self.token.encode()):
-            asked = {"www-authenticate": 'Basic realm="digits: any name, the token as password"'}
-            raise RefusedError(401, "expected Authorization: Bearer with the token", asked)
+
+def _authorise(given: list[bytes], token: str) -> None:
+    """By `Bearer TOKEN`, or as the password that a browser asks for."""
+    tokens = [_token(value) for value in given]
+    if len(tokens) != 1 or not hmac.compare_digest(tokens[0], token.encode()):
+        asked = {"www-authenticate": 'Basic realm="digits: any name, the token as password"'}
+        raise RefusedError(401, "expected Authorization: Bearer with the token", asked)
 
 
 def _values(headers: Headers, name: bytes) -> list[bytes]:

@@ -98,7 +98,7 @@ def routes(work: Work) -> list[Operation]:
     async def infer(request: Request) -> Response:
         """Logits or probabilities of pictures."""
         _named(request, work)
-        told = (await request.body(), request.headers.get(LENGTH))
+        told = request["body"], request.headers.get(LENGTH)
         small = len(told[0]) <= tensors.SMALL
         asked, pictures = _asked(*told) if small else await work.off_loop(_asked, *told)
         return _response(asked, await work.read(pictures))

@@ -24,12 +24,8 @@ class Handler(logging.Handler):
     """What libraries log, in the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; the traceback, if any, as one text."""
-        trace = {}
-        if record.exc_info:
-            trace["trace"] = "".join(traceback.format_exception(*record.exc_info))
-        level = record.levelname.lower()
-        line(event=record.getMessage(), level=level, logger=record.name, **trace)
+        """Write one record, with the traceback if there is one."""
+        line(event=self.format(record), level=record.levelname.lower(), logger=record.name)
 
 
 class Notes(io.StringIO):

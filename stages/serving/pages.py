@@ -1,13 +1,9 @@
 """The pages: the one to draw on, the model's, the API's, and what people say of answers."""
 
-import asyncio
-import logging
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
-import filelock
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,12 +11,12 @@ from starlette.responses import Response
 from stages.lib import feedback as kept
 from stages.lib import labelled, templates
 from stages.lib.errors import UserError
-from stages.serving import replies
+from stages.serving import logs, replies
 from stages.serving.describe import Operation
 from stages.serving.replies import Base64, Body, Model, RefusedError, Status
-from stages.serving.served import LOCAL, Holder, Served
+from stages.serving.served import LOCAL, Served
+from stages.serving.work import Work
 
-LOG = logging.getLogger(__name__)
 HTML = "text/html"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SWAGGER = ("swagger-ui.css", "swagger-ui-bundle.js")  # of the package flask-swagger-ui
@@ -34,14 +30,13 @@ class Feedback(Body):
     label: Annotated[str, Field(description="What is written; / between rows.", max_length=200)]
     answer: Annotated[str, Field(pattern=r"^[0-9/]{0,200}$")]
     status: Status
-    probability: Annotated[float, Field(strict=False, ge=0, le=1, allow_inf_nan=False)]
+    probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     model: Model
 
 
-def routes(holder: Holder, feedback: Path) -> list[Operation]:
+def routes(work: Work, feedback: Path) -> list[Operation]:
     """`/`, `/static/*`, `/model`, `/docs` and `POST /feedback`, which stores in `feedback`."""
-    writer = ThreadPoolExecutor(1)  # pictures are decoded one at a time: a large one takes memory
-    static = _static()
+    holder, static = work.holder, _static()
 
     async def draw(_: Request) -> Response:
         """The page to draw on."""
@@ -64,11 +59,9 @@ def routes(holder: Holder, feedback: Path) -> list[Operation]:
 
     async def say(request: Request) -> Response:
         """Store a picture with what is written on it."""
-        body = await request.body()
         classes = holder.served.classifier.classes
-        loop = asyncio.get_running_loop()
-        told = await loop.run_in_executor(writer, _stored, body, classes, feedback)
-        return replies.json({**told, "request_id": replies.request_id(request)})
+        told = await work.off_loop(_stored, request["body"], classes, feedback)
+        return replies.json({**told, "request_id": request["request_id"]})
 
     return [
         Operation("/feedback", say, answer=dict[str, str], body=Feedback),
@@ -92,8 +85,7 @@ def _html(text: str) -> Response:
 
 def about_model(served: Served) -> str:
     """The page about the model."""
-    known = {"name": _called(served), "content": served.content, "facts": served.about}
-    return templates.render("model.html", **known)
+    return templates.render("model.html", name=_called(served), served=served)
 
 
 def _called(served: Served) -> str:
@@ -120,13 +112,11 @@ def _stored(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:
             version=told.model.version,
             model_sha256=told.model.sha256,
         )
-    except (kept.DamagedError, OSError) as error:
-        LOG.error("%s", error)  # what the operator has to mend is no matter of the client's
+    except (kept.DamagedError, OSError) as error:  # also a lock that others hold too long
+        logs.line(event=str(error), level="error")  # the operator has to mend it, not the client
         raise RefusedError(503, "feedback cannot be stored now") from None
     except kept.FullError as error:
         raise RefusedError(429, str(error)) from None
-    except filelock.Timeout:
-        raise RefusedError(503, "others are storing; try again", {"Retry-After": "1"}) from None
     except UserError as error:
         raise RefusedError(400, str(error)) from None
     return {"stored": row.label, "picture_sha256": row.sha256}

@@ -6,7 +6,7 @@ from typing import Annotated, NotRequired
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -27,9 +27,7 @@ Digit = Annotated[int | str, Field(description="A number where the class is call
 
 
 class Options(Body):
-    """What a request wants to know of a picture; in a query, all values are text."""
-
-    model_config = ConfigDict(strict=False)
+    """What a request wants to know of a picture."""
 
     top: Annotated[int, Field(ge=1, le=10, description="Answers per digit, likeliest first.")] = 1
     several: Annotated[bool | None, Field(description="Or one digit; automatic if absent.")] = None
@@ -75,9 +73,7 @@ def routes(work: Work) -> list[Operation]:
         The picture's bytes are the body, whatever the content type says; or they are in
         JSON as base64, beside the options.
         """
-        body = await request.body()
-        asked = await work.off_loop(_asked, request, body)
-        found, notes = await work.off_loop(_found, asked)
+        asked, found, notes = await work.off_loop(_found, request)
         outcome = await work.read(found.pictures)
         served, likely = outcome.served, outcome.probabilities
         look = Look("", found, notes=notes)
@@ -88,29 +84,34 @@ def routes(work: Work) -> list[Operation]:
         del told["file"]
         if asked.pictures:
             told["pictures"] = [_png(picture) for picture in found.pictures]
-        about = {"model": served.identity, "request_id": replies.request_id(request)}
+        about = {"model": served.identity, "request_id": request["request_id"]}
         return replies.answer(told | about, served)
 
     return [Operation("/predict", predict, answer=Reading, body=Asked, options=Options)]
 
 
-def _asked(request: Request, body: bytes) -> Asked:
+def _found(request: Request) -> tuple[Asked, Found, tuple[str, ...]]:
+    """What is asked, the digits on the picture, and what is to be known of its file.
+
+    Raises RefusedError when something else is sent.
+    """
+    asked = _asked(request)
+    try:
+        scan = decode(asked.picture, "body", LARGEST)
+        return asked, find(scan, asked.several), scan.notes
+    except UserError as error:
+        raise RefusedError(400, str(error)) from None
+
+
+def _asked(request: Request) -> Asked:
     """What is asked, by query or by JSON. Raises RefusedError for anything else."""
     if replies.is_json(request):
-        return replies.checked(Asked, body)
+        return replies.checked(Asked, request["body"])
     query = request.query_params.multi_items()
     if len(dict(query)) < len(query):
         raise RefusedError(400, "a parameter is given twice")
-    return replies.checked(Asked, {**dict(query), "picture": body})
-
-
-def _found(asked: Asked) -> tuple[Found, tuple[str, ...]]:
-    """The digits on a picture, and what is to be known of its file."""
-    try:
-        scan = decode(asked.picture, "body", LARGEST)
-        return find(scan, asked.several), scan.notes
-    except UserError as error:
-        raise RefusedError(400, str(error)) from None
+    told = {**dict(query), "picture": request["body"]}
+    return replies.checked(Asked, told, strict=False)  # in a query, all values are text
 
 
 def _png(picture: NDArray[np.uint8]) -> str:

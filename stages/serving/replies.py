@@ -62,26 +62,21 @@ def error(request_id: str, refused: HTTPException, **more: str) -> Response:
     return json(told, refused.status_code, refused.headers)
 
 
-def request_id(request: Request) -> str:
-    """The id that the answer and the log carry."""
-    return str(request.scope["request_id"])
-
-
 def is_json(request: Request) -> bool:
     """Whether a body is said to be JSON, in the one encoding that JSON has."""
     kind, _, parameter = request.headers.get("content-type", "").lower().partition(";")
     return kind.strip() == JSON and parameter.strip() in {"", "charset=utf-8"}
 
 
-def checked(model: type[Asked], told: Any) -> Asked:
+def checked(model: type[Asked], told: Any, *, strict: bool = True) -> Asked:
     """A request as `model` has it, from the bytes of JSON or from values.
 
-    Raises RefusedError with what is wrong first.
+    Not `strict`: texts are converted. Raises RefusedError with what is wrong first.
     """
     try:
         if isinstance(told, bytes):
-            return model.model_validate_json(told)
-        return model.model_validate(told)
+            return model.model_validate_json(told, strict=strict)
+        return model.model_validate(told, strict=strict)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"]))[:60] or "the body"

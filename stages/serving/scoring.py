@@ -51,12 +51,12 @@ def routes(work: Work) -> list[Operation]:
         try:
             if not replies.is_json(request):
                 raise RefusedError(415, "expected the content type application/json in UTF-8")
-            body = await request.body()
+            body = request["body"]
             small = len(body) <= tensors.SMALL
             pictures = _pictures(body) if small else await work.off_loop(_pictures, body)
         except RefusedError as refused:
             more = {"error_code": "BAD_REQUEST", "message": refused.detail}
-            return replies.error(replies.request_id(request), refused, **more)
+            return replies.error(request["request_id"], refused, **more)
         outcome = await work.read(pictures)
         told: Predictions = {"predictions": {"logits": outcome.logits.tolist()}}
         return replies.answer(told, outcome.served)

@@ -23,7 +23,6 @@ class Served:
     """
 
     classifier: Classifier
-    folder: Path
     name: str
     version: str
     content: str
@@ -47,7 +46,7 @@ def load(folder: Path, name: str, version: str, about: dict[str, Any]) -> Served
     """
     model = classifier.load(folder, threads=1)  # requests run side by side; threads of one wait
     model.probabilities(np.zeros((1, 28, 28), np.uint8))
-    return Served(model, folder, name, version, str(model.manifest["content_sha256"]), about)
+    return Served(model, name, version, str(model.manifest["content_sha256"]), about)
 
 
 class Holder:

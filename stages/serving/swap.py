@@ -37,7 +37,7 @@ def from_state(state: Path) -> Served:
     told: dict[str, Any] = files.read_json(state)
     served = load(Path(told["folder"]), told["name"], told["version"], told["about"])
     if served.content != told["content"]:
-        raise UserError(f"{served.folder} was changed since it was checked; get the model anew")
+        raise UserError(f"{told['folder']} was changed since it was checked; get the model anew")
     return served
 
 

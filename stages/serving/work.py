@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -111,6 +112,6 @@ def _outcomes(served: Served, pictures: list[Pictures]) -> list[Outcome]:
     logits = served.classifier.logits(np.concatenate(pictures))
     likely = softmax(logits)
     metrics.read(likely, served)
-    ends = np.cumsum([len(p) for p in pictures])[:-1]
-    parts = zip(np.split(logits, ends), np.split(likely, ends), strict=True)
-    return [Outcome(served, *part) for part in parts]
+    ends = accumulate(map(len, pictures))
+    parts = [slice(end - len(p), end) for p, end in zip(pictures, ends, strict=True)]
+    return [Outcome(served, logits[part], likely[part]) for part in parts]

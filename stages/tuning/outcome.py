@@ -2,10 +2,12 @@
 
 The best of many trials is partly the luckiest, so the best few are trained again with other
 seeds, beside the current values, and only those results decide. Their pictures are the
-validation pictures still; the official test pictures play no part in tuning.
+validation pictures still; the official test pictures play no part in tuning. What is better
+is written into params.yaml if that is wanted.
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +17,8 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
-from stages.lib import paired
-from stages.lib.params import written
+from stages.lib import files, paired, params
+from stages.lib.errors import UserError
 from stages.lib.table import aligned
 from stages.tuning.space import Setting, Space, short
 from stages.tuning.study import all_trials, states
@@ -127,7 +129,7 @@ def best_table(study: optuna.Study, current: Setting) -> str:
         result, setting = trial.user_attrs["result"], trial.user_attrs["setting"]
         mark = "*" if setting == current else ""
         cells = [f"{trial.value:.2%}", f"{result['loss']:.4f}", f"{result['seconds']:.0f} s"]
-        values = [written(setting[key]) for key in current]
+        values = [params.written(setting[key]) for key in current]
         rows.append([f"{trial.number}{mark}", *cells, *values])
     return aligned(head, rows)
 
@@ -155,3 +157,26 @@ def saved_time(study: optuna.Study) -> float | None:
     if not whole:
         return None
     return float(sum(r["seconds"] for r in results) / (np.mean(whole) * len(results)))
+
+
+def offer(current: Setting, better: Candidate, *, apply: bool) -> None:
+    """Write a better setting into params.yaml, or say what that would change.
+
+    Raises UserError, and writes nothing, when the searched values are `current` no more.
+    """
+    path = files.workspace() / "params.yaml"
+    changed = {key: value for key, value in better.setting.items() if value != current[key]}
+    if apply:
+        if Space(params.load(path)).current != current:
+            found = f"{path} has had other values since this began; nothing was written"
+            raise UserError(f"{found}, run the command again to compare")
+        params.write(path, changed)
+    rows = [[k, params.written(current[k]), params.written(v)] for k, v in changed.items()]
+    print(f"\n{better.name} is better; params.yaml {'is changed' if apply else 'would change'}:")
+    print(aligned(["", "from", "to"], rows))
+    if apply:
+        print("\n`dvc repro` trains, evaluates and registers it")
+    else:
+        words = [f"-S {shlex.quote(word)}" for word in params.assignments(changed)]
+        print("\n`digits tune --apply` writes that; to try it alone:")
+        print(" ".join(["dvc exp run", *words]))

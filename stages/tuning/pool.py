@@ -63,23 +63,15 @@ def run(job: Job, count: int, watch: Callable[[], object]) -> None:
                 raise UserError(f"{told} or smaller networks")
             if gone or not workers:
                 study.requeue(job.study)
-            for _ in range(min(count - len(workers), _work_for(job, workers))):
+            late = job.until and time.time() > job.until
+            left = 0 if late else study.unclaimed(job.study, job.goal)
+            running = study.states(job.study)[TrialState.RUNNING]
+            for _ in range(len(workers), min(count, left + running) if left else 0):
                 workers.append(_start(job))
             watch()
-            late = job.until and time.time() > job.until
-            if not workers and (late or not study.states(job.study)[TrialState.RUNNING]):
+            if not workers and (late or not running):
                 return
             time.sleep(LOOK)
-
-
-def _work_for(job: Job, workers: list[_Worker]) -> int:
-    """How many more workers would find something to do."""
-    if job.until and time.time() > job.until:
-        return 0
-    running = job.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    busy = {trial.user_attrs.get("process", {}).get("process.pid") for trial in running}
-    idle = sum(str(worker.process.pid) not in busy for worker in workers)
-    return study.unclaimed(job.study, job.goal) - idle
 
 
 def _start(job: Job) -> _Worker:

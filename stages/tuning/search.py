@@ -5,7 +5,6 @@ and leave the comparison to the first.
 """
 
 import os
-import shlex
 import signal
 import sys
 import time
@@ -21,7 +20,6 @@ from optuna.trial import TrialState
 from stages.lib import files, params, schema, stage
 from stages.lib.errors import UserError
 from stages.lib.progress import Progress
-from stages.lib.table import aligned
 from stages.lib.tracking import nested, runs
 from stages.tuning import outcome, pictures, pool, storage, study
 from stages.tuning.outcome import Candidate
@@ -41,7 +39,6 @@ class Search:
     confirmation: optuna.Study
     space: Space
     inputs: dict[str, str]
-    recipe: dict[str, str]
     workers: int
     leads: bool = True
 
@@ -94,12 +91,12 @@ def begin(space: Space, url: URL, workers: int, *, leads: bool = True) -> Search
         if not (root / path).is_file():
             raise UserError(f"{path} is missing; `dvc repro split` makes it")
     inputs = {path: files.sha256(root / path) for path in READ}
-    wanted = study.recipe(space, inputs)
+    wanted = study.recipe(space) | inputs
     found = study.open_study(url, tune.study, wanted, tune.trials)
     found.pruner = study.pruner(tune, space.values.train.epochs)
     second = study.open_study(url, study.confirmation(tune.study), wanted)
     second.pruner = NopPruner()
-    return Search(url, found, second, space, inputs, wanted, workers, leads)
+    return Search(url, found, second, space, inputs, workers, leads)
 
 
 def _lead(found: Search, *, apply: bool) -> None:
@@ -111,7 +108,7 @@ def _lead(found: Search, *, apply: bool) -> None:
         folder = _record(found, compared, told, run)
     print(f"\n{told}\n\npictures: {folder}; `digits ui` has them in the study's run")
     if len(compared) > 1 and (best := outcome.winner(compared)) is not compared[0]:
-        _offer(found, best, apply=apply)
+        outcome.offer(found.space.current, best, apply=apply)
 
 
 def _join(found: Search) -> None:
@@ -139,7 +136,7 @@ def _study_run(found: Search) -> Iterator[runs.Run]:
     known = found.study.user_attrs.get(study.RUN)
     name = f"tune {found.study.study_name}"
     code = stage.source_hashes(Path(__file__))
-    fixed = {key: value for key, value in found.recipe.items() if key not in found.inputs}
+    fixed = study.recipe(found.space)
     opened = runs.training_run(
         name, resume=known, params=fixed, inputs=found.inputs, code=code, activity="tuning"
     )
@@ -160,29 +157,23 @@ def _run(found: Search, which: optuna.Study, goal: int, seconds: float = 0) -> N
     until = time.time() + seconds if seconds else None
     alone = found.leads and found.workers == 1
     job = pool.Job(found.url, which, values, found.inputs, goal, threads, until, alone)
-    watch = _Watch(which, goal)
+    before = told = study.done(which)
+    bar = Progress(max(1, goal - before), "trials")
+
+    def watch() -> None:
+        """Tell how far it is: a line for each trial, or on a terminal one that is drawn anew."""
+        nonlocal told
+        done = study.done(which)
+        note = f"{done}/{goal} trials, {outcome.best(which)}"
+        if done > told and not sys.stderr.isatty():
+            print(note, file=sys.stderr, flush=True)
+        told = done
+        bar.tell(done - before, note)
+
     try:
         pool.run(job, found.workers, watch)
     finally:
-        watch.bar.clear()
-
-
-class _Watch:
-    """How far a study is: a line for each trial, or on a terminal one that is drawn anew."""
-
-    def __init__(self, which: optuna.Study, goal: int) -> None:
-        self._which, self._goal = which, goal
-        self._before = self._told = study.done(which)
-        self.bar = Progress(max(1, goal - self._before), "trials")
-
-    def __call__(self) -> None:
-        """Look at the study, and tell."""
-        done = study.done(self._which)
-        note = f"{done}/{self._goal} trials, {outcome.best(self._which)}"
-        if done > self._told and not sys.stderr.isatty():
-            print(note, file=sys.stderr, flush=True)
-        self._told = done
-        self.bar.tell(done - self._before, note)
+        bar.clear()
 
 
 def _confirm(found: Search) -> list[Candidate]:
@@ -218,30 +209,3 @@ def _record(found: Search, compared: list[Candidate], told: str, run: runs.Run) 
     numbers |= {f"confirmed.{candidate.name}": candidate.accuracy for candidate in compared}
     run.log_history([(0, numbers)])
     return folder
-
-
-def _offer(found: Search, best: Candidate, *, apply: bool) -> None:
-    """Write the winner into params.yaml, or say what that would change."""
-    path, current = files.workspace() / "params.yaml", found.space.current
-    changed = {key: value for key, value in best.setting.items() if value != current[key]}
-    if apply:
-        _check_unchanged(found, path)
-        params.write(path, changed)
-    rows = [[k, params.written(current[k]), params.written(v)] for k, v in changed.items()]
-    print(f"\n{best.name} is better; params.yaml {'is changed' if apply else 'would change'}:")
-    print(aligned(["", "from", "to"], rows))
-    if apply:
-        print("\n`dvc repro` trains, evaluates and registers it")
-    else:
-        words = [f"-S {shlex.quote(word)}" for word in params.assignments(changed)]
-        print("\n`digits tune --apply` writes that; to try it alone:")
-        print(" ".join(["dvc exp run", *words]))
-
-
-def _check_unchanged(found: Search, path: Path) -> None:
-    """Raise UserError when somebody has changed a searched value meanwhile."""
-    now = Space(params.load(path)).current
-    for key, value in found.space.current.items():
-        if now[key] != value:
-            told = f"{path} has had another {key} since this began"
-            raise UserError(f"{told}; nothing was written, run the command again to compare")

@@ -46,10 +46,6 @@ class Space:
             key: reduce(getitem, key.split("."), plain(values)) for key in self.searches
         }
 
-    def described(self) -> dict[str, Any]:
-        """What makes this space the same as another one."""
-        return {key: search.model_dump(mode="json") for key, search in self.searches.items()}
-
     def draw(self, trial: BaseTrial) -> Setting:
         """What `trial` trains with; the names of a list's parts begin with the list's key."""
         whole = {key: isinstance(value, int) for key, value in self.current.items()}
@@ -105,9 +101,8 @@ def _draw(trial: BaseTrial, key: str, search: schema.Search, *, whole: bool) -> 
         return next(choice for choice in search.choices if _text(choice) == value)
     if whole:
         return trial.suggest_int(key, int(search.low), int(search.high), log=search.log)
-    rounded = float(
-        f"{trial.suggest_float(key, search.low, search.high, log=search.log):.{DIGITS}g}"
-    )
+    drawn = trial.suggest_float(key, search.low, search.high, log=search.log)
+    rounded = float(f"{drawn:.{DIGITS}g}")
     return min(max(rounded, float(search.low)), float(search.high))
 
 

@@ -26,6 +26,7 @@ HEARTBEAT = 10  # seconds between two signs of life of a running trial
 GRACE = 60  # seconds without one after which its worker counts as gone
 RETRIES = 2  # of a trial whose worker was killed; more and it may be the trial that kills
 BUSY = 60  # seconds to wait for SQLite's own lock
+EXPECTED = "expected sqlite:///FILE or postgresql://USER@HOST/NAME"
 URL = sqlalchemy.URL
 FAILURES = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
 
@@ -40,17 +41,13 @@ def address(given: str | None, configured: str) -> URL:
     try:
         url = sqlalchemy.make_url(text)
     except sqlalchemy.exc.ArgumentError:
-        raise UserError(f"the storage's address is no URL; {_expected()}") from None
+        raise UserError(f"the storage's address is no URL; {EXPECTED}") from None
     kind = url.get_backend_name()
     if kind not in {"sqlite", "postgresql"} or (kind == "sqlite" and not url.database):
-        raise UserError(f"the storage is {told(url)}; {_expected()}")
+        raise UserError(f"the storage is {told(url)}; {EXPECTED}")
     if text == configured and url.password:
         raise UserError(f"tune.storage has a password; give the whole address in {VARIABLE}")
     return url if kind != "sqlite" else url.set(database=str(files.home() / str(url.database)))
-
-
-def _expected() -> str:
-    return "expected sqlite:///FILE or postgresql://USER@HOST/NAME"
 
 
 def told(url: URL) -> str:
@@ -84,10 +81,11 @@ def connect(url: URL) -> RDBStorage:
     Raises UserError when it cannot be reached.
     """
     quiet()
+    whole = url.render_as_string(hide_password=False)
     # Several processes that make tables at once fail: one makes them, the others wait.
     with explained(url), lock(url, "tables", wait=True):
         return RDBStorage(
-            secret(url).replace("{", "{{").replace("}", "}}"),  # Optuna fills a template
+            whole.replace("{", "{{").replace("}", "}}"),  # Optuna fills a template
             engine_kwargs=_settings(url),
             heartbeat_interval=HEARTBEAT,
             grace_period=GRACE,
@@ -100,11 +98,6 @@ def quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)  # heartbeats, plots
     warnings.filterwarnings("ignore", message="The reported value is ignored")  # after a resume
-
-
-def secret(url: URL) -> str:
-    """`url` with its password."""
-    return url.render_as_string(hide_password=False)
 
 
 class _Connection(sqlite3.Connection):

@@ -1,7 +1,6 @@
 """The study: what it maximises, how it draws and prunes, which of its trials are to be run."""
 
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -25,7 +24,6 @@ MAXIMIZE = StudyDirection.MAXIMIZE
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 RECIPE = "recipe"
 RUN = "run_id"  # of a study or a trial in MLflow
-VERSION = {"version": "2"}  # in the recipe of each study; studies of version 1 have none
 # Asynchronous successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter
 # Tuning"): at FIRST of all epochs, and each time that REDUCTION times as many are done, a trial
 # goes on if it is among the best 1/REDUCTION of all that came as far. To compare with finished
@@ -39,18 +37,16 @@ def confirmation(name: str) -> str:
     return f"{name}:confirm"
 
 
-def recipe(space: Space, inputs: Mapping[str, str]) -> dict[str, str]:
+def recipe(space: Space) -> dict[str, str]:
     """What makes two studies comparable, as dotted keys: the search and all it leaves alone."""
     values = {name: plain(space.values)[name] for name in SECTIONS}
-    kind = values["model"]["kind"]
     if "model.kind" not in space.searches:
-        values["model"] = {k: v for k, v in values["model"].items() if k not in {"mlp", "cnn"}}
-        values["model"][kind] = plain(space.values)["model"][kind]
+        values["model"].pop("cnn" if values["model"]["kind"] == "mlp" else "mlp")
     fixed = lineage.flatten(values)
     for key in (*space.searches, "train.threads", "train.device"):
         fixed.pop(key, None)
-    about = {"metric": METRIC, "tune.space": space.described(), **inputs}
-    return fixed | lineage.flatten(about)
+    searched = plain(space.values)["tune"]["space"]
+    return fixed | lineage.flatten({"metric": METRIC, "tune.space": searched})
 
 
 def open_study(url: URL, name: str, wanted: dict[str, str], goal: int = 0) -> optuna.Study:
@@ -64,7 +60,7 @@ def open_study(url: URL, name: str, wanted: dict[str, str], goal: int = 0) -> op
         storage=storage, study_name=name, direction=MAXIMIZE, load_if_exists=True
     )
     if not found.trials and not found.user_attrs and found.directions == [MAXIMIZE]:
-        found.set_user_attr(RECIPE, wanted | VERSION)
+        found.set_user_attr(RECIPE, wanted | {"version": "2"})  # those of version 1 have none
     _compare(found, wanted, goal)
     return found
 
@@ -101,8 +97,7 @@ def sampler(found: optuna.Study, tune: schema.Tune, worker: int) -> BaseSampler:
     that differs from worker to worker, since two may be at one position.
     """
     position = sum("failed_trial" not in trial.system_attrs for trial in all_trials(found))
-    words = np.random.SeedSequence([tune.seed, position, worker]).generate_state(1)
-    seed = int(words[0])
+    seed = int(np.random.SeedSequence([tune.seed, position, worker]).generate_state(1)[0])
     return TPESampler(seed=seed) if tune.sampler == "tpe" else RandomSampler(seed=seed)
 
 

@@ -38,9 +38,6 @@ CLOCK = "training_seconds"
 class _LeftError(BaseException):
     """Says why a trial was left; it is no Exception, for which Optuna would end it as failed."""
 
-    def __init__(self, reason: BaseException) -> None:
-        self.reason = reason
-
 
 class _StoppedError(Exception):
     """The worker was told to stop."""
@@ -79,8 +76,9 @@ class Worker:
             try:
                 self._study.optimize(self, timeout=seconds, callbacks=[self._tidy, enough])
             except _LeftError as left:
-                if not isinstance(left.reason, (_StoppedError, UpdateFinishedTrialError)):
-                    raise left.reason from None
+                (reason,) = left.args
+                if not isinstance(reason, (_StoppedError, UpdateFinishedTrialError)):
+                    raise reason from None
             else:
                 return
 
@@ -101,11 +99,9 @@ class Worker:
             return self._run(trial)
         except optuna.TrialPruned:
             raise
-        except UpdateFinishedTrialError as error:
-            # This process stood still so long that another one has the trial and its run.
-            raise _LeftError(error) from error
         except BaseException as error:
-            with suppress(*storage.FAILURES):
+            # There is none to give back when this process stood still so long that another has it.
+            with suppress(*storage.FAILURES, UpdateFinishedTrialError):
                 trial.set_user_attr("process", {})
                 trial.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             raise _LeftError(error) from error

@@ -47,4 +47,4 @@ def served(folder, *options, environment=None, log=None, limits=None):
 def workers(process):
     """The processes that answer."""
     children = psutil.Process(process.pid).children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in children if "spawn_main" in str(child.as_dict(["cmdline"]))]

@@ -175,7 +175,7 @@ def test_every_text_is_escaped(model):
             "recall": [{"n": 1, "right": 1, "interval": [0, 1]}],
         },
     }
-    evil = Served(model.classifier, model.folder, EVIL, "1", SHA256, facts)
+    evil = Served(model.classifier, EVIL, "1", SHA256, facts)
     text = pages.about_model(evil)
 
     assert "<script" not in text

@@ -14,6 +14,7 @@ import yaml
 from sqlalchemy import create_engine, make_url, text
 
 from stages.lib import params
+from stages.tuning import storage
 from tests.conftest import free_port
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -84,6 +85,16 @@ def database(server):
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return server.set(database=name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, workspace, monkeypatch):
+    """Each kind of storage; PostgreSQL's address comes from the environment."""
+    monkeypatch.delenv(storage.VARIABLE, raising=False)
+    if request.param == "postgresql":
+        address = request.getfixturevalue("database").render_as_string(hide_password=False)
+        monkeypatch.setenv(storage.VARIABLE, address)
+    return storage.address(None, "sqlite:///.state/tune.db")
 
 
 @contextmanager

@@ -84,27 +84,19 @@ storage.connect(make_url(sys.stdin.readline().strip()))
 """
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_many_first_users_at_once_make_one_storage(request, workspace, kind):
+def test_many_first_users_at_once_make_one_storage(url):
     """Four processes that open a fresh storage together all succeed."""
-    url = storage.address(None, DEFAULT)
-    if kind == "postgresql":
-        url = request.getfixturevalue("database")
     pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen([sys.executable, "-c", CREATE], **pipes) for _ in range(4)]
     for process in processes:
-        process.stdin.write(storage.secret(url) + "\n")
+        process.stdin.write(url.render_as_string(hide_password=False) + "\n")
         process.stdin.flush()
 
     assert [process.communicate()[1] for process in processes] == [""] * 4
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_lock_is_held_by_one_at_a_time(request, workspace, kind):
+def test_a_lock_is_held_by_one_at_a_time(url):
     """While one is inside, another waits, or is told when it would not wait."""
-    url = storage.address(None, DEFAULT)
-    if kind == "postgresql":
-        url = request.getfixturevalue("database")
     order = []
 
     def second():

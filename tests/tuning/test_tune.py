@@ -39,15 +39,6 @@ def small(workspace, rewrite_params, values, official):
     return rewrite_params(trials=TRIALS, pruner="halving")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, workspace, monkeypatch):
-    """Each kind of storage; PostgreSQL's address comes from the environment."""
-    monkeypatch.delenv(storage.VARIABLE, raising=False)
-    if request.param == "postgresql":
-        monkeypatch.setenv(storage.VARIABLE, storage.secret(request.getfixturevalue("database")))
-    return storage.address(None, "sqlite:///.state/tune.db")
-
-
 @contextmanager
 def tuning(*options):
     """The command in a group of its own, as a terminal would start it."""
