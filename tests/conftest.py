@@ -238,11 +238,10 @@ def free_port():
 
 
 @pytest.fixture(scope="session")
-def variants(tmp_path_factory, official):
+def variants(once, official):
     """Folders of tiny models by name: see `tests.variants`."""
     values = params.check(small_values(), "test")
-    parts = part(official, 0, 2000), part(official, 2000, 2500)
-    return Variants(values, tmp_path_factory.mktemp("variants"), *parts)
+    return Variants(values, once, part(official, 0, 2000), part(official, 2000, 2500))
 
 
 @pytest.fixture

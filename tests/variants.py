@@ -28,8 +28,8 @@ def trained(values, training, validation):
 class Variants:
     """Makes each model once: `variants["poor"]` is its folder."""
 
-    def __init__(self, values, folder, training, validation):
-        self._model, self._folder = values.model, folder
+    def __init__(self, values, once, training, validation):
+        self._model, self._once = values.model, once
         state = trained(values, training, validation)
         self._weights = engine.best_state(state)
         raw = engine.logits(state.network, validation.images, torch.device("cpu"))
@@ -37,9 +37,7 @@ class Variants:
 
     def __getitem__(self, name):
         """The folder of the model called `name`."""
-        if not (self._folder / name).exists():
-            self._make(self._folder / name, **CHANGES[name])
-        return self._folder / name
+        return self._once(name, lambda folder: self._make(folder, **CHANGES[name]))
 
     def _make(self, folder, noise=0.0, bias=0.0, sharpness=1.0, views=1):
         model = self._model.model_copy(update={"views": views})

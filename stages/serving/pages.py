@@ -1,5 +1,7 @@
 """The pages: the one to draw on, the model's, the API's, and what people say of answers."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +39,7 @@ class Feedback(Body):
 def routes(work: Work, feedback: Path) -> list[Operation]:
     """`/`, `/static/*`, `/model`, `/docs` and `POST /feedback`, which stores in `feedback`."""
     holder, static = work.holder, _static()
+    writer = ThreadPoolExecutor(1)  # waiting for a lock there holds up no picture
 
     async def draw(_: Request) -> Response:
         """The page to draw on."""
@@ -60,7 +63,8 @@ def routes(work: Work, feedback: Path) -> list[Operation]:
     async def say(request: Request) -> Response:
         """Store a picture with what is written on it."""
         classes = holder.served.classifier.classes
-        told = await work.off_loop(_stored, request["body"], classes, feedback)
+        loop = asyncio.get_running_loop()
+        told = await loop.run_in_executor(writer, _stored, request["body"], classes, feedback)
         return replies.json({**told, "request_id": request["request_id"]})
 
     return [
