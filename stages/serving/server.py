@@ -80,7 +80,7 @@ def _granian(address: tuple[str, int], workers: int, limits: Limits) -> Any:
     return Granian(
         "stages.serving.app",
         *address,
-        interface=Interfaces.ASGINL,
+        interface=Interfaces.RSGI,
         workers=workers,
         http=HTTPModes.http1,
         websockets=False,

@@ -71,10 +71,12 @@ class Lane:
 
     def read(self, pictures: Pictures) -> asyncio.Future[Outcome]:
         """What the model says of `pictures` (n, 28, 28); n is at least 1."""
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Outcome] = loop.create_future()
         self.queue.append((pictures, outcome))
         if not self.running:
-            self._run()
+            self.running = True
+            loop.call_soon(self._run)  # after requests that are there already
         return outcome
 
     def _run(self) -> None:

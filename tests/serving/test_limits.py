@@ -98,7 +98,7 @@ def test_probes_of_load_balancers_are_answered(tight):
 
     assert (status(head), body) == (200, b"")
     assert status(raw(tight, b"GET /ping HTTP/1.0\r\n\r\n")) == 200
-    assert status(raw(tight, b"GET /v2 HTTP/1.0\r\n\r\n")) == 403
+    assert status(raw(tight, b"GET /v2 HTTP/1.0\r\n\r\n")) == 400
 
 
 def test_more_connections_than_allowed_wait(tight):
