@@ -86,9 +86,10 @@ class Front:
         metrics.WAITING.set(self.waiting)
 
     async def _read(self, scope: Scope, body: AsyncIterable[bytes], read: bytearray) -> None:
-        """Read the body. Raises RefusedError when it is too large or takes too long."""
-        said = (int(value) for name, value in scope["headers"] if name == b"content-length")
-        self._check(max(said, default=0))
+        """Read the body. Raises RefusedError when it is too large, takes too long or ends early."""
+        lengths = (int(value) for name, value in scope["headers"] if name == b"content-length")
+        said = max(lengths, default=0)
+        self._check(said)
         try:
             async with asyncio.timeout(self.limits.body_seconds):
                 async for chunk in body:
@@ -97,6 +98,8 @@ class Front:
                     self._check(len(read))
         except TimeoutError:
             raise RefusedError(408, "the body took too long", CLOSE) from None
+        if len(read) < said:
+            raise RefusedError(400, "the body ended early", CLOSE)
 
     def _check(self, size: int) -> None:
         """Raise RefusedError for a body of so many bytes, and while all bodies have too many."""
