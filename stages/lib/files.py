@@ -5,7 +5,6 @@ the disk and renamed; a killed writer leaves at most that one file, which the ne
 of the same path replaces.
 """
 
-import csv
 import hashlib
 import io
 import json
@@ -113,6 +112,8 @@ def write_json(path: Path, value: object) -> None:
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows of equal keys as CSV with a head, whole or not at all."""
+    import csv  # `digits --help` needs none
+
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
