@@ -37,7 +37,7 @@ class Front:
         self.buffered = self.waiting = 0
 
     async def __rsgi__(self, asked: Any, protocol: Any) -> None:
-        """One request, as Granian's own interface has it: ASGI costs twice as much."""
+        """One request, as Granian's own interface has it: by ASGI the server costs half more."""
         start = time.perf_counter()
         scope = _scope(asked)
         try:
