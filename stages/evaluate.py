@@ -18,7 +18,7 @@ from stages.lib.dataset import Pictures
 from stages.lib.errors import UserError
 from stages.lib.tracking import runs
 
-SHOWN = plots.ROWS * plots.COLUMNS
+SHOWN = 4 * plots.COLUMNS
 Floats = NDArray[np.floating]
 Row = dict[str, Any]
 

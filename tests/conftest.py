@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
 SMALL = {"hidden": "[32]", "epochs": "1", "device": "cpu", "corrupted": "100"}  # of a clone
 # They begin first, so that no worker is left with one of them when the others are through.
-LONGEST = ("test_pipeline.py", "test_tune.py", "test_remotes.py", "test_page_browser.py")
+LONGEST = ("test_pipeline.py", "test_tune.py", "test_train.py", "test_remotes.py")
 
 
 def pytest_collection_modifyitems(items):

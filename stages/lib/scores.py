@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from scipy.stats import binomtest
-from sklearn.metrics import precision_recall_fscore_support
 
 LEVEL = 0.95  # of every interval
 BINS = 15  # of equal width, as in Guo et al.
@@ -53,6 +52,8 @@ def interval(right: int, n: int) -> tuple[float, float]:
 
 def per_class(labels: Ints, predicted: Ints, classes: list[str]) -> list[dict[str, object]]:
     """Precision, recall and F1 of each class, and how many pictures it has."""
+    from sklearn.metrics import precision_recall_fscore_support
+
     names = list(range(len(classes)))
     columns = precision_recall_fscore_support(labels, predicted, labels=names, zero_division=0)
     rows = zip(classes, *columns, strict=True)
