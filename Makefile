@@ -24,7 +24,7 @@ repro: .venv/.installed
 
 test: .venv/.tested
 	$(private)
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.tested
 	ruff check .

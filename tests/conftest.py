@@ -1,6 +1,7 @@
 """What several test files need: real MNIST, and a small workspace to run stages in."""
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import yaml
 from filelock import FileLock
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from stages import train
 from stages.download import download
@@ -26,6 +28,8 @@ from tests import sealed
 from tests.variants import Variants, trained
 
 ROOT = Path(__file__).parents[1]
+# Torch's exporter reads its own sources for each file, for 2 s: here once in a process.
+ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))
 # Wide enough for the tiny models of `variants`, each of which can still break one.
 RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
 SMALL = {"hidden": "[32]", "epochs": "1", "device": "cpu", "corrupted": "100"}  # of a clone

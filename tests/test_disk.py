@@ -2,10 +2,11 @@
 
 import os
 import subprocess
-import sys
 from contextlib import contextmanager
 
 import pytest
+
+from tests import processes
 
 
 @contextmanager
@@ -27,9 +28,8 @@ def mounted(folder, options):
 )
 def test_a_disk_that_takes_no_model_is_told(workspace, options, words):
     """Training ends in one line that says where the disk failed and what to do."""
-    command = [sys.executable, "-m", "stages.train"]
     with mounted(workspace / "models", options) as folder:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = processes.run("train")
         assert list(folder.iterdir()) == []
 
     assert done.returncode == 2

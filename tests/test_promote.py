@@ -1,8 +1,6 @@
 """A person makes a version champion, or takes one back; both are recorded, or nothing changes."""
 
-import os
-import subprocess
-import sys
+import shutil
 
 import pytest
 
@@ -11,8 +9,8 @@ from stages.lib.tracking import aliases, history, registry, store
 from stages.lib.tracking.entry import FILE
 from stages.lib.tracking.promotion import by_hand, rollback
 from stages.lib.tracking.removal import REMOVED
-from tests import sealed
-from tests.conftest import ROOT, standing
+from tests import processes, sealed
+from tests.conftest import standing
 
 # Kills itself before its write number N.
 KILLED = """
@@ -39,12 +37,18 @@ getattr(promotion, sys.argv[2])(*sys.argv[3:])
 
 
 @pytest.fixture
-def three(workspace):
+def three(workspace, once):
     """Versions 1, 2 and 3, of which 1 is champion and 3 challenger."""
-    for seed in (1, 2, 3):
-        sealed.publish(workspace / f"model-{seed}", seed)
-    for alias, number in (("champion", 1), ("challenger", 2), ("challenger", 3)):
-        aliases.change(standing(), {alias: number}, action="register", why="of a test")
+
+    def fill(folder):
+        for seed in (1, 2, 3):
+            sealed.publish(workspace / f"model-{seed}", seed)
+        for alias, number in (("champion", 1), ("challenger", 2), ("challenger", 3)):
+            aliases.change(standing(), {alias: number}, action="register", why="of a test")
+        shutil.copytree(workspace, folder)
+
+    shutil.copytree(once("three", fill), workspace, dirs_exist_ok=True)
+    _ = store.embedded().client  # mends the paths of the copy
 
 
 def champions():
@@ -144,9 +148,7 @@ def test_a_registry_that_does_not_answer_is_not_replaced_by_another(three, monke
 
 def killed(write, *call):
     """Do `call` in a process that is killed before a write; its exit status."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", KILLED, str(write), *call]
-    return subprocess.run(command, env=environment, capture_output=True).returncode
+    return processes.run(KILLED, write, *call).returncode
 
 
 @pytest.mark.parametrize("write", range(4))

@@ -1,8 +1,6 @@
 """`digits pull` puts a whole model on the disk, or changes nothing."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -10,7 +8,7 @@ from stages.lib import files, integrity
 from stages.lib.tracking import fetch
 from stages.lib.tracking.prune import prune
 from stages.lib.tracking.subject import pull
-from tests import sealed
+from tests import processes, sealed
 from tests.test_cli import refusal, run
 from tests.test_disk import mounted
 
@@ -132,9 +130,11 @@ def test_a_full_disk_leaves_nothing(versions, capsys, place):
 
 def test_two_at_once_leave_one_whole_model(versions):
     """Two pulls of one model into one folder do not disturb each other."""
-    started = [subprocess.Popen([sys.executable, "-m", "stages.cli", "pull"]) for _ in range(2)]
+    started = [processes.Process("digits", "pull") for _ in range(2)]
+    for process in started:
+        process.communicate()
 
-    assert [process.wait() for process in started] == [0, 0]
+    assert [process.returncode for process in started] == [0, 0]
     folder = versions / "models/pulled/digits-2"
     assert integrity.check(folder)
     assert [p.name for p in folder.parent.iterdir()] == ["digits-2"]

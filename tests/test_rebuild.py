@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from stages.lib.tracking import find, rebuild, resolve
+from tests import processes
 from tests.conftest import call
 from tests.test_cli import refusal
 
@@ -29,7 +30,7 @@ def test_a_version_comes_out_again(version, checkout):
     before = call(checkout, "git", "status", "--porcelain").stdout
     runs = len(version.store.client.search_runs([version.store.experiment]))
 
-    done = call(checkout, "digits", "verify", "--rebuild", "champion", check=False)
+    done = processes.run("digits", "verify", "--rebuild", "champion")
 
     assert done.returncode == 0, done.stdout + done.stderr
     commit = version.commit[:10]

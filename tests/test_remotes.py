@@ -9,7 +9,7 @@ import pytest
 from stages.lib import classifier, dataset, integrity, tracked
 from stages.lib.errors import UserError
 from stages.lib.tracking import fetch, subject
-from tests import remotes, sealed
+from tests import processes, remotes, sealed
 from tests.conftest import call
 
 FILES = sorted(integrity.NAMES)
@@ -72,13 +72,13 @@ def test_dvc_brings_what_was_pushed(fresh, origin):
 
 def test_digits_pulls_the_model_of_a_tag(fresh, origin, remote):
     """`digits pull v1.0` brings them, checked; the second time the remote is not needed."""
-    told = call(fresh, "digits", "pull", "v1.0").stdout
+    told = processes.run("digits", "pull", "v1.0").stdout
 
     folder = fresh / "models/pulled" / subject.published("v1.0").name
     assert_same(folder, origin)
     assert os.path.relpath(folder, fresh) in told
     (fresh / ".dvc/config.local").write_text("['remote \"there\"']\n    url = /nowhere\n")
-    call(fresh, "digits", "pull", "v1.0")
+    assert processes.run("digits", "pull", "v1.0").returncode == 0
     assert call(fresh, "git", "status", "--porcelain").stdout == ""
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import call
+from tests import processes
 from tests.strokes import empty, page
 from tests.test_cli import refusal, run
 
@@ -47,7 +47,7 @@ def scored(capsys, *arguments):
 
 def test_people_get_shares_and_names(labelled):
     """The command as a person runs it."""
-    told = call(labelled, "digits", "score", "mine").stdout.splitlines()
+    told = processes.run("digits", "score", "mine").stdout.splitlines()
 
     (total,) = (line for line in told if line.startswith("pictures "))
     assert total.split()[1:4] == ["13", "10", "76.9%"]

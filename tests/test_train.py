@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -19,9 +17,9 @@ from stages.lib import checkpoint, classifier, dataset, files, network, params, 
 from stages.lib.errors import UserError
 from stages.lib.tracking import store
 from stages.train import torch_logits, train
+from tests import processes
 
 MODEL = ("model.onnx", "weights.pt")
-TRAIN = [sys.executable, "-u", "-m", "stages.train"]
 
 
 def run_train(folder):
@@ -77,8 +75,9 @@ def test_killed_and_interrupted_training_goes_on_and_ends_with_the_same_bytes(wo
     newest = here.client.search_runs([here.experiment])[0]
     assert newest.info.status == "KILLED"
     assert not (workspace / "models/digits").exists()
-    resumed = subprocess.run(TRAIN, capture_output=True, text=True, check=True)
+    resumed = processes.run("train")
 
+    assert resumed.returncode == 0, resumed.stderr
     assert "going on after epoch" in resumed.stdout
     assert "epoch   1" not in resumed.stdout
     assert hashes(workspace) == undisturbed
@@ -91,10 +90,8 @@ def test_killed_and_interrupted_training_goes_on_and_ends_with_the_same_bytes(wo
 
 def stopped_after(epoch, number):
     """Train until `epoch` is told, then send a signal: the exit status and the errors."""
-    with subprocess.Popen(
-        TRAIN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stdout:
+    with processes.Process("train") as process:
+        for line in iter(process.readline, ""):
             if line.startswith(f"epoch   {epoch}"):
                 process.send_signal(number)
                 break

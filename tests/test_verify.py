@@ -10,7 +10,7 @@ from stages.lib.tracking import registry, store
 from stages.lib.tracking.prune import prune
 from stages.lib.tracking.removal import REMOVED
 from stages.lib.tracking.verification import State, verify
-from tests import remotes
+from tests import processes, remotes
 from tests.conftest import call
 
 
@@ -43,7 +43,7 @@ def stored(root, oid):
 
 def test_first_nothing_is_pushed_then_all_is(checkout):
     """Status 1 and what to do; after `dvc push` 0."""
-    done = call(checkout, "digits", "verify", check=False)
+    done = processes.run("digits", "verify")
     told = done.stdout
     assert (done.returncode, done.stderr) == (1, "")
     assert "version 1 champion" in told
@@ -51,7 +51,7 @@ def test_first_nothing_is_pushed_then_all_is(checkout):
     assert "`dvc push --all-commits` sends" in told
     call(checkout, "dvc", "push")
 
-    done = call(checkout, "digits", "verify", check=False)
+    done = processes.run("digits", "verify")
     assert done.returncode == 0, done.stdout
     assert " 0 broken, 0 not pushed, " in done.stdout
 
@@ -81,7 +81,7 @@ def test_every_kind_of_damage_is_named(checkout, tmp_path):
     assert "in remote 'there' was changed" in found["metrics/predictions.csv"][1]
     assert found["data/splits/train.npz"] == (State.NOT_PUSHED, "is in no remote")
     assert found["data/raw"] == (State.OK, "")
-    assert call(checkout, "digits", "verify", check=False).returncode == 2
+    assert processes.run("digits", "verify").returncode == 2
 
 
 def test_a_pruned_version_is_no_damage(checkout):
@@ -108,12 +108,12 @@ def test_an_alias_moved_by_other_means_is_told_until_it_is_accepted(checkout):
     call(checkout, "dvc", "push")
     store.embedded().client.delete_registered_model_alias("digits", "champion")
 
-    done = call(checkout, "digits", "verify", check=False)
+    done = processes.run("digits", "verify")
     assert done.returncode == 1, done.stdout
     assert "wrong: champion is no version in the registry and version 1 in the" in done.stdout
     assert "`digits history --accept REASON` lets work go on" in done.stdout
-    call(checkout, "digits", "history", "--accept", "by the UI")
-    assert call(checkout, "digits", "verify", check=False).returncode == 0
+    processes.run("digits", "history", "--accept", "by the UI")
+    assert processes.run("digits", "verify").returncode == 0
 
 
 def test_a_loader_in_the_registry_is_named(checkout):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,23 +16,28 @@ from tests.conftest import commit
 
 
 @pytest.fixture
-def checkout(tmp_path, monkeypatch):
-    """A git checkout in which DVC keeps one folder and one file."""
-    folder = tmp_path / "checkout"
+def checkout(once, tmp_path, monkeypatch):
+    """A git checkout in which DVC keeps two folders and one file."""
+    folder = shutil.copytree(once("tracked", _track), tmp_path / "checkout")
+    site = f"[core]\n    site_cache_dir = {tmp_path / 'site'}\n"  # with its index of listings
+    (folder / ".dvc/config.local").write_text(site)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def _track(folder):
+    """Make that checkout of a new folder."""
     (folder / ".dvc").mkdir(parents=True)
-    site = f"    site_cache_dir = {tmp_path / 'site'}\n"  # with its index of listings
-    (folder / ".dvc/config").write_text(f"[core]\n    analytics = false\n{site}")
-    (folder / ".gitignore").write_text(".dvc/cache\n.dvc/tmp\n")
+    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    (folder / ".gitignore").write_text(".dvc/cache\n.dvc/config.local\n.dvc/tmp\n")
     (folder / "dvc.yaml").write_text("stages: {}\n")
     for name in ("folder/b", "folder/a", "folder/deep/c", "flat/z", "flat/a", "file"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     subprocess.run(["git", "init", "-q", folder], check=True)
-    monkeypatch.chdir(folder)
     command = [sys.executable, "-m", "dvc", "add", "-q", "folder", "flat", "file"]
-    subprocess.run(command, check=True)
+    subprocess.run(command, cwd=folder, check=True)
     commit(folder, "one")
-    return folder
 
 
 def stored(checkout, oid):

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -95,16 +94,3 @@ def url(request, workspace, monkeypatch):
         address = request.getfixturevalue("database").render_as_string(hide_password=False)
         monkeypatch.setenv(storage.VARIABLE, address)
     return storage.address(None, "sqlite:///.state/tune.db")
-
-
-@contextmanager
-def mounted(folder, options):
-    """A small or read-only file system on `folder`; skips where that is not allowed."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
-    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system is not allowed here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)

@@ -1,16 +1,16 @@
 """Addresses, locks and failing storages."""
 
-import subprocess
-import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
 from stages.lib.errors import UserError
 from stages.tuning import storage
-from tests.tuning.conftest import mounted
+from tests.processes import Process
+from tests.test_disk import mounted
 
 DEFAULT = "sqlite:///.state/tune.db"
 
@@ -77,22 +77,23 @@ def test_braces_in_an_address_are_part_of_it(tmp_path):
 
 
 CREATE = """
-import sys
+import os, sys, time
 from sqlalchemy import make_url
 from stages.tuning import storage
-storage.connect(make_url(sys.stdin.readline().strip()))
+print("ready")
+while not os.path.exists("go"):
+    time.sleep(0.001)
+storage.connect(make_url(sys.argv[1]))
 """
 
 
 def test_many_first_users_at_once_make_one_storage(url):
     """Four processes that open a fresh storage together all succeed."""
-    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen([sys.executable, "-c", CREATE], **pipes) for _ in range(4)]
-    for process in processes:
-        process.stdin.write(url.render_as_string(hide_password=False) + "\n")
-        process.stdin.flush()
+    four = [Process(CREATE, url.render_as_string(hide_password=False)) for _ in range(4)]
+    assert [process.readline() for process in four] == ["ready\n"] * 4
+    Path("go").touch()
 
-    assert [process.communicate()[1] for process in processes] == [""] * 4
+    assert [process.communicate() for process in four] == [("ready\n", "")] * 4
 
 
 def test_a_lock_is_held_by_one_at_a_time(url):

@@ -3,8 +3,6 @@
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -22,13 +20,12 @@ from stages.lib.tracking import store
 from stages.tuning import search, storage
 from stages.tuning.space import Space
 from stages.tuning.study import confirmation
+from tests import processes
 from tests.conftest import part
 
-DIGITS = [sys.executable, "-m", "stages.cli"]
 EPOCHS = 15
 TRIALS = 5
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
-PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 
 @pytest.fixture
@@ -42,8 +39,7 @@ def small(workspace, rewrite_params, values, official):
 @contextmanager
 def tuning(*options):
     """The command in a group of its own, as a terminal would start it."""
-    command = [*DIGITS, "tune", *options]
-    with subprocess.Popen(command, **PIPES, start_new_session=True) as process:
+    with processes.Process("digits", "tune", *options) as process:
         try:
             yield process
         finally:
@@ -122,7 +118,7 @@ def test_killed_again_and_again_a_search_ends_with_its_trials(url, small):
             one.kill()
     assert any(t.state is TrialState.RUNNING for t in trials(url))
 
-    done = subprocess.run([*DIGITS, "tune", "--workers", "2"], capture_output=True, text=True)
+    done = processes.run("digits", "tune", "--workers", "2")
 
     assert done.returncode == 0, done.stderr
     check_counts(url, TRIALS, 2)
@@ -157,7 +153,7 @@ def test_ctrl_c_keeps_what_was_reached_and_apply_writes_what_is_better(
         "KILLED",
     }
 
-    done = subprocess.run([*DIGITS, "tune", "--apply"], capture_output=True, text=True)
+    done = processes.run("digits", "tune", "--apply")
 
     assert done.returncode == 0, done.stderr
     check_counts(url, TRIALS, 2)
@@ -305,7 +301,7 @@ def test_without_a_tracking_server_the_search_goes_on(workspace, rewrite_params,
     """Every run is kept here until `digits send`, and the study is told of in few lines."""
     rewrite_params(trials=3)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:s3cret@127.0.0.1:1")
-    done = subprocess.run([*DIGITS, "tune"], capture_output=True, text=True)
+    done = processes.run("digits", "tune")
 
     assert done.returncode == 0, done.stderr
     assert "s3cret" not in done.stdout + done.stderr

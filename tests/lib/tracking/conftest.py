@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import onnx.parser
@@ -15,10 +14,10 @@ import pytest
 
 from stages.lib.gate import Decision
 from stages.lib.tracking import address, journal, registry, runs, store
+from tests import processes
 from tests.conftest import free_port
 
 LINEAGE = {"resume": None, "params": {}, "inputs": {"train.npz": "ab"}, "code": {}}
-ROOT = Path(__file__).parents[3]
 GRAPH = """<ir_version: 10, opset_import: ["": 18]>
 linear (uint8[batch, 28, 28] pictures) => (float[batch, 10] logits)
 <int64[1] first = {0}, int64[1] last = {10}, int64[1] axis = {1}, float bias = {BIAS}> {
@@ -206,20 +205,9 @@ def python():
     started = []
 
     def run(text, *arguments):
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(
-            [sys.executable, "-c", text, *arguments],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
+        started.append(processes.Process(text, *arguments))
+        return started[-1]
 
     yield run
     for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.kill()

@@ -1,8 +1,6 @@
 """What a run carries, how it ends, and that an outage loses nothing."""
 
 import json
-import os
-import signal
 import subprocess
 from pathlib import Path
 
@@ -126,11 +124,10 @@ def test_a_killed_run_is_swept(project, client, python, sweep):
     One that still runs is left alone.
     """
     process = python(SLEEPER)
-    run_id = process.stdout.readline().strip()
+    run_id = process.readline().strip()
     sweep()
     assert client.get_run(run_id).info.status == "RUNNING"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
     sweep()
     found = client.get_run(run_id)
     assert found.info.status == "KILLED"

@@ -20,7 +20,7 @@ def test_the_pages_come_and_go(project, python, ending):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = python(SERVE.format(port))
-        url = process.stdout.readline().split()[0]
+        url = process.readline().split()[0]
         assert b"<title>MLflow</title>" in _page(process, url)
         assert int(url.removeprefix("http://127.0.0.1:")) > port
         family = psutil.Process(process.pid).children(recursive=True)
@@ -35,7 +35,7 @@ def test_the_pages_come_and_go(project, python, ending):
 
 def _page(process, url):
     """What is at `url`, as soon as it is there."""
-    while process.poll() is None:
+    while process.returncode is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
             return answer.read()
         time.sleep(0.2)
