@@ -3,7 +3,9 @@
 import errno
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -47,3 +49,19 @@ def raise_on_signal(number: int, error: BaseException) -> Any:
         raise error
 
     return signal.signal(number, handler)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the end, for what must not be left half done."""
+    came: list[int] = []
+    main = threading.current_thread() is threading.main_thread()  # no other can set handlers
+    numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+    before = {n: signal.signal(n, lambda number, _frame: came.append(number)) for n in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for missed in came:
+            signal.raise_signal(missed)

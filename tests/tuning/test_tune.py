@@ -14,7 +14,6 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from stages.cli import app
 from stages.lib import dataset, params
 from stages.lib.tracking import store
 from stages.tuning import search, storage
@@ -22,6 +21,7 @@ from stages.tuning.space import Space
 from stages.tuning.study import confirmation
 from tests import processes
 from tests.conftest import part
+from tests.test_cli import refusal
 
 EPOCHS = 15
 TRIALS = 5
@@ -224,16 +224,6 @@ def test_a_second_command_joins(url, small, rewrite_params):
     assert not any(b"s3cret" in text for text in ("".join(led + joined).encode(), *kept))
 
 
-def complaint(capsys, *options):
-    """The one line that the command ends with."""
-    with pytest.raises(SystemExit) as end:
-        app(["tune", *options])
-    told = capsys.readouterr().err
-    assert end.value.code == 2
-    assert told.count("\n") == 1
-    return told
-
-
 @pytest.mark.parametrize(
     "case",
     [
@@ -251,7 +241,7 @@ def test_what_cannot_be_done_is_one_line(workspace, values, monkeypatch, capsys,
     monkeypatch.delenv(storage.VARIABLE, raising=False)
     values["tune"] |= changes
     (workspace / "params.yaml").write_text(yaml.safe_dump(values))
-    told = complaint(capsys, *options)
+    told = refusal(capsys, "tune", *options)
 
     assert words in told
     assert "s3cret" not in told
@@ -274,7 +264,7 @@ def test_another_search_under_the_same_name_is_refused(small, capsys, case):
     before = Path(".state/tune.db").read_bytes()
     params.write(Path("params.yaml"), {key: value})
 
-    told = complaint(capsys)
+    told = refusal(capsys, "tune")
 
     assert words in told
     assert "give tune.study another name" in told
@@ -286,7 +276,7 @@ def test_a_study_of_somebody_else_is_refused(workspace, small, capsys):
     url = storage.address(None, small.tune.storage)
     optuna.create_study(storage=storage.connect(url), study_name="mlp", direction="minimize")
 
-    assert "study mlp was not made by this command" in complaint(capsys)
+    assert "study mlp was not made by this command" in refusal(capsys, "tune")
 
 
 def test_a_full_study_without_the_current_values_is_told(workspace, small, values, capsys):
@@ -294,7 +284,7 @@ def test_a_full_study_without_the_current_values_is_told(workspace, small, value
     begun = search.begin(search.checked(small, 1), storage.address(None, small.tune.storage), 1)
     for _ in range(TRIALS):
         begun.study.add_trial(optuna.create_trial(value=0.5, params={}, distributions={}))
-    assert f"has its {TRIALS} trials, none with these values" in complaint(capsys)
+    assert f"has its {TRIALS} trials, none with these values" in refusal(capsys, "tune")
 
 
 def test_without_a_tracking_server_the_search_goes_on(workspace, rewrite_params, monkeypatch):

@@ -28,15 +28,15 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from stages.lib import files
-from stages.lib.errors import UserError
+from stages.lib.errors import UserError, uninterrupted
 from stages.lib.tracking import address, find, record, store
-from stages.lib.tracking.store import Target
+from stages.lib.tracking.store import Store, Target
 
 FILE = "journal.jsonl"
 PAUSE = 60.0  # seconds between two tries of a store that failed; a try takes 3, rarely 20
@@ -102,7 +102,8 @@ class Journal:
             return
         try:
             if store.answers(self.store):
-                self.write()
+                with _whole(self.store):
+                    self.write()
                 return
         except Exception as error:  # whatever it is, work must go on
             store.tell_outage(self.store, f"failed ({address.reason(error)})")
@@ -167,6 +168,11 @@ class Journal:
             self._file.close()
 
 
+def _whole(where: Store) -> AbstractContextManager[None]:
+    """Ctrl-C within a write leaves SQLite's lock behind; a server may take long, and has none."""
+    return uninterrupted() if where.embedded else nullcontext()
+
+
 def start(name: str, tags: Mapping[str, str]) -> Journal:
     """The journal of a new run of this process."""
     run_id, where = uuid.uuid4().hex, store.connect()
@@ -174,7 +180,8 @@ def start(name: str, tags: Mapping[str, str]) -> Journal:
     target = None
     try:
         if store.answers(where):
-            target = find.create(where, run_id, **making)
+            with _whole(where):
+                target = find.create(where, run_id, **making)
     except Exception as error:  # tracking is no reason not to work
         store.tell_outage(where, f"failed ({address.reason(error)})")
     journal = opened(target.run_id if target else run_id, **making)

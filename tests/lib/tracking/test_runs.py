@@ -1,13 +1,14 @@
 """What a run carries, how it ends, and that an outage loses nothing."""
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from stages.lib import files
-from stages.lib.tracking import find, lineage, nested, runs, store
+from stages.lib.tracking import find, lineage, nested, record, runs, store
 
 PARAMS = {"model": {"hidden": [8, 4]}, "train": {"learning_rate": 0.1}}
 NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
@@ -109,6 +110,21 @@ def test_an_ended_run_says_how(project, client, error, status):
     found = client.get_run(run.id)
     assert found.info.status == "FINISHED"
     assert "error" not in found.data.tags
+
+
+def test_ctrl_c_waits_for_a_write_to_the_checkouts_own_store(project, client, monkeypatch):
+    """Broken off in the middle, it would leave the database locked for what ends the run."""
+    write, said = record.metrics, []
+
+    def slow(*arguments, **options):
+        signal.raise_signal(signal.SIGINT)
+        said.append(write(*arguments, **options))
+
+    monkeypatch.setattr(record, "metrics", slow)
+    with pytest.raises(KeyboardInterrupt), runs.training_run("r", **NOTHING) as run:
+        run.log_epoch(1, {"x": 1.0})
+    assert said
+    assert client.get_run(run.id).info.status == "KILLED"
 
 
 def begin():
