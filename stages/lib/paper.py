@@ -4,7 +4,9 @@ All functions take a thumbnail, uint8 [height, width], at most THUMB pixels a si
 structures are shares of its longer side: nothing is known yet of digits or pens.
 """
 
+import functools
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from stages.lib.levels import Bytes, Floats, Mask, levels, median, pen, quantile
 from stages.lib.shrink import shrunk
 
+Filter = Callable[[Bytes, Bytes], Bytes]  # of a picture, by a square
 THUMB = 128  # pixels
 SHEET = 0.2  # of the picture: a sheet of paper on a table is larger
 CORNERED = 0.88  # of the rectangle around it: what fills less has no four corners
@@ -129,10 +132,8 @@ def dark_ink(flat: Bytes) -> bool:
         third = width // 3
         return bool(smooth[:, third : width - third].mean() < smooth[:, [0, -1]].mean())
     sizes = [max(3, int(scale * max(height, width)) | 1) for scale in SCALES]
-    without_dark, without_light = (
-        [cv2.morphologyEx(smooth, way, _square(size)) for size in sizes]
-        for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN)
-    )
+    without_dark = _filtered(smooth, sizes, cv2.dilate, cv2.erode)
+    without_light = _filtered(smooth, sizes, cv2.erode, cv2.dilate)
     dark, light = _energies(without_dark, smooth), _energies(without_light, smooth)
     # the sooner a width takes in all, the thinner the structures are
     strong = sum(dark) / sum(light)
@@ -143,6 +144,15 @@ def dark_ink(flat: Bytes) -> bool:
     if abs(edge) < UNMIXED:
         edge = 0.0
     return math.log(thin) + 0.5 * math.log(strong) + 2 * math.log(rough) + 1.5 * edge > 0
+
+
+def _filtered(picture: Bytes, sizes: list[int], spread: Filter, back: Filter) -> list[Bytes]:
+    """`picture` closed or opened by squares of odd, ascending `sizes`; each spreads on the last."""
+    found, before = [], 1
+    for size in sizes:
+        picture, before = spread(picture, _square(size - before + 1)), size
+        found.append(back(picture, _square(size)))
+    return found
 
 
 def _energies(without: list[Bytes], smooth: Bytes) -> list[float]:
@@ -215,5 +225,6 @@ def _smooth(thumb: Bytes) -> Bytes:
     return cv2.GaussianBlur(thumb, (3, 3), 0) if max(thumb.shape) > 40 else thumb
 
 
+@functools.cache
 def _square(size: int) -> Bytes:
     return np.ones((size, size), np.uint8)

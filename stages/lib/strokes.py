@@ -88,10 +88,10 @@ def _connected(ink: Ink) -> Strokes:
     boxes, areas = stats.astype(np.int64)[:, :4], stats[:, cv2.CC_STAT_AREA].astype(np.int64)
     boxes[:, :2] += [left, top]
     boxes[:, 2:] += boxes[:, :2]
-    ids = np.unique(labels[inside][ink.amount[inside] > clear])
+    ids = np.flatnonzero(np.bincount(labels[inside][ink.amount[inside] > clear]))
     if len(ids) > MOST and level - paper < CLEAR * noise:
         ids = ids[:0]  # the paper's texture
-    ids = ids[np.argsort(-areas[ids], kind="stable")[:MOST]].astype(np.int64)
+    ids = ids[np.argsort(-areas[ids], kind="stable")[:MOST]]
     return Strokes(ink.amount, labels, ids, boxes[ids], areas[ids])
 
 
