@@ -35,8 +35,8 @@ class Process:
 
     def __init__(self, *command):
         SERVER.set_forkserver_preload(PRELOADED)  # for the first one of this process
-        where = Path(tempfile.mkdtemp())
-        self._streams, self._read = (where / "stdout", where / "stderr"), 0
+        self._folder, self._read = tempfile.TemporaryDirectory(), 0
+        self._streams = [Path(self._folder.name, name) for name in ("stdout", "stderr")]
         for path in self._streams:
             path.touch()
         given = (list(map(str, command)), Path.cwd(), dict(os.environ), self._streams)
