@@ -143,7 +143,7 @@ def test_ctrl_c_keeps_what_was_reached_and_apply_writes_what_is_better(
         wait_for(url, running)
         process.send_signal(signal.SIGINT)
         told = process.communicate()[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, told
     assert told.endswith("tune: interrupted; the same command goes on from here\n")
     assert {t.state for t in trials(url)} <= {*DONE, TrialState.WAITING}
     assert any(t.intermediate_values for t in trials(url) if t.state is TrialState.WAITING)
