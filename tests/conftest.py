@@ -234,6 +234,19 @@ def call(folder, *command, check=True):
     return done
 
 
+@contextlib.contextmanager
+def mounted(folder, options):
+    """A file system of its own on `folder`; skips where that is not allowed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
 def free_port():
     """A port that nothing listens on."""
     with socket.socket() as probe:

@@ -1,25 +1,9 @@
 """A full or read-only disk: one line, status 2, nothing half-written."""
 
-import os
-import subprocess
-from contextlib import contextmanager
-
 import pytest
 
 from tests import processes
-
-
-@contextmanager
-def mounted(folder, options):
-    """A file system of its own on `folder`; skips where that is not allowed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
-    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system is not allowed here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=False)
+from tests.conftest import mounted
 
 
 @pytest.mark.parametrize(

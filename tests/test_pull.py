@@ -9,8 +9,8 @@ from stages.lib.tracking import fetch
 from stages.lib.tracking.prune import prune
 from stages.lib.tracking.subject import pull
 from tests import processes, sealed
+from tests.conftest import mounted
 from tests.test_cli import refusal, run
-from tests.test_disk import mounted
 
 
 def content(folder):

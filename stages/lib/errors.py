@@ -53,11 +53,20 @@ def raise_on_signal(number: int, error: BaseException) -> Any:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the end, for what must not be left half done."""
+    """Let Ctrl-C and SIGTERM wait until the end, for what must not be left half done.
+
+    The second one does not wait: what takes so long may never end.
+    """
     came: list[int] = []
+
+    def wait(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+
     main = threading.current_thread() is threading.main_thread()  # no other can set handlers
     numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
-    before = {n: signal.signal(n, lambda number, _frame: came.append(number)) for n in numbers}
+    before = {n: signal.signal(n, wait) for n in numbers}
     try:
         yield
     finally:

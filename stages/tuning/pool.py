@@ -15,7 +15,7 @@ import optuna
 from optuna.trial import TrialState
 
 from stages.lib import schema
-from stages.lib.errors import UserError
+from stages.lib.errors import UserError, uninterrupted
 from stages.tuning import storage, study
 from stages.tuning.storage import URL
 
@@ -56,21 +56,22 @@ def run(job: Job, count: int, watch: Callable[[], object]) -> None:
     killed = 0
     with _ended_in_order() as workers:
         while True:
-            gone = [worker for worker in workers if not worker.process.is_alive()]
-            killed += sum([_bury(worker, workers) for worker in gone])
-            if killed > REPLACED:
-                told = f"{killed} workers were killed; if memory is short, take fewer of them"
-                raise UserError(f"{told} or smaller networks")
-            if gone or not workers:
-                study.requeue(job.study)
-            late = job.until and time.time() > job.until
-            left = 0 if late else study.unclaimed(job.study, job.goal)
-            running = study.states(job.study)[TrialState.RUNNING]
-            for _ in range(len(workers), min(count, left + running) if left else 0):
-                workers.append(_start(job))
-            watch()
-            if not workers and (late or not running):
-                return
+            with uninterrupted():  # in SQLAlchemy's callbacks, Python would swallow Ctrl-C
+                gone = [worker for worker in workers if not worker.process.is_alive()]
+                killed += sum([_bury(worker, workers) for worker in gone])
+                if killed > REPLACED:
+                    told = f"{killed} workers were killed; if memory is short, take fewer of them"
+                    raise UserError(f"{told} or smaller networks")
+                if gone or not workers:
+                    study.requeue(job.study)
+                late = job.until and time.time() > job.until
+                left = 0 if late else study.unclaimed(job.study, job.goal)
+                running = study.states(job.study)[TrialState.RUNNING]
+                for _ in range(len(workers), min(count, left + running) if left else 0):
+                    workers.append(_start(job))
+                watch()
+                if not workers and (late or not running):
+                    return
             time.sleep(LOOK)
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import make_url
 
 from stages.lib.errors import UserError
 from stages.tuning import storage
+from tests.conftest import mounted
 from tests.processes import Process
-from tests.test_disk import mounted
 
 DEFAULT = "sqlite:///.state/tune.db"
 

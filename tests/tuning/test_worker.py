@@ -12,7 +12,7 @@ from stages.lib.tracking import store
 from stages.tuning import search, storage
 from stages.tuning.pool import Job
 from stages.tuning.worker import Worker
-from tests.test_disk import mounted
+from tests.conftest import mounted
 from tests.test_train import run_train
 
 
