@@ -30,6 +30,7 @@ check: .venv/.tested
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache
 
 # What DVC needs before it runs. A process killed in writing leaves dvc.lock or DVC's own lock
 # empty, and DVC then refuses everything; the results are still in its run cache. DVC keeps

@@ -17,13 +17,15 @@ import yaml
 from filelock import FileLock
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
-from stages import train
+from digits.datasets import split_files
+from digits.datasets.idx_files import read_mnist
+from digits.datasets.split_files import LabelledImages
+from digits.project import atomic_files, params_file
+from digits.registry import alias_moves
+from digits.tracking import store_uri, tracking_store
+from digits.training import save_model
 from stages.download import download
-from stages.lib import dataset, files, params
-from stages.lib.dataset import Pictures
-from stages.lib.tracking import address, aliases, store
 from stages.register import register
-from stages.split import read
 from tests import sealed
 from tests.variants import Variants, trained
 
@@ -34,7 +36,7 @@ ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torc
 RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
 SMALL = {"hidden": "[32]", "epochs": "1", "device": "cpu", "corrupted": "100"}  # of a clone
 # They begin first, so that no worker is left with one of them when the others are through.
-LONGEST = ("test_pipeline.py", "test_tune.py", "test_train.py", "test_remotes.py")
+LONGEST = ("test_pipeline.py", "test_search.py", "test_train_model.py", "test_remotes.py")
 
 
 def pytest_collection_modifyitems(items):
@@ -74,7 +76,7 @@ def raw(tmp_path_factory):
 @pytest.fixture(scope="session")
 def official(raw):
     """The official training pictures."""
-    return read(raw, train=True)
+    return read_mnist(raw, train=True)
 
 
 @pytest.fixture(scope="session")
@@ -88,14 +90,14 @@ def _train(folder, official):
     plain = small_values()
     plain["model"]["mlp"]["hidden"] = [256, 128]
     plain["train"]["batch_size"] = 256
-    values = params.check(plain, "test")
+    values = params_file.check_params(plain, "test")
     state = trained(values, part(official, 0, 54000), part(official, 54000, 60000))
-    train.publish(state, values.model, SimpleNamespace(id="0" * 32), folder)
+    save_model.save_model(state, values.model, SimpleNamespace(id="0" * 32), folder)
 
 
 def part(official, start, stop):
     """Some of the official pictures."""
-    return Pictures(official.images[start:stop], official.labels[start:stop])
+    return LabelledImages(official.images[start:stop], official.labels[start:stop])
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def values():
 
 def small_values():
     """The same, for what lives longer than a test."""
-    found = params.read(ROOT / "params.yaml")
+    found = params_file.read_yaml(ROOT / "params.yaml")
     found["model"]["mlp"]["hidden"] = [32]
     found["model"]["cnn"]["channels"] = [8]
     found["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}
@@ -121,7 +123,7 @@ def empty_store(once):
         folder.mkdir()
         (folder / "dvc.yaml").touch()
         with contextlib.chdir(folder):
-            _ = store.embedded().experiment
+            _ = tracking_store.embedded_store().experiment
 
     return once("store", fill) / "mlflow.db"
 
@@ -136,7 +138,7 @@ def workspace(tmp_path, monkeypatch, values, official, empty_store):
     shutil.copy(empty_store, tmp_path)
     bounds = {"train": (0, 2000), "validation": (2000, 2500), "test": (2500, 3000)}
     for name, (start, stop) in bounds.items():
-        dataset.save(part(official, start, stop), tmp_path / f"data/splits/{name}.npz")
+        split_files.save(part(official, start, stop), tmp_path / f"data/splits/{name}.npz")
     return tmp_path
 
 
@@ -144,7 +146,7 @@ def workspace(tmp_path, monkeypatch, values, official, empty_store):
 def pictures():
     """Ten random pictures, one of each class."""
     images = np.random.default_rng(0).integers(0, 256, (10, 28, 28), dtype=np.uint8)
-    return Pictures(images, np.arange(10))
+    return LabelledImages(images, np.arange(10))
 
 
 @pytest.fixture(scope="session")
@@ -208,14 +210,14 @@ def versions(filled, tmp_path, monkeypatch):
     folder = shutil.copytree(filled, tmp_path / "project")
     monkeypatch.chdir(folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    address.WARNED.clear()
-    _ = store.embedded().client  # mends the paths of the copy
+    store_uri.WARNED.clear()
+    _ = tracking_store.embedded_store().client  # mends the paths of the copy
     return folder
 
 
 def standing():
     """Aliases and record of `digits` in the store of the working directory."""
-    return aliases.standing(store.embedded(), "digits")
+    return alias_moves.alias_state(tracking_store.embedded_store(), "digits")
 
 
 def commit(folder, message):
@@ -257,7 +259,7 @@ def free_port():
 @pytest.fixture(scope="session")
 def variants(once, official):
     """Folders of tiny models by name: see `tests.variants`."""
-    values = params.check(small_values(), "test")
+    values = params_file.check_params(small_values(), "test")
     return Variants(values, once, part(official, 0, 2000), part(official, 2000, 2500))
 
 
@@ -265,11 +267,11 @@ def variants(once, official):
 def enter(workspace, values, variants):
     """A function: name of a variant, changed rules -> what register wrote of it."""
     for name, content in (("train", {"validation_accuracy": 0.5}), ("evaluate", {"accuracy": 0.5})):
-        files.write_json(workspace / f"metrics/{name}.json", content)
+        atomic_files.write_json(workspace / f"metrics/{name}.json", content)
 
     def entered(variant, **rules):
         values["register"] |= RULES | rules
-        register(params.check(values, "values").register_, variants[variant])
-        return files.read_json(workspace / "metrics/register.json")
+        register(params_file.check_params(values, "values").register_, variants[variant])
+        return atomic_files.read_json(workspace / "metrics/register.json")
 
     return entered

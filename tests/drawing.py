@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.serving import service
+from tests.service import service
 from tests.strokes import STROKES, packed, smooth
 from tests.strokes import page as page_with
 

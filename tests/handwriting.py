@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.lib import classifier, preview
-from stages.lib.answers import answers
+from digits.datasets import contact_sheet
+from digits.inference import classifier, prediction_images
+from digits.inference.prediction_stream import predict_files
 from tests.strokes import page
 
 ROOT = Path(__file__).parents[1]
@@ -51,9 +52,14 @@ def draw(model, path):
             shape = (220, 220) if len(text) == 1 else None
             image = page(text, rng, shape=shape, pen=pen, paper=paper, ink=ink)
             Image.fromarray(image).save(file, quality=88)
-        found = list(answers(files, classifier.load(model), keep=True))
-    cards = [preview.card(answer, preview.told(answer), zoom=5) for answer in found]
-    preview.sheet(cards, "Pages, what the network saw of them, and its answer").save(path)
+        found = list(predict_files(files, classifier.load(model), keep=True))
+    cards = [
+        prediction_images.prediction_card(answer, prediction_images.caption(answer), zoom=5)
+        for answer in found
+    ]
+    contact_sheet.arrange_cards(cards, "Pages, what the network saw of them, and its answer").save(
+        path
+    )
 
 
 if __name__ == "__main__":

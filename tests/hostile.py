@@ -18,8 +18,8 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from stages.lib import files
-from stages.lib.files import MANIFEST
+from digits.inference.model_manifest import MANIFEST
+from digits.project import hashing
 
 # Callables that pickles of the wild use, with arguments that leave the canary.
 CALLS = {
@@ -304,7 +304,7 @@ def _listing(name, facts):
 
     def content(manifest):
         manifest["files"][name] = facts
-        manifest["content_sha256"] = files.digest(manifest["files"])
+        manifest["content_sha256"] = hashing.json_sha256(manifest["files"])
         return manifest
 
     return _manifest(content)

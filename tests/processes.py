@@ -19,9 +19,9 @@ PRELOADED = [
     "mlflow.store.tracking.sqlalchemy_store",
     "onnxscript",
     "optuna.visualization.matplotlib",
-    "stages.cli",
-    "stages.train",
-    "stages.tuning.worker",
+    "digits.cli.main",
+    "digits.training.train_model",
+    "digits.tuning.worker",
     "torch._dynamo",
     "torch.onnx",
 ]
@@ -100,9 +100,9 @@ def _begin(command, folder, environment, streams):
     sys.stdout.reconfigure(line_buffering=True)
     sys.argv = command
     if command[0] == "digits":
-        importlib.import_module("stages.cli").main()
+        importlib.import_module("digits.cli.main").main()
     elif command[0].isidentifier():
         module = importlib.import_module(f"stages.{command[0]}")
-        importlib.import_module("stages.lib.stage").main(getattr(module, command[0]))
+        importlib.import_module("digits.project.stage").main(getattr(module, command[0]))
     else:
         exec(command[0], {"__name__": "__main__"})

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from stages.lib.tracking.store import Store
+from digits.tracking.tracking_store import TrackingStore
 from tests.conftest import call
 
 
@@ -19,7 +19,7 @@ def built(built, tmp_path_factory):
 
 def runs_of(folder):
     """Every run in the store of a checkout, newest first."""
-    store = Store(f"sqlite:///{folder}/mlflow.db", embedded=True)
+    store = TrackingStore(f"sqlite:///{folder}/mlflow.db", embedded=True)
     return store.client.search_runs([store.experiment])
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from stages.cli import app
-from stages.lib import params
+from digits.cli.main import app
+from digits.project import params_file
 from tests.conftest import call
 
 ROOT = Path(__file__).parents[1]
@@ -49,19 +49,17 @@ def test_every_command_is_in_it():
     assert set(get_command(app).commands) <= set(re.findall(r"`digits ([a-z]+)", README))
 
 
-def test_every_file_of_stages_is_in_the_tree():
-    """The tree names each module, and no other."""
-    tree = README.split("    params.yaml ")[1].split("\n## ")[0]
-    named = set(re.findall(r"\b([a-z_]+\.py)\b", tree))
-    files = {p.name for p in (ROOT / "stages").glob("*.py")}
-    files |= {p.name for p in (ROOT / "stages/lib").glob("*.py")}
+def test_every_room_is_in_the_tree():
+    """The tree names each folder of the package, and no other."""
+    tree = README.split("    digits/ ")[1].split("    tests/ ")[0]
+    rooms = {path.parent.name for path in (ROOT / "digits").glob("*/__init__.py")}
 
-    assert named == files - {"__init__.py"}
+    assert set(re.findall(r"^      (\w+)/", tree, re.MULTILINE)) == rooms
 
 
 def test_every_changed_value_exists():
     """The keys after -S are keys of params.yaml."""
-    values = params.read(ROOT / "params.yaml")
+    values = params_file.read_yaml(ROOT / "params.yaml")
     for key in re.findall(r"-S ([a-z_.]+)=", README):
         section, name = key.split(".")
         assert name in values[section], key

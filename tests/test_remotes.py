@@ -6,13 +6,15 @@ import subprocess
 
 import pytest
 
-from stages.lib import classifier, dataset, integrity, tracked
-from stages.lib.errors import UserError
-from stages.lib.tracking import fetch, subject
+from digits.datasets import split_files
+from digits.inference import classifier, model_integrity
+from digits.project import dvc_storage
+from digits.project.errors import UserError
+from digits.registry import model_reference, version_download
 from tests import processes, remotes, sealed
 from tests.conftest import call
 
-FILES = sorted(integrity.NAMES)
+FILES = sorted(model_integrity.MODEL_FILES)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,9 @@ def fresh(origin, remote, tmp_path, monkeypatch):
 def objects(origin):
     """The objects of the model by their names, that of the folder under ''."""
     model = origin / "models/digits"
-    return {"": tracked.folder_oid(model)} | {n: tracked.md5(model / n) for n in FILES}
+    return {"": dvc_storage.folder_object_id(model)} | {
+        n: dvc_storage.md5_of_file(model / n) for n in FILES
+    }
 
 
 def assert_same(folder, origin):
@@ -74,7 +78,7 @@ def test_digits_pulls_the_model_of_a_tag(fresh, origin, remote):
     """`digits pull v1.0` brings them, checked; the second time the remote is not needed."""
     told = processes.run("digits", "pull", "v1.0").stdout
 
-    folder = fresh / "models/pulled" / subject.published("v1.0").name
+    folder = fresh / "models/pulled" / model_reference.resolve_published("v1.0").name
     assert_same(folder, origin)
     assert os.path.relpath(folder, fresh) in told
     (fresh / ".dvc/config.local").write_text("['remote \"there\"']\n    url = /nowhere\n")
@@ -131,15 +135,15 @@ def test_whatever_is_changed_in_a_remote_is_refused(fresh, remote, objects, tmp_
         assert told.count("\n") == 0
         if not told:
             accepted.append(name)
-        assert not any(fetch.kept("x").parent.glob("*"))
+        assert not any(version_download.cached_folder("x").parent.glob("*"))
     assert accepted == []
-    assert integrity.check(subject.published("v1.0").folder)
+    assert model_integrity.check_model(model_reference.resolve_published("v1.0").folder)
 
 
 def outcome(revision):
     """The sentence with which a model is refused; empty when it is taken."""
     try:
-        subject.published(revision)
+        model_reference.resolve_published(revision)
     except UserError as error:
         return str(error)
     return ""
@@ -168,10 +172,10 @@ def test_a_second_clone_has_everything(origin, built, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{origin / 'mlflow.db'}")
 
-    champion = fetch.fetch("champion")[0]
+    champion = version_download.download_reference("champion")[0]
     model = classifier.load(champion)
     call(folder, "dvc", "pull")
-    pictures = dataset.load(folder / "data/splits/validation.npz")
+    pictures = split_files.load(folder / "data/splits/validation.npz")
     right = (model.logits(pictures.images).argmax(1) == pictures.labels).mean()
 
     assert_same(champion, origin)

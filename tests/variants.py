@@ -2,8 +2,11 @@
 
 import torch
 
-from stages.lib import calibration, engine, files, network
-from stages.train import start, write
+from digits.evaluation import temperature_scaling
+from digits.project import hashing
+from digits.training import networks, training_loop
+from digits.training.save_model import write_model_files
+from digits.training.train_model import start_training
 
 # name: what is changed; accuracies on the workspace's 500 validation pictures beside it
 CHANGES = {
@@ -19,8 +22,8 @@ CHANGES = {
 def trained(values, training, validation):
     """The state after a whole training."""
     parts = {"training": training, "validation": validation}
-    state = start(values.model, values.augment, values.train, parts)
-    for _ in engine.fit(state):
+    state = start_training(values.model, values.augment, values.train, parts)
+    for _ in training_loop.fit(state):
         pass
     return state
 
@@ -31,9 +34,9 @@ class Variants:
     def __init__(self, values, once, training, validation):
         self._model, self._once = values.model, once
         state = trained(values, training, validation)
-        self._weights = engine.best_state(state)
-        raw = engine.logits(state.network, validation.images, torch.device("cpu"))
-        self._temperature = calibration.temperature(raw, validation.labels)
+        self._weights = training_loop.best_weights(state)
+        raw = training_loop.predict_logits(state.network, validation.images, torch.device("cpu"))
+        self._temperature = temperature_scaling.fit_temperature(raw, validation.labels)
 
     def __getitem__(self, name):
         """The folder of the model called `name`."""
@@ -41,11 +44,11 @@ class Variants:
 
     def _make(self, folder, noise=0.0, bias=0.0, sharpness=1.0, views=1):
         model = self._model.model_copy(update={"views": views})
-        net = network.build(model, 10)
+        net = networks.build_network(model, 10)
         net.load_state_dict(self._changed(noise, bias))
         folder.mkdir()
-        run_id = files.digest(folder.name)[:32]
-        write(net.eval(), model, self._temperature / sharpness, run_id, folder)
+        run_id = hashing.json_sha256(folder.name)[:32]
+        write_model_files(net.eval(), model, self._temperature / sharpness, run_id, folder)
 
     def _changed(self, noise, bias):
         """The trained weights with noise on the matrices and less liking for 3."""

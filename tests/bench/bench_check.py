@@ -5,18 +5,19 @@ python -m tests.bench.bench_check
 
 import time
 
-from stages.lib import files, integrity
+from digits.inference import model_integrity
+from digits.project import workspace
 
 REPEATS = 20
 
 
 def main():
     """Print the time for the model in models/digits, and the part that hashing takes."""
-    folder = files.workspace() / "models/digits"
-    integrity.check(folder)  # imports onnx
+    folder = workspace.checkout_root() / "models/digits"
+    model_integrity.check_model(folder)  # imports onnx
     size = sum(path.stat().st_size for path in folder.iterdir())
-    whole = best(lambda: integrity.check(folder))
-    hashing = best(lambda: [files.sha256(path) for path in folder.iterdir()])
+    whole = best(lambda: model_integrity.check_model(folder))
+    hashing = best(lambda: [hashing.file_sha256(path) for path in folder.iterdir()])
     print(
         f"{size / 1e6:.1f} MB: checked in {1e3 * whole:.1f} ms, {1e3 * hashing:.1f} of it SHA-256"
     )

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from tests import sealed
-from tests.serving import endure, fuzz
-from tests.serving.service import served
+from tests.service import endure, fuzz
+from tests.service.service import served
 
 KILLS, SWAPS, BODIES, DESCRIBED = 200, 50, 100_000, 5_000
 

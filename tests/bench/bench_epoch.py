@@ -11,8 +11,10 @@ loss, no normalisation, no activation. Then the recipe `cnn` trains to 99.0 % of
 validation pictures, without augmentation and with the values SOON. Five minutes on two cores.
 """
 
-import stages  # noqa: F401 - before torch: it says how threads of OpenMP wait
+from digits.project.thread_environment import set_thread_environment
 
+set_thread_environment()  # before torch is imported
+# ruff: noqa: E402
 # isort: split
 import contextlib
 import itertools
@@ -29,13 +31,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from stages.lib import engine, hardware, network, params, schema
-from stages.lib.dataset import Pictures
-from stages.lib.errors import UserError
+from digits.datasets.split_files import LabelledImages
+from digits.project import params_file
+from digits.project.errors import UserError
+from digits.project.params_schema import AugmentParams
+from digits.training import networks, training_loop
+from digits.training.device import configure_torch, uses_bfloat16
+from digits.training.training_loop import TrainingState
 
 ROUNDS = 5
 SAMPLE = 30 * 512  # pictures per measurement of ours
-STILL = dict.fromkeys(schema.Augment.model_fields, 0)
+STILL = dict.fromkeys(AugmentParams.model_fields, 0)
 SOON = {"batch_size": 96, "shard": 48, "learning_rate": 0.008, "label_smoothing": 0.05}  # to 99 %
 SPIN = "import os; os.sched_setaffinity(0, {%d})\nwhile True: pass"
 
@@ -50,34 +56,34 @@ def pictures(raw):
         raise UserError(f"no MNIST files in {raw}/MNIST/raw; run `dvc repro download`") from None
     images, labels = mnist.data.numpy(), mnist.targets.numpy().astype(np.int64)
     order = np.random.default_rng(0).permutation(len(labels))
-    return Pictures(np.ascontiguousarray(images[order]), labels[order])
+    return LabelledImages(np.ascontiguousarray(images[order]), labels[order])
 
 
 def training(values, parts, augment, **changes):
     """A fresh Training as `values` describe it, but for `changes` of the section train."""
     train = values.train.model_copy(update=changes)
-    hardware.configure(train)
-    return engine.Training(network.build(values.model, 10), *parts, train, augment)
+    configure_torch(train)
+    return TrainingState(networks.build_network(values.model, 10), *parts, train, augment)
 
 
 def ours(values, device, whole, augment):
     """Gives a function: seconds per 54,000 pictures, validation left out."""
-    parts = [Pictures(whole.images[:n], whole.labels[:n]) for n in (SAMPLE, 10)]
+    parts = [LabelledImages(whole.images[:n], whole.labels[:n]) for n in (SAMPLE, 10)]
     state = training(values, parts, augment, device=device, epochs=10**6)
-    epochs = engine.fit(state)
+    epochs = training_loop.fit(state)
     used = state.steps * values.train.batch_size
     return lambda: next(epochs).seconds * 54_000 / used
 
 
 def floor(values, device):
     """Gives a function: seconds of arithmetic per 54,000 pictures."""
-    net, size = network.build(values.model, 10).to(device), values.train.batch_size
+    net, size = networks.build_network(values.model, 10).to(device), values.train.batch_size
     masters = [p.detach().clone().requires_grad_() for p in net.parameters()]
     for p in masters:
         p.grad = torch.zeros_like(p)
     optimiser = torch.optim.AdamW(masters, lr=1e-6, fused=True)
     shard = values.train.shard if device == "cpu" else 0
-    dtype = torch.bfloat16 if hardware.lower_precision(values.train, device) else torch.float32
+    dtype = torch.bfloat16 if uses_bfloat16(values.train, device) else torch.float32
     works = [
         arithmetic(deepcopy(net), part, dtype)
         for part in [shard or size] * (size // (shard or size))
@@ -184,12 +190,12 @@ def report(values, name, device, whole, raw):
     own = ours(values, device, whole, values.augment)
     measures = {
         "ours, augmented": own,
-        "ours, no augmentation": ours(values, device, whole, schema.Augment(**STILL)),
+        "ours, no augmentation": ours(values, device, whole, AugmentParams(**STILL)),
         "floor": floor(values, device),
     }
     with usual(name, raw) as measures["usual way"]:
         found = in_turns(measures)
-    count = network.parameter_count(network.build(values.model, 10))
+    count = networks.count_parameters(networks.build_network(values.model, 10))
     print(
         f"\n{name} ({count:,} parameters, batches of {values.train.batch_size}) on {device},",
         end=" ",
@@ -218,11 +224,11 @@ def beside_a_neighbour(own, threads):
 def to_99(values, device, whole):
     """Print how long the convolutional network takes to 99.0 % on validation."""
     places = np.s_[6000:], np.s_[:6000]
-    parts = [Pictures(whole.images[place], whole.labels[place]) for place in places]
+    parts = [LabelledImages(whole.images[place], whole.labels[place]) for place in places]
     for epochs in (1, 2, 3):
-        still = schema.Augment(**STILL)
+        still = AugmentParams(**STILL)
         state = training(values, parts, still, device=device, epochs=epochs, **SOON)
-        seconds = sum(epoch.seconds for epoch in engine.fit(state))
+        seconds = sum(epoch.seconds for epoch in training_loop.fit(state))
         if state.best["accuracy"] >= 0.99:
             break
     told = f"{seconds:.1f} s, {epochs} epoch(s), {state.best['accuracy']:.2%}"
@@ -233,13 +239,13 @@ def main():
     """Print everything."""
     raw = Path(sys.argv[1] if len(sys.argv) > 1 else "data/raw")
     try:
-        values, whole = params.load(), pictures(raw)
+        values, whole = params_file.load_params(), pictures(raw)
     except UserError as error:
         sys.exit(str(error))
     print(f"torch {torch.__version__}, {values.train.threads} threads;", end=" ")
     print("usual way: batches of 64, float32, DataLoader, workers 0")
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    recipes = {name: params.recipe(values, name) for name in values.recipes}
+    recipes = {name: params_file.with_recipe(values, name) for name in values.recipes}
     single = [name for name in recipes if recipes[name].model.members == 1]
     for device, name in itertools.product(devices, single):
         report(recipes[name], name, device, whole, raw)

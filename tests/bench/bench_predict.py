@@ -19,7 +19,7 @@ from PIL import Image
 from tests.strokes import page
 
 COUNTS = (1_000, 20_000, 100_000)  # pictures in a folder
-MEMORY = "import resource, sys; from stages import cli\ntry: cli.main()\nfinally:\n"
+MEMORY = "import resource, sys; from digits.cli.main import main\ntry: main()\nfinally:\n"
 MEMORY += " print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
 
 
@@ -29,7 +29,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         draw(folder)
-        first = ("-m", "stages.cli", "predict", folder / "0.png", "--model", model)
+        first = ("-m", "digits.cli", "predict", folder / "0.png", "--model", model)
         times = [wall(*first) for _ in range(5)]
         print(f"first answer: {statistics.median(times):.2f} s")
         for count in COUNTS:

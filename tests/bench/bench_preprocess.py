@@ -12,8 +12,8 @@ import time
 import numpy as np
 from PIL import Image
 
-from stages.lib.decode import decode
-from stages.lib.preprocess import find
+from digits.preprocessing.digit_extraction import extract_glyphs
+from digits.preprocessing.image_decoding import decode_image
 from tests.strokes import packed, page
 
 REPEATS = 15
@@ -31,11 +31,11 @@ def main():
     for name, (text, shape, pen) in PAGES.items():
         image = Image.fromarray(page(text, np.random.default_rng(0), shape=shape, pen=pen))
         jpeg, png = packed(image, "JPEG", quality=90), packed(image, "PNG", compress_level=1)
-        scan = decode(jpeg, name)
+        scan = decode_image(jpeg, name)
         times = [
-            cost(lambda jpeg=jpeg: decode(jpeg, "page")),
-            cost(lambda png=png: decode(png, "page")),
-            cost(lambda scan=scan: find(scan)),
+            cost(lambda jpeg=jpeg: decode_image(jpeg, "page")),
+            cost(lambda png=png: decode_image(png, "page")),
+            cost(lambda scan=scan: extract_glyphs(scan)),
         ]
         print(f"{name:36}{times[0]:12.1f}{times[1]:12.1f}{times[2]:8.1f}")
 

@@ -14,9 +14,10 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from stages.lib import classifier, dataset
-from stages.lib.decode import Scan
-from stages.lib.preprocess import find
+from digits.datasets import split_files
+from digits.inference import classifier
+from digits.preprocessing.digit_extraction import extract_glyphs
+from digits.preprocessing.image_decoding import DecodedImage
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 LIKE_DIGITS = set("OoIlZzSsBbqgiGj")
@@ -42,7 +43,7 @@ def scribble(rng):
 
 def seen(page):
     """What the network sees of a page, if anything."""
-    return find(Scan(np.asarray(page.convert("RGB")), page.size), False).pictures
+    return extract_glyphs(DecodedImage(np.asarray(page.convert("RGB")), page.size), False).pictures
 
 
 def main():
@@ -54,7 +55,7 @@ def main():
         "letters": [letter(c, font, rng) for c in letters for font in FONTS],
         "scribbles": [scribble(rng) for _ in range(200)],
     }
-    sets = {"digits": dataset.load(Path("data/splits/validation.npz")).images}
+    sets = {"digits": split_files.load(Path("data/splits/validation.npz")).images}
     sets |= {name: np.concatenate([seen(page) for page in made]) for name, made in pages.items()}
     print(f"{'below':10}" + "".join(f"{t:8}" for t in THRESHOLDS))
     for name, pictures in sets.items():

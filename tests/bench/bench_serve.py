@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from tests.serving.load import get, hammer, post
-from tests.serving.scoring_server import scoring_server
-from tests.serving.service import served
+from tests.service.load import get, hammer, post
+from tests.service.scoring_server import scoring_server
+from tests.service.service import served
 
 ROOT = Path(__file__).parents[2]
 CLIENTS, ROUNDS, SECONDS = 16, 3, 5

@@ -23,10 +23,10 @@ import optuna
 import yaml
 from optuna.trial import TrialState
 
-from stages.lib import files, params
-from stages.lib.errors import UserError
-from stages.lib.tracking import nested
-from stages.tuning import storage
+from digits.project import atomic_files, params_file
+from digits.project.errors import UserError
+from digits.tracking import nested_runs
+from digits.tuning import study_storage
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 8
@@ -45,10 +45,10 @@ def project(folder, threads):
     """A copy of the project that can tune, with a short search."""
     if not (ROOT / "data/splits/train.npz").is_file():
         raise UserError("no data/splits/train.npz; run `dvc repro split`")
-    values = params.read(ROOT / "params.yaml")
+    values = params_file.read_yaml(ROOT / "params.yaml")
     values["tune"] |= SEARCH
     values["train"] |= {"epochs": EPOCHS, "threads": threads}
-    files.write_bytes(folder / "params.yaml", yaml.safe_dump(values).encode())
+    atomic_files.write_bytes(folder / "params.yaml", yaml.safe_dump(values).encode())
     shutil.copy(ROOT / "dvc.yaml", folder)
     (folder / "data").mkdir()
     (folder / "data/splits").symlink_to(ROOT / "data/splits")
@@ -59,12 +59,12 @@ def trials(workers, threads):
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         project(folder, threads)
-        command = [sys.executable, "-m", "stages.cli", "tune", "--workers", str(workers)]
+        command = [sys.executable, "-m", "digits.cli", "tune", "--workers", str(workers)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=sys.stderr)
-        tune = params.load(folder / "params.yaml").tune
-        url = storage.address(None, f"sqlite:///{folder}/.state/tune.db")
-        study = optuna.load_study(study_name=tune.study, storage=storage.connect(url))
+        tune = params_file.load_params(folder / "params.yaml").tune
+        url = study_storage.storage_url(None, f"sqlite:///{folder}/.state/tune.db")
+        study = optuna.load_study(study_name=tune.study, storage=study_storage.connect_storage(url))
         done = study.get_trials(states=[TrialState.COMPLETE])
         return done, told_again(folder, done)
 
@@ -77,7 +77,7 @@ def told_again(folder, done):
     with contextlib.chdir(folder):
         for trial in done:
             start = time.perf_counter()
-            run = nested.start(None, "again", None, trial.user_attrs["setting"])
+            run = nested_runs.start_trial_run(None, "again", None, trial.user_attrs["setting"])
             run.log_history(rows)
             run.set_tags({"trial.state": "finished", "trial.number": str(trial.number)})
             run.end("FINISHED", "training_seconds", 1.0)

@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from stages.lib import network, params
+from digits.project import params_file
+from digits.training import networks
 
 BATCH = 64
 PICTURES = 100 * BATCH
@@ -39,7 +40,7 @@ def epoch(net, loader, optimiser):
 
 def main(name, raw):
     """Answer each `go` with a time."""
-    net = network.build(params.recipe(params.load(), name).model, 10)
+    net = networks.build_network(params_file.with_recipe(params_file.load_params(), name).model, 10)
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     loader = DataLoader(MNIST(raw, transform=steps), batch_size=BATCH, shuffle=True)
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)

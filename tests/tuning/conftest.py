@@ -12,8 +12,8 @@ import pytest
 import yaml
 from sqlalchemy import create_engine, make_url, text
 
-from stages.lib import params
-from stages.tuning import storage
+from digits.project import params_file
+from digits.tuning import study_storage
 from tests.conftest import free_port
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -35,7 +35,7 @@ def values(values):
 @pytest.fixture
 def checked(values):
     """`values` as the schema has them."""
-    return params.check(values, "params.yaml")
+    return params_file.check_params(values, "params.yaml")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def rewrite_params(workspace, values):
         values["tune"] |= changes
         text = yaml.safe_dump(values, default_flow_style=None)  # lists in a line, to be rewritten
         (workspace / "params.yaml").write_text(text)
-        return params.load(workspace / "params.yaml")
+        return params_file.load_params(workspace / "params.yaml")
 
     return write
 
@@ -89,8 +89,8 @@ def database(server):
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, workspace, monkeypatch):
     """Each kind of storage; PostgreSQL's address comes from the environment."""
-    monkeypatch.delenv(storage.VARIABLE, raising=False)
+    monkeypatch.delenv(study_storage.STORAGE_VARIABLE, raising=False)
     if request.param == "postgresql":
         address = request.getfixturevalue("database").render_as_string(hide_password=False)
-        monkeypatch.setenv(storage.VARIABLE, address)
-    return storage.address(None, "sqlite:///.state/tune.db")
+        monkeypatch.setenv(study_storage.STORAGE_VARIABLE, address)
+    return study_storage.storage_url(None, "sqlite:///.state/tune.db")

@@ -4,14 +4,14 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from stages.lib.errors import UserError
-from stages.lib.tracking import lineage
-from stages.tuning import storage, study
-from stages.tuning.space import Space
+from digits.project.errors import UserError
+from digits.tracking import run_context
+from digits.tuning import study, study_storage
+from digits.tuning.search_space import SearchSpace
 
 COMPLETE, FAIL, PRUNED = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED
 RUNNING, WAITING = TrialState.RUNNING, TrialState.WAITING
-URL = storage.sqlalchemy.make_url("sqlite:///tune.db")
+URL = study_storage.sqlalchemy.make_url("sqlite:///tune.db")
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def begin(found):
     """A trial that this process runs."""
     trial = found.ask()
     trial.storage.record_heartbeat(trial._trial_id)
-    trial.set_user_attr("process", lineage.process())
+    trial.set_user_attr("process", run_context.process_identity())
     return trial
 
 
@@ -36,10 +36,10 @@ def states(found):
 @pytest.mark.parametrize("kind", ["tpe", "random"])
 def test_draws_depend_on_the_seed_and_the_position_alone(workspace, checked, kind):
     """Two studies draw the same, one of them interrupted and killed in each trial."""
-    space, tune = Space(checked), checked.tune.model_copy(update={"sampler": kind})
+    space, tune = SearchSpace(checked), checked.tune.model_copy(update={"sampler": kind})
 
     def begun(found):
-        found.sampler = study.sampler(found, tune, 0)
+        found.sampler = study.build_sampler(found, tune, 0)
         trial = found.ask()
         return trial, space.draw(trial)
 
@@ -51,8 +51,10 @@ def test_draws_depend_on_the_seed_and_the_position_alone(workspace, checked, kin
             if name == "b":
                 trial.storage.set_trial_state_values(trial._trial_id, WAITING)
                 trial, setting = begun(found)
-                trial.set_user_attr("process", lineage.process() | {"process.started": "0"})
-                study.requeue(found)
+                trial.set_user_attr(
+                    "process", run_context.process_identity() | {"process.started": "0"}
+                )
+                study.requeue_abandoned(found)
                 trial, setting = begun(found)
             found.tell(trial, 0.5 + setting["augment.elastic"] / 3)
             settings.append(setting)
@@ -66,8 +68,8 @@ def test_other_workers_draw_other_values(workspace, checked):
     drawn = []
     for worker in (0, 1):
         found = study.open_study(URL, f"s{worker}", {})
-        found.sampler = study.sampler(found, checked.tune, worker)
-        drawn.append(Space(checked).draw(found.ask()))
+        found.sampler = study.build_sampler(found, checked.tune, worker)
+        drawn.append(SearchSpace(checked).draw(found.ask()))
 
     assert drawn[0] != drawn[1]
 
@@ -77,28 +79,28 @@ def test_a_trial_of_a_killed_worker_is_begun_again(opened, monkeypatch):
     trial = begin(opened)
     trial.suggest_float("x", 0, 1)
     trial.set_user_attr("run_id", "abc")
-    study.requeue(opened)
+    study.requeue_abandoned(opened)
     assert states(opened) == [RUNNING]  # its process lives
 
-    monkeypatch.setattr(lineage, "gone", bool)
-    for again in range(1, storage.RETRIES + 1):
-        study.requeue(opened)
-        study.requeue(opened)
+    monkeypatch.setattr(run_context, "has_ended", bool)
+    for again in range(1, study_storage.MAX_RETRIES + 1):
+        study.requeue_abandoned(opened)
+        study.requeue_abandoned(opened)
         assert states(opened) == [FAIL] * again + [WAITING]
         trial = begin(opened)
         assert trial.params == opened.trials[0].params
         assert trial.user_attrs["run_id"] == "abc"
-    study.requeue(opened)
-    assert states(opened) == [FAIL] * (storage.RETRIES + 1)
+    study.requeue_abandoned(opened)
+    assert states(opened) == [FAIL] * (study_storage.MAX_RETRIES + 1)
 
 
 def test_a_worker_killed_before_it_had_said_who_it_is_leaves_nothing(opened, monkeypatch):
     """A trial that is nobody's for a while is begun again."""
     opened.ask()
-    study.requeue(opened)
+    study.requeue_abandoned(opened)
     assert states(opened) == [RUNNING]
     monkeypatch.setattr(study, "GRACE", -1)
-    study.requeue(opened)
+    study.requeue_abandoned(opened)
 
     assert states(opened) == [FAIL, WAITING]
 
@@ -107,7 +109,7 @@ def test_silence_counts_as_death_on_other_machines(opened, monkeypatch):
     """A trial without a heartbeat for a while is begun again; what its worker says is refused."""
     trial = begin(opened)
     monkeypatch.setattr(opened._storage._backend, "grace_period", -1)
-    study.requeue(opened)
+    study.requeue_abandoned(opened)
 
     assert states(opened) == [FAIL, WAITING]
     with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
@@ -130,13 +132,13 @@ def test_what_is_left_to_begin(opened, there, goal, left):
         value = 0.5 if state is COMPLETE else None
         opened.add_trial(optuna.create_trial(state=state, value=value))
 
-    assert study.unclaimed(opened, goal) == left
+    assert study.count_unclaimed(opened, goal) == left
 
 
 def old(workspace, states):
     """A study as version 1 made it."""
     found = optuna.create_study(
-        storage=storage.connect(URL), study_name="old", direction="maximize"
+        storage=study_storage.connect_storage(URL), study_name="old", direction="maximize"
     )
     found.set_user_attr("recipe", {"metric": "accuracy"})
     for state in states:
@@ -158,6 +160,6 @@ def test_an_unfinished_study_of_version_1_is_refused(workspace, states):
 def test_a_finished_study_of_version_1_may_be_shown(workspace):
     """Its trials are those of any other; of another search it is not."""
     old(workspace, [COMPLETE, PRUNED])
-    assert study.done(study.open_study(URL, "old", {"metric": "accuracy"}, 2)) == 2
+    assert study.count_done(study.open_study(URL, "old", {"metric": "accuracy"}, 2)) == 2
     with pytest.raises(UserError, match="begun with metric accuracy, now it is loss"):
         study.open_study(URL, "old", {"metric": "loss"}, 2)

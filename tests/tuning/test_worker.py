@@ -6,34 +6,34 @@ import pytest
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
 
-from stages.lib import checkpoint, engine
-from stages.lib.errors import UserError
-from stages.lib.tracking import store
-from stages.tuning import search, storage
-from stages.tuning.pool import Job
-from stages.tuning.worker import Worker
+from digits.project.errors import UserError
+from digits.tracking import tracking_store
+from digits.training import checkpoint, training_loop
+from digits.tuning import search, study_storage
+from digits.tuning.worker import TrialWorker
+from digits.tuning.worker_pool import TrialJob
 from tests.conftest import mounted
-from tests.test_train import run_train
+from tests.training.test_train_model import run_train
 
 
 def prepared(values):
     """A search that is begun, with its current values queued, and the job of its workers."""
-    space = search.checked(values, 1)
-    begun = search.begin(space, storage.address(None, values.tune.storage), 1)
-    search.queue_current(begun)
+    space = search.checked_space(values, 1)
+    begun = search.open_search(space, study_storage.storage_url(None, values.tune.storage), 1)
+    search.enqueue_current_values(begun)
     goal, inputs = values.tune.trials, begun.inputs
-    return begun, Job(begun.url, begun.study, values, inputs, goal, 1, None, alone=True)
+    return begun, TrialJob(begun.url, begun.study, values, inputs, goal, 1, None, alone=True)
 
 
 def work(job, stop=lambda: False):
     """Run a worker in this process."""
-    with storage.explained(job.url):
-        Worker(job, stop).work()
+    with study_storage.translate_storage_errors(job.url):
+        TrialWorker(job, stop).work()
 
 
 def trial_runs():
     """Every run in MLflow, in the order in which they were begun."""
-    here = store.connect()
+    here = tracking_store.current_store()
     return here.client.search_runs([here.experiment], order_by=["attributes.start_time ASC"])
 
 
@@ -56,7 +56,7 @@ def test_a_trial_reaches_what_train_reaches(workspace, rewrite_params):
     (trial,) = begun.study.trials
     trained, tried = reversed(trial_runs())
     assert trial.value == pytest.approx(trained.data.metrics["validation_accuracy"], abs=1e-6)
-    here = store.connect().client
+    here = tracking_store.current_store().client
     losses = [here.get_metric_history(run.info.run_id, "train_loss") for run in (trained, tried)]
     assert [m.value for m in losses[0]] == [m.value for m in losses[1]]
     assert tried.data.params["train.learning_rate"] == str(values.train.learning_rate)
@@ -71,8 +71,8 @@ def test_a_search_that_is_stopped_after_every_epoch_is_the_same(
     undisturbed = outcomes(begun.study)
 
     begun, job = prepared(rewrite_params(study="b", trials=7, pruner="halving"))
-    stopped, fit = [], engine.fit
-    monkeypatch.setattr(engine, "fit", lambda state: stopped.append(state) or fit(state))
+    stopped, fit = [], training_loop.fit
+    monkeypatch.setattr(training_loop, "fit", lambda state: stopped.append(state) or fit(state))
     for _ in range(7 * 3):
         stopped.clear()
         work(job, lambda: bool(stopped))
@@ -84,7 +84,7 @@ def test_a_search_that_is_stopped_after_every_epoch_is_the_same(
         "finished": "FINISHED",
         "pruned": "KILLED",
     }
-    here = store.connect().client
+    here = tracking_store.current_store().client
     for run, trial in zip(mine, begun.study.trials, strict=True):
         steps = [m.step for m in here.get_metric_history(run.info.run_id, "train_loss")]
         assert steps == list(trial.intermediate_values)
@@ -144,7 +144,7 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_work(workspace, rewrite_pa
 def test_a_trial_that_was_given_away_is_left(workspace, rewrite_params, monkeypatch):
     """A worker that stood still finds its trial taken, and neither ends nor doubles it."""
     begun, job = prepared(rewrite_params(trials=1))
-    fit = engine.fit
+    fit = training_loop.fit
 
     def frozen(state):
         for epoch in fit(state):
@@ -153,7 +153,7 @@ def test_a_trial_that_was_given_away_is_left(workspace, rewrite_params, monkeypa
                 RetryHeartbeatStaleTrialCallback()(begun.study, begun.study.trials[0])
             yield epoch
 
-    monkeypatch.setattr(engine, "fit", frozen)
+    monkeypatch.setattr(training_loop, "fit", frozen)
     work(job)
 
     assert [t.state.name for t in begun.study.trials] == ["FAIL", "COMPLETE"]

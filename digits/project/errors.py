@@ -1,0 +1,34 @@
+"""The one exception that people see, a sentence without a traceback; exceptions on signals."""
+
+import errno
+import sys
+from collections.abc import Callable
+
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+
+
+class UserError(Exception):
+    """Something a person can mend.
+
+    The message is one line: what was found, what was expected, what to do next.
+    Whoever runs a command prints it and exits with status 2.
+    """
+
+
+def run_reporting_errors(name: str, action: Callable[[], object]) -> int:
+    """Do `action`; print what a person can mend as one line. Returns the exit status."""
+    try:
+        action()
+        return 0
+    except UserError as error:
+        message, status = str(error), 2
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        advice = "make room or mend the permissions, then run the same command again"
+        message, status = f"cannot write{where}: {error.strerror}; {advice}", 2
+    except KeyboardInterrupt:
+        message, status = "interrupted; the same command goes on from here", 130
+    print(f"{name}: {message}", file=sys.stderr, flush=True)
+    return status

@@ -1,0 +1,189 @@
+"""What params.yaml may hold: one strict class per section.
+
+There are no defaults here: params.yaml is the only source of values, so a missing
+one is an error that names it.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class ParamsSection(BaseModel):
+    """A strict, frozen section: no unknown keys, no silent conversions, no NaN."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SplitParams(ParamsSection):
+    """How the official training pictures are divided."""
+
+    validation_share: Share
+    seed: Seed
+
+
+class MlpParams(ParamsSection):
+    """A multilayer perceptron: [Linear, BatchNorm, ReLU, Dropout] per hidden layer."""
+
+    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1, strict=False)]
+    batch_norm: bool
+    dropout: Probability
+
+
+class CnnParams(ParamsSection):
+    """A convolutional network: per block 2 x [3x3 convolution, BatchNorm, ReLU] and a pooling."""
+
+    channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1, strict=False)]
+    dropout: Probability
+
+
+class ModelParams(ParamsSection):
+    """Which network to build."""
+
+    kind: Literal["mlp", "cnn"]
+    views: Literal[1, 5, 9]
+    members: PositiveInt
+    mlp: MlpParams
+    cnn: CnnParams
+
+
+class AugmentParams(ParamsSection):
+    """Random changes to each training picture, other ones in each epoch, and pictures added.
+
+    0 turns one off.
+    """
+
+    rotation: NonNegative
+    scale: Probability
+    shear: NonNegative
+    shift: NonNegative
+    elastic: NonNegative
+    gain: NonNegative
+    flagged_ones: Annotated[int, Field(ge=0)]
+
+
+class TrainParams(ParamsSection):
+    """How a network is fitted."""
+
+    epochs: PositiveInt
+    batch_size: Annotated[int, Field(ge=2)]
+    shard: Annotated[int, Field(ge=0, multiple_of=2)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: NonNegative
+    warmup: Probability
+    label_smoothing: Probability
+    precision: Literal["auto", "float32", "bfloat16"]
+    device: Literal["auto", "cpu", "cuda"]
+    threads: PositiveInt
+    seed: Seed
+
+
+class EvaluateParams(ParamsSection):
+    """How a model is tested beyond the test pictures as they are."""
+
+    corrupted: Annotated[int, Field(gt=0, le=10_000)]
+    seed: Seed
+
+
+class RegisterParams(ParamsSection):
+    """Where the model goes in the registry, and what makes it champion."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+    gate: Literal["enforce", "dry-run", "off"]
+    level: Share
+    class_drop: Probability
+    ece: Probability
+    latency: Annotated[float, Field(gt=0)]
+
+
+class SearchRange(ParamsSection):
+    """Numbers from `low` to `high`, both possible; whole ones when both are written so."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+        if self.log and self.low <= 0:
+            raise ValueError("low must be above 0 on a logarithmic scale")
+        return self
+
+
+class SearchChoices(ParamsSection):
+    """One of several values, which have no order."""
+
+    choices: Annotated[tuple[Any, ...], Field(min_length=1, strict=False)]
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        if any(choice in self.choices[:i] for i, choice in enumerate(self.choices)):
+            raise ValueError("the choices must differ")
+        return self
+
+
+def _form(value: object) -> str:
+    """How a search is written, before it is checked and after."""
+    keys = (
+        value
+        if isinstance(value, dict)
+        else vars(value)
+        if isinstance(value, ParamsSection)
+        else {}
+    )
+    return "list" if "count" in keys else "choices" if "choices" in keys else "range"
+
+
+_Value = Annotated[SearchRange, Tag("range")] | Annotated[SearchChoices, Tag("choices")]
+
+
+class SearchLayers(ParamsSection):
+    """A list: how many entries, at least and at most, and what each of them may be."""
+
+    count: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
+    size: Annotated[_Value, Discriminator(_form)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.count[0] > self.count[1]:
+            raise ValueError("count must be [at least, at most]")
+        return self
+
+
+Search = Annotated[_Value | Annotated[SearchLayers, Tag("list")], Discriminator(_form)]
+
+
+class TuneParams(ParamsSection):
+    """What is searched, how long and how; see digits/tuning."""
+
+    study: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+    storage: Annotated[str, Field(min_length=1)]
+    trials: PositiveInt
+    timeout: NonNegative
+    sampler: Literal["tpe", "random"]
+    pruner: Literal["halving", "none"]
+    finalists: PositiveInt
+    confirm: PositiveInt
+    seed: Seed
+    space: Annotated[dict[str, Search], Field(min_length=1)]
+
+
+class Params(ParamsSection):
+    """All of params.yaml; `recipes` are named changes, dotted keys to values, of the rest."""
+
+    split: SplitParams
+    model: ModelParams
+    augment: AugmentParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    register_: Annotated[RegisterParams, Field(alias="register")]
+    tune: TuneParams
+    recipes: dict[str, dict[str, Any]]

@@ -1,0 +1,112 @@
+"""Build a registered version again from a commit alone, and compare the bytes."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from digits.inference import model_integrity
+from digits.project import dvc_storage, git_revisions, workspace
+from digits.project.dvc_storage import ObjectNotFoundError
+from digits.project.errors import UserError
+from digits.registry import model_reference, version_lookup
+from digits.registry.model_version import DVC_TAG, RegisteredVersion
+from digits.tracking import run_context, run_lookup
+
+RAW_DATA = "data/raw"  # the only output that cannot be built without a network
+# What decides the last bits besides code, data and parameters: tags of a run.
+DECISIVE_TAGS = ("env.cpu", "env.python", "env.torch")
+
+
+def rebuild_version(reference: str) -> int:
+    """Build a version again and tell whether its bytes come out; 0 if they do, else 2.
+
+    Tells beforehand what can make a difference. Everything happens in a temporary clone
+    with a cache and a tracking store of its own. Raises UserError when the version names no
+    commit that is here, or when the build fails.
+    """
+    version = version_lookup.find_version(reference)
+    if version.commit in {run_context.NO_COMMIT, "unknown"}:
+        found = f"version {version.number} was built outside of git"
+        raise UserError(f"{found}, so there is nothing to rebuild it from; choose another")
+    commit = commit_with_model(version) or git_revisions.resolve_commit(version.commit)
+    for doubt in possible_differences(version, commit):
+        print(f"note: {doubt}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="digits-rebuild-") as scratch:
+        clone = Path(scratch) / "digits"
+        _clone(commit, clone)
+        # quiet: its advice what to add and push is about a clone that nobody ever sees
+        _run(clone, sys.executable, "-m", "dvc", "repro", "--quiet", "train")
+        equal = is_same_model(version, clone)
+    told = "equal bytes" if equal else "other bytes"
+    print(f"version {version.number}, rebuilt from {commit[:10]}: {told}")
+    return 0 if equal else 2
+
+
+def commit_with_model(version: RegisteredVersion) -> str | None:
+    """The first commit with the model of a version whose sources were committed after it.
+
+    Who changes a value, runs `dvc repro` and commits both has that value only there.
+    """
+    if version.tags.get("git.dirty") != "true" or DVC_TAG not in version.tags:
+        return None
+    return next(reversed(git_revisions.commits_introducing(version.tags[DVC_TAG])), None)
+
+
+def possible_differences(version: RegisteredVersion, commit: str) -> Iterator[str]:
+    """What can make a difference though nothing is wrong, when `commit` is built."""
+    if version.tags.get("git.dirty") == "true" and commit == version.commit:
+        yield "it was built with uncommitted changes; its commit alone may give other bytes"
+    run = run_lookup.find_run(version.run_id)
+    tags = run.store.client.get_run(run.run_id).data.tags if run else {}
+    here = run_context.environment_tags()
+    for name in DECISIVE_TAGS:
+        then, now = tags.get(name, "unknown"), here.get(name, "unknown")
+        if then != now:
+            yield f"{name.removeprefix('env.')} was {then}, here it is {now}: last bits can differ"
+
+
+def _clone(commit: str, clone: Path) -> None:
+    """A clean checkout of a commit, with the raw data where DVC has them here.
+
+    Their bytes are checked by the clone's own stage `download`.
+    """
+    _run(
+        workspace.state_root(),
+        "git",
+        "clone",
+        "--quiet",
+        "--no-checkout",
+        str(workspace.state_root()),
+        str(clone),
+    )
+    _run(clone, "git", "checkout", "--quiet", "--detach", commit)
+    try:
+        with dvc_storage.open_revision(commit) as revision:
+            revision.get(f"/{RAW_DATA}", str(clone / RAW_DATA), recursive=True)
+    except ObjectNotFoundError:
+        print(f"note: {RAW_DATA} is not in DVC's cache; it is downloaded anew", flush=True)
+
+
+def _run(folder: Path, *command: str) -> None:
+    """Run a command that reports to no store and no experiment of this checkout."""
+    ours = ("MLFLOW_", "DVC_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    environment |= {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # DVC's own place for this is a folder that every user of the machine can write to.
+    environment["DVC_SITE_CACHE_DIR"] = str(folder / ".dvc" / "tmp" / "site")
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    status = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    if status:
+        failed = f"`{' '.join(command[-3:])}` failed in a clean clone, status {status}"
+        raise UserError(f"{failed}; its last lines say why")
+
+
+def is_same_model(version: RegisteredVersion, clone: Path) -> bool:
+    """Whether the model in a checkout has the bytes of a version."""
+    return bool(
+        model_integrity.check_model(clone / model_reference.MODEL_OUTPUT)["content_sha256"]
+        == version.content_sha256
+    )

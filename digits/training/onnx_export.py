@@ -1,0 +1,56 @@
+"""TODO"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from digits.datasets.split_files import SIDE
+from digits.project.atomic_files import write_bytes
+from digits.training.networks import normalize_images
+
+
+class ExportedClassifier(nn.Module):
+    """A trained network with what belongs around it: bytes of pictures in, logits out."""
+
+    def __init__(self, network: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = temperature
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, 28, 28) uint8 -> (n, classes) float32 calibrated logits."""
+        logits: Tensor = self.network(normalize_images(pictures))
+        return logits / self.temperature
+
+
+def export_onnx(
+    network: nn.Module, temperature: float, description: dict[str, str], path: Path
+) -> None:
+    """Write `network`, on the CPU, with its calibration to one ONNX file.
+
+    Input `pictures` is uint8 (n, 28, 28), output `logits` float32 (n, classes), for any
+    n. `description` becomes the file's metadata. Equal weights give equal bytes: what
+    the exporter notes about source files and call stacks is removed.
+    """
+    example = torch.zeros((2, SIDE, SIDE), dtype=torch.uint8)
+    program = torch.onnx.export(
+        ExportedClassifier(network, temperature).eval(),
+        (example,),
+        input_names=["pictures"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    proto = program.model_proto  # made anew whenever it is asked for
+    graph = proto.graph
+    values = (*graph.input, *graph.output, *graph.initializer, *graph.value_info)
+    for holder in (graph, *graph.node, *values, *proto.functions):
+        holder.ClearField("doc_string")
+        holder.ClearField("metadata_props")
+    proto.ClearField("metadata_props")
+    for key in sorted(description):
+        proto.metadata_props.add(key=key, value=description[key])
+    write_bytes(path, proto.SerializeToString(deterministic=True))

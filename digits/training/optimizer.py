@@ -1,0 +1,31 @@
+"""TODO"""
+
+import torch
+from torch import nn
+
+from digits.project.params_schema import TrainParams
+
+
+def build_optimizer(network: nn.Module, train: TrainParams) -> torch.optim.Optimizer:
+    """AdamW, fused; only matrices and kernels decay.
+
+    Loshchilov and Hutter 2019 ("Decoupled weight decay regularization").
+    """
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": train.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=train.learning_rate, fused=True)
+
+
+def learning_rate_at(train: TrainParams, step: int, steps: int) -> float:
+    """The rate of the `step`-th step from 0: linear to the peak, then linear to 0.
+
+    `steps` is the number per epoch. Smith and Topin 2017 ("Super-convergence").
+    """
+    total = train.epochs * steps
+    warm = max(1.0, train.warmup * total)
+    rising, falling = (step + 1) / warm, (total - step) / max(1.0, total - warm)
+    return train.learning_rate * min(1.0, rising, falling)

@@ -1,0 +1,112 @@
+"""Fit one network and save it in both forms; opens the MLflow run.
+
+    python -m stages.train
+
+Killed or interrupted, the same command goes on after the last finished epoch and ends
+with the same bytes.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from digits.datasets import split_files
+from digits.datasets.split_files import CLASSES, LabelledImages
+from digits.project import atomic_files, code_hash, hashing
+from digits.project.params_schema import AugmentParams, ModelParams, TrainParams
+from digits.tracking import runs
+from digits.training import checkpoint, device, networks, training_loop
+from digits.training.save_model import save_model
+from digits.training.training_loop import EpochRecord, TrainingState
+
+Row = dict[str, Any]
+
+
+def train(
+    model: ModelParams,
+    augment: AugmentParams,
+    train: TrainParams,
+    training: Path,
+    validation: Path,
+    *,
+    trained: Path,
+    history: Path,
+    metrics: Path,
+) -> None:
+    """Train `model`, keep the weights that validate best, write them and the numbers.
+
+    Raises UserError when training diverges or when the exported form disagrees.
+    """
+    sections = {"model": model, "augment": augment, "train": train}
+    values = {name: section.model_dump(mode="json") for name, section in sections.items()}
+    paths = {"training": training, "validation": validation}
+    inputs = {path.as_posix(): hashing.file_sha256(path) for path in paths.values()}
+    code = code_hash.source_hashes(Path(__file__))
+    decisive: dict[str, Any] = {"params": values, "inputs": inputs, "code": code}
+    parts = {name: split_files.load(path) for name, path in paths.items()}
+    state = start_training(model, augment, train, parts)
+    key = checkpoint.key(decisive, str(state.device))
+    saved = checkpoint.load(key) or {"run_id": None, "rows": [], "training": None}
+    name = os.environ.get("DVC_EXP_NAME") or model.kind
+    with runs.tracked_run(name, resume=saved["run_id"], **decisive) as run:
+        run.log_inputs({path.as_posix(): len(parts[name]) for name, path in paths.items()})
+        rows: list[Row] = []
+        for rows in _epochs(state, key, saved, run.id):
+            run.log_epoch(rows[-1]["epoch"], _plottable(rows[-1]))
+        summary = save_model(state, model, run, trained)
+        # without the seconds, so that equal runs give equal files
+        atomic_files.write_csv(
+            history, [{k: v for k, v in r.items() if k != "seconds"} for r in rows]
+        )
+        atomic_files.write_json(metrics, {"epochs": len(rows), **summary})
+        numbers = _plottable(summary)
+        run.log_model(trained, parts["validation"].images[:2], numbers, step=len(rows))
+    checkpoint.delete(key)
+
+
+def start_training(
+    model: ModelParams,
+    augment: AugmentParams,
+    train: TrainParams,
+    parts: dict[str, LabelledImages],
+) -> TrainingState:
+    """A network with fresh weights, ready to be fitted."""
+    device.configure_torch(train)
+    fresh = networks.build_network(model, len(CLASSES))
+    state = TrainingState(fresh, parts["training"], parts["validation"], train, augment)
+    count = networks.count_parameters(fresh)
+    n = len(parts["training"])
+    print(f"{model.kind}: {count:,} parameters, {n:,} pictures, {state.device}")
+    return state
+
+
+def _epochs(state: TrainingState, key: str, saved: Row, run_id: str) -> Iterator[list[Row]]:
+    """Fit to the end, from the checkpoint if there is one; yields all rows so far."""
+    rows: list[Row] = list(saved["rows"])
+    if saved["training"]:
+        state.load_state_dict(saved["training"])
+        print(f"going on after epoch {state.epoch}, from the checkpoint of an unfinished run")
+        yield rows
+    for epoch in training_loop.fit(state):
+        rows.append(asdict(epoch))
+        checkpoint.save(key, {"run_id": run_id, "rows": rows, "training": state.state_dict()})
+        _print_progress(epoch, rows, state.train.epochs)
+        yield rows
+
+
+def _print_progress(epoch: EpochRecord, rows: list[Row], epochs: int) -> None:
+    """One line of progress, with the time that is left."""
+    left = sum(row["seconds"] for row in rows) / len(rows) * (epochs - epoch.epoch)
+    print(
+        f"epoch {epoch.epoch:3}/{epochs}  loss {epoch.train_loss:.4f}  "
+        f"validation loss {epoch.validation_loss:.4f}, accuracy {epoch.validation_accuracy:.2%}  "
+        f"{epoch.seconds:.1f} s, {left:.0f} s left",
+        flush=True,
+    )
+
+
+def _plottable(row: Row) -> dict[str, float]:
+    """What of `row` MLflow can plot."""
+    return {k: float(v) for k, v in row.items() if isinstance(v, int | float) and k != "epoch"}

@@ -1,5 +1,0 @@
-"""`python -m stages.cli` is `digits`."""
-
-from stages.cli import main
-
-main()

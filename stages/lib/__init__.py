@@ -1,1 +1,0 @@
-"""What the steps share; each file is a noun. Imports point from steps to here."""

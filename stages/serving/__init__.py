@@ -1,1 +1,0 @@
-"""The parts of the HTTP service; `stages.serving.server` starts it."""

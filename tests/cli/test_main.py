@@ -1,0 +1,83 @@
+"""The command line says what to do where there is nothing to show."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from digits.cli import main
+from digits.cli.main import app
+from digits.project import errors
+
+OTHER_FILES = {"__init__", "__main__", "main", "options"}  # of digits/cli
+
+
+def run(*arguments):
+    """The exit status of `digits` with `arguments`."""
+    try:
+        return errors.run_reporting_errors("digits", lambda: app([str(a) for a in arguments]))
+    except SystemExit as end:
+        return end.code
+
+
+def refusal(capsys, *arguments):
+    """The one line with which `digits` refuses `arguments`, and prints nothing."""
+    capsys.readouterr()
+    assert run(*arguments) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    return told.err
+
+
+def test_help_names_every_command(capsys):
+    """`digits --help` lists every command, and each has a file of its name."""
+    assert run("--help") == 0
+    listed = re.findall(r"^  (\w+)  +\S", capsys.readouterr().out, re.MULTILINE)
+
+    files = {path.stem for path in Path(main.__file__).parent.glob("*.py")} - OTHER_FILES
+    assert set(listed) == files
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["results"], "metrics/train.json: No such file or directory; `dvc repro` makes it"),
+        (["versions"], "digits has no version yet; `dvc repro` registers one"),
+        (["promote", "1", "--reason", "x"], "digits has no version yet; `dvc repro` registers one"),
+        (["rollback"], "digits has no champion to go back from; nothing was changed"),
+        (["history", "--at", "noon"], "--at is 'noon', no time; write it as 2026-11-20T12:00"),
+        (["history", "--accept", "x"], "the record of digits is whole; there is nothing to accept"),
+        (["send"], "no tracking server to send to; set MLFLOW_TRACKING_URI to its address"),
+        (["report", "--recipes", "mlp,rnn"], "params.yaml has no recipe 'rnn'; it has cnn, "),
+        (["recipe", "rnn"], "params.yaml has no recipe 'rnn'; it has cnn, "),
+    ],
+)
+def test_where_there_is_nothing_one_line_says_what_to_do(workspace, capsys, arguments, words):
+    """Nothing trained, registered or configured: one line, status 2."""
+    assert words in refusal(capsys, *arguments)
+
+
+def test_a_recipe_is_printed_as_options_of_dvc(workspace, values, capsys):
+    """Keys and values in one line without quotes or blanks within a value, for $(...)."""
+    values["recipes"] = {"wide": {"model.mlp.hidden": [64, 32], "train.device": "cpu"}}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+
+    assert run("recipe", "wide") == 0
+    assert capsys.readouterr().out == "-S model.mlp.hidden=[64,32] -S train.device=cpu\n"
+
+
+def test_without_versions_there_is_nothing_to_prune_and_no_history(workspace, capsys):
+    """No error: nothing is what there is."""
+    assert (run("prune"), run("history")) == (0, 0)
+    told = capsys.readouterr().out
+
+    assert "nothing to remove: digits has 0 version(s), 10 are kept" in told
+    assert "digits has no record yet; it begins with the first change of an alias" in told
+
+
+def test_outside_of_a_project_one_line_says_so(tmp_path, monkeypatch, capsys):
+    """In a folder without dvc.yaml the message says where to go."""
+    monkeypatch.chdir(tmp_path)
+
+    assert "run this in the project's folder" in refusal(capsys, "results")

@@ -1,0 +1,68 @@
+"""The table of versions tells what each is, was, and what the gate said of it."""
+
+from digits.cli.versions import versions
+from digits.registry import alias_moves, promotion, registration
+from digits.registry.artifact_removal import REMOVED_TAG
+from digits.tracking import tracking_store
+
+
+def test_alias_verdict_and_past_are_shown(enter, capsys):
+    """Champion, former champion, challenger; a version whose files were removed."""
+    enter("poor", gate="dry-run")
+    for variant in ("poor", "good", "same"):
+        enter(variant)
+    promotion.promote_manually("3", "by hand")
+    tracking_store.embedded_store().client.set_model_version_tag(
+        "digits", "1", REMOVED_TAG, "today"
+    )
+    capsys.readouterr()
+    versions()
+    lines = capsys.readouterr().out.splitlines()
+
+    assert lines[0].split()[:4] == ["version", "alias", "gate", "validation"]
+    shown = [" ".join(line.split()) for line in lines[1:]]
+    assert shown[0].startswith("3 champion failed 50.00% 50.00%")
+    assert shown[1].startswith("2 former champion passed 50.00%")
+    assert shown[2].startswith("1 former champion, no files first 50.00%")
+    assert len(shown) == 3
+
+
+def test_what_differs_is_noted(enter, capsys):
+    """What the table cannot show is told below it."""
+    enter("good")
+    enter("poor")
+    client = tracking_store.embedded_store().client
+    client.set_registered_model_alias("digits", "champion", "2")
+    (entry, _) = alias_moves.alias_state(tracking_store.embedded_store(), "digits").record.entries
+    client.delete_registered_model_tag("digits", entry.id)
+    capsys.readouterr()
+    versions()
+    told = capsys.readouterr().out
+
+    assert "note: champion is version 2 in the registry" in told
+    assert "not in the registry; `digits history` tells more" in told
+
+
+def test_many_versions_need_no_more_queries_than_few(workspace, monkeypatch):
+    """One search and one look at the registered model, whatever there is."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    here, asked = tracking_store.embedded_store(), []
+    here.client.create_registered_model("digits")
+    for name in ("search_model_versions", "get_registered_model", "get_model_version"):
+        original = getattr(SqlAlchemyStore, name)
+
+        def counted(*arguments, original=original, **named):
+            asked.append(original.__name__)
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(SqlAlchemyStore, name, counted)
+    counts = []
+    for number in range(1, 21):
+        here.client.create_model_version("digits", "s3://nowhere/model")
+        here.client.set_registered_model_alias("digits", f"number-{number}", str(number))
+        asked.clear()
+        assert registration.list_versions(here, "digits")[0].aliases == (f"number-{number}",)
+        counts.append(sorted(asked))
+
+    assert counts == [["get_registered_model", "search_model_versions"]] * 20

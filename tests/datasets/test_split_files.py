@@ -1,0 +1,74 @@
+"""Splits on disk."""
+
+import numpy as np
+import pytest
+
+from digits.datasets import split_files
+from digits.project.errors import UserError
+
+
+def test_what_was_saved_is_loaded(tmp_path, pictures):
+    """A split comes back with the same pictures and labels."""
+    split_files.save(pictures, tmp_path / "a.npz")
+    loaded = split_files.load(tmp_path / "a.npz")
+    np.testing.assert_array_equal(loaded.images, pictures.images)
+    np.testing.assert_array_equal(loaded.labels, pictures.labels)
+    assert (loaded.images.dtype, loaded.labels.dtype) == (np.uint8, np.int64)
+
+
+def test_equal_pictures_give_equal_bytes(tmp_path, pictures):
+    """DVC sees a split that is made again as the same file."""
+    for name in ("a", "b"):
+        split_files.save(pictures, tmp_path / f"{name}.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def flipped(content):
+    """`content` with another bit in a picture."""
+    return content[:3000] + bytes([content[3000] ^ 1]) + content[3001:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: b"",
+        lambda _: b"not a zip",
+        lambda _: b"PK\x05\x06" + bytes(18),
+        lambda content: content[:5000],
+        flipped,
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, pictures, change):
+    """Bytes that are no split, or no whole one, end in one sentence that names the file."""
+    path = tmp_path / "damaged.npz"
+    split_files.save(pictures, path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(UserError, match=r"damaged\.npz is no readable split .*; make it again"):
+        split_files.load(path)
+
+
+def test_a_missing_file_and_pickles_are_refused(tmp_path):
+    """A split that is not there says how to make it; loading runs no code."""
+    path = tmp_path / "gone.npz"
+    with pytest.raises(UserError, match=r"gone\.npz is missing; .*dvc repro split"):
+        split_files.load(path)
+    np.savez(path, images=np.array([{}], dtype=object), labels=np.zeros(1, np.uint8))
+    with pytest.raises(UserError, match="no readable split"):
+        split_files.load(path)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (np.zeros((3, 28, 28), np.float32), np.zeros(3, np.uint8)),
+        (np.zeros((3, 28, 27), np.uint8), np.zeros(3, np.uint8)),
+        (np.zeros((3, 28, 28), np.uint8), np.zeros(4, np.uint8)),
+        (np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.int64)),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path, images, labels):
+    """Arrays of another shape or type are described next to what was expected."""
+    path = tmp_path / "other.npz"
+    np.savez(path, images=images, labels=labels)
+    with pytest.raises(UserError, match=r"other\.npz holds .* instead of uint8\(n, 28, 28\)"):
+        split_files.load(path)

@@ -1,1 +1,0 @@
-"""A package, so that its file names may occur elsewhere in tests/ too."""

@@ -1,0 +1,204 @@
+"""params.yaml: every value is there, right, and told of in one line when it is not."""
+
+import difflib
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from dvc.utils.serialize import load_yaml
+
+from digits.project import params_file
+from digits.project.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("train.epochs", -1, "train.epochs is -1"),
+        ("train.epochs", 2.5, "train.epochs is 2.5"),
+        ("train.epochs", "20", "train.epochs is '20'"),
+        ("train.epochs", True, "train.epochs is True"),
+        ("train.epoch", 3, "train.epoch is not a known key"),
+        ("train.learning_rate", float("nan"), "train.learning_rate is nan"),
+        ("train.device", "tpu", "train.device is 'tpu'"),
+        ("model.kind", "rnn", "model.kind is 'rnn'"),
+        ("model.mlp.hidden", [], "model.mlp.hidden is []"),
+        ("model.mlp.hidden", [64, 0], "model.mlp.hidden.1 is 0"),
+        ("register.name", "a b", "register.name is 'a b'"),
+        ("register.gate", "maybe", "register.gate is 'maybe'"),
+        ("register.gate", True, "register.gate is True"),
+    ],
+)
+def test_a_bad_value_is_named_in_one_line(values, key, value, words):
+    """An unknown, mistyped or impossible value is told by its name."""
+    with pytest.raises(UserError) as caught:
+        params_file.with_changes(
+            params_file.check_params(values, "test"), {key: value}, "params.yaml"
+        )
+
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_key_and_an_unknown_one_are_named(values):
+    """Beside each other, as a slip of the pen makes them."""
+    values["train"]["epoch"] = values["train"].pop("epochs")
+    told = r"^[^\n]*train\.epochs is missing[^\n]*train\.epoch is not a known key[^\n]*$"
+    with pytest.raises(UserError, match=told):
+        params_file.check_params(values, "params.yaml")
+
+
+def test_a_recipe_changes_what_it_names_and_nothing_else(values):
+    """Dotted keys replace values; the rest stays."""
+    values["recipes"] = {"quick": {"train.epochs": 1, "model.mlp.hidden": [8, 4]}}
+    checked = params_file.check_params(values, "params.yaml")
+    quick = params_file.with_recipe(checked, "quick")
+
+    assert (quick.train.epochs, quick.model.mlp.hidden) == (1, (8, 4))
+    undone = params_file.with_changes(
+        quick,
+        {"train.epochs": checked.train.epochs, "model.mlp.hidden": checked.model.mlp.hidden},
+        "test",
+    )
+    assert undone == checked
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ({"train.epoch": 1}, "recipes.odd: train.epoch is not a known key"),
+        ({"train.epochs.more": 1}, "recipes.odd: train.epochs.more is not a known key"),
+        ({"train.epochs": 0}, "recipes.odd: train.epochs is 0"),
+    ],
+)
+def test_a_bad_recipe_is_named_in_one_line(values, recipe, words):
+    """A recipe that changes what is not there, or to what may not be, is refused."""
+    values["recipes"] = {"odd": recipe}
+    with pytest.raises(UserError, match=r"^[^\n]*$") as caught:
+        params_file.check_params(values, "params.yaml")
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("train: [", "is not valid YAML"),
+        ("", "the file is None"),
+        ("- 1", "the file is [1]"),
+        ("\x00", "is not valid YAML"),
+    ],
+)
+def test_a_broken_file_is_told_in_one_line(tmp_path, text, words):
+    """A params.yaml that holds no mapping is refused with a sentence."""
+    (tmp_path / "params.yaml").write_text(text)
+
+    with pytest.raises(UserError, match=r"^[^\n]*$") as caught:
+        params_file.load_params(tmp_path / "params.yaml")
+
+    assert words in str(caught.value)
+
+
+def test_a_missing_file_is_told_in_one_line(tmp_path):
+    """Without params.yaml the message says where to run the command."""
+    with pytest.raises(UserError, match="No such file or directory; run this in the project"):
+        params_file.load_params(tmp_path / "params.yaml")
+
+
+def test_every_value_carries_a_comment():
+    """Each value of params.yaml says what it is, on its line, its section's or above it."""
+    section = above = ""
+    for line in (ROOT / "params.yaml").read_text().splitlines():
+        code, _, comment = line.partition("#")
+        if re.search(r":( &\w+)?$", code.strip()):
+            section = comment or above
+        elif code.strip():
+            assert comment or section, f"{line.strip()!r} has no comment"
+        above = "" if code.strip() else comment
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A copy of the shipped params.yaml."""
+    return shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "value"),
+    [
+        ("learning_rate: 0.0067 ", "learning_rate: 1e-05 ", "train.learning_rate", 1e-5),
+        ("learning_rate: 0.0067 ", "learning_rate: 1e-3 ", "train.learning_rate", 1e-3),
+        ("epochs: 20 ", "epochs: 010 ", "train.epochs", 10),
+        ("gate: enforce ", "gate: off ", "register.gate", "off"),
+    ],
+)
+def test_values_are_those_of_yaml_1_2(path, old, new, key, value):
+    """As DVC reads them; YAML 1.1 would make them a text, an octal number and a boolean."""
+    path.write_text(path.read_text().replace(old, new, 1))
+    section, name = key.split(".")
+
+    assert load_yaml(str(path))[section][name] == value
+    assert params_file.load_params(path).model_dump(by_alias=True)[section][name] == value
+
+
+def test_a_key_that_is_there_twice_is_named_with_its_line(path):
+    """Neither of the two silently wins."""
+    path.write_text(path.read_text().replace("  epochs: 20 ", "  epochs: 20\n  epochs: 30 "))
+    line = path.read_text().splitlines().index("  epochs: 20") + 2
+
+    with pytest.raises(
+        UserError, match=rf'^[^\n]*line {line}: found duplicate key "epochs"[^\n]*$'
+    ):
+        params_file.load_params(path)
+
+
+def test_writing_changes_the_lines_of_changed_values_alone(path):
+    """Comments stay, in their columns where there is room; so do anchors and merge keys."""
+    before = path.read_text()
+    changes = {
+        "model.mlp.hidden": [512, 256, 64],
+        "train.learning_rate": 0.00001,
+        "train.precision": "float32",
+        "model.mlp.batch_norm": False,
+        "register.gate": "off",
+    }
+    params_file.write_values(path, changes)
+    lines = list(difflib.ndiff(before.splitlines(), path.read_text().splitlines()))
+
+    assert sum(line[0] == "-" for line in lines) == len(changes)
+    new = [line[2:] for line in lines if line[0] == "+"]
+    assert "  learning_rate: 1e-05    # peak" in new
+    assert "    batch_norm: false     # of each hidden layer's outputs" in new
+    assert "    hidden: [512, 256, 64] # units of each hidden layer" in new
+    assert params_file.load_params(path) == params_file.with_changes(
+        params_file.load_params(ROOT / "params.yaml"), changes, "test"
+    )
+
+
+def test_writing_what_is_there_changes_no_byte(path):
+    """The file goes round as it is."""
+    params_file.write_values(path, {"model.mlp.hidden": [1024, 512], "train.epochs": 20})
+
+    assert path.read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_a_value_that_is_not_allowed_is_not_written(path):
+    """The message names it; the file is as it was."""
+    with pytest.raises(UserError, match=r"train\.epochs is 0"):
+        params_file.write_values(path, {"train.learning_rate": 0.1, "train.epochs": 0})
+
+    assert path.read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+@pytest.mark.parametrize("value", [1e-7, 0.1, 12345678.0, 3, True, "auto", [1, 2], [], "no"])
+def test_an_assignment_is_read_back(tmp_path, value):
+    """YAML reads what is printed for `dvc exp run -S`, of the same type."""
+    (word,) = params_file.override_words({"key": value})
+    (tmp_path / "x.yaml").write_text(word.replace("=", ": "))
+    found = params_file.read_yaml(tmp_path / "x.yaml")["key"]
+
+    assert found == value
+    assert type(found) is type(value)

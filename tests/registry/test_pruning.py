@@ -1,0 +1,176 @@
+"""Old versions lose their files; whatever somebody may still need stays whole."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+from digits.project.errors import UserError
+from digits.registry import alias_moves, registration
+from digits.registry.artifact_removal import REMOVED_TAG
+from digits.registry.model_version import DVC_TAG
+from digits.registry.pruning import prune_versions
+from digits.tracking import tracking_store
+from tests.conftest import call, commit, standing
+from tests.stores import linear
+
+
+@pytest.fixture
+def many(workspace, tmp_path):
+    """A function: n -> n versions of `digits`, each with a tiny model of its own."""
+
+    def made(n):
+        for number in range(1, n + 1):
+            folder = tmp_path / f"model-{number}"
+            folder.mkdir()
+            onnx.save(linear(np.float32(number)), folder / "model.onnx")
+            content = f"content {number}"
+            registration.register_version(
+                "digits", folder, run_id="0" * 32, content_hash=content, metrics={}
+            )
+
+    return made
+
+
+def whole():
+    """The versions that have files."""
+    return {
+        v.number
+        for v in registration.list_versions(tracking_store.current_store(), "digits")
+        if REMOVED_TAG not in v.tags
+    }
+
+
+def test_old_versions_lose_their_files_and_keep_their_entries(many, capsys):
+    """What goes is shown, done, and recorded; a second time there is nothing to do."""
+    many(5)
+    told = prune_versions(2, yes=True)
+    shown = capsys.readouterr().out.splitlines()
+
+    assert told == "removed the files of 3 version(s); their entries stay"
+    assert [line.split()[0] for line in shown[1:]] == ["3", "2", "1"]
+    assert all(line.endswith("  goes") for line in shown[1:])
+    assert whole() == {4, 5}
+    assert [
+        v.number for v in registration.list_versions(tracking_store.current_store(), "digits")
+    ] == [5, 4, 3, 2, 1]
+    (entry,) = standing().record.entries
+    assert (entry.action, entry.why) == ("prune", "digits prune --keep 2")
+    assert entry.removes == (3, 2, 1)
+    assert prune_versions(2, yes=True).startswith("nothing to remove: digits has 5 version(s)")
+
+
+def test_what_somebody_may_need_stays(many, capsys):
+    """Champions present and past, any alias, other names' versions."""
+    many(8)
+    client = tracking_store.embedded_store().client
+    for to in (1, 2, 3):
+        alias_moves.change_aliases(standing(), {"champion": to}, action="promote", why="x")
+    client.set_registered_model_alias("digits", "mine", "4")
+    client.set_registered_model_alias("digits", "ours", "5")
+    source = client.get_model_version("digits", "6").source
+    client.create_registered_model("other")
+    with registration._as_default_store(tracking_store.embedded_store()):
+        client.create_model_version("other", source)
+    told = prune_versions(0, yes=True)
+    shown = capsys.readouterr().out
+
+    assert told.startswith("removed the files of 2")
+    assert whole() == {1, 2, 3, 4, 5, 6}
+    for number, reason in (
+        (1, "it was champion"),
+        (3, "it is champion"),
+        (4, "it is mine"),
+        (6, "another version has the same files"),
+    ):
+        (line,) = [x for x in shown.splitlines() if x.startswith(f"{number} ")]
+        assert line.endswith(f"stays: {reason}")
+
+
+def test_a_former_champion_stays_though_the_registry_lost_its_entry(many):
+    """The file tells, after a person accepted that the entry is gone."""
+    many(2)
+    first, _ = (
+        alias_moves.change_aliases(standing(), {"champion": to}, action="promote", why="x")
+        for to in (1, 2)
+    )
+    tracking_store.embedded_store().client.delete_registered_model_tag("digits", first.id)
+    with pytest.raises(UserError, match="not in the registry; nothing was changed"):
+        prune_versions(0, yes=True)
+    alias_moves.accept_problems(standing(), "lost")
+    prune_versions(0, yes=True)
+
+    assert whole() == {1, 2}
+
+
+@pytest.fixture
+def repository(workspace):
+    """The workspace as a git repository; a function commits versions."""
+    call(workspace, "git", "init", "-q", "-b", "main")
+    (workspace / ".gitignore").write_text("data\nmodel-*\nmlflow.db\nmlartifacts\n.state\n")
+
+    def committed(*versions):
+        known = registration.list_versions(tracking_store.current_store(), "digits")
+        oids = [v.tags[DVC_TAG] for v in known if v.number in versions]
+        (workspace / "dvc.lock").write_text(f"{oids}")
+        commit(workspace, "x")
+
+    return committed
+
+
+def test_what_a_git_tag_names_stays(many, repository, workspace, capsys):
+    """The model in the dvc.lock of either kind of tag; not one of a commit without a tag."""
+    many(3)
+    repository(1)
+    call(workspace, "git", "tag", "first")
+    repository(2)
+    person = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    call(workspace, "git", *person, "tag", "digits@v1.0.0", "-m", "as gto makes them")
+    repository(3)
+    prune_versions(0, yes=True)
+    shown = capsys.readouterr().out
+
+    assert whole() == {1, 2}
+    for name in ("first", "digits@v1.0.0"):
+        assert f"stays: git tag {name} names it" in shown
+
+
+def test_a_repository_that_git_cannot_read_removes_nothing(many, workspace):
+    """Nobody knows then what the tags name."""
+    many(2)
+    (workspace / ".git").mkdir()
+    with pytest.raises(UserError, match=r"git does not answer .*; nothing was changed"):
+        prune_versions(0, yes=True)
+
+    assert whole() == {1, 2}
+
+
+def test_where_nobody_can_be_asked_nothing_goes(many, capsys):
+    """Without a terminal and without --yes, the list is all."""
+    many(2)
+    with pytest.raises(UserError, match=r"1 version\(s\) would go; nothing was removed, --yes"):
+        prune_versions(1, yes=False)
+
+    assert " goes" in capsys.readouterr().out
+    assert whole() == {1, 2}
+    assert standing().record.entries == ()
+
+
+@pytest.mark.parametrize(("answer", "left"), [("\x04", {1, 2}), ("y\n", {2})])
+def test_on_a_terminal_it_asks(many, workspace, answer, left):
+    """Anything but yes removes nothing."""
+    many(2)
+    controller, terminal = pty.openpty()
+    os.write(controller, answer.encode())
+    command = [sys.executable, "-m", "digits.cli", "prune", "--keep", "1"]
+    done = subprocess.run(command, stdin=terminal, capture_output=True, text=True)
+    os.close(controller)
+    os.close(terminal)
+
+    assert whole() == left
+    assert "remove the files of 1 version(s) for good" in done.stdout
+    assert (done.returncode, done.stderr.count("\n")) == ((0, 0) if left == {2} else (2, 1))

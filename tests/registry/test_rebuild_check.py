@@ -1,0 +1,88 @@
+"""A version is built again from its commit, in a clean clone, and compared byte by byte."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from digits.registry import rebuild_check, version_lookup
+from digits.tracking import run_lookup
+from tests import processes
+from tests.cli.test_main import refusal
+from tests.conftest import call
+
+
+@pytest.fixture(scope="module")
+def checkout(built, tmp_path_factory):
+    """A built checkout."""
+    return shutil.copytree(built, tmp_path_factory.mktemp("rebuild") / "digits")
+
+
+@pytest.fixture
+def version(checkout, monkeypatch):
+    """Its version 1, with the checkout as the working directory."""
+    monkeypatch.chdir(checkout)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return version_lookup.find_version("1")
+
+
+def test_a_version_comes_out_again(version, checkout):
+    """Equal bytes, and nothing in the checkout or its store has changed."""
+    before = call(checkout, "git", "status", "--porcelain").stdout
+    runs = len(version.store.client.search_runs([version.store.experiment]))
+
+    done = processes.run("digits", "verify", "--rebuild", "champion")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    commit = version.commit[:10]
+    assert done.stdout.endswith(f"version 1, rebuilt from {commit}: equal bytes\n")
+    assert "note: " not in done.stdout
+    assert call(checkout, "git", "status", "--porcelain").stdout == before
+    assert len(version.store.client.search_runs([version.store.experiment])) == runs
+
+
+def test_other_bytes_are_told_from_equal_ones(version, checkout):
+    """By the content hash of the model."""
+    assert rebuild_check.is_same_model(version, checkout)
+    assert not rebuild_check.is_same_model(replace(version, content_sha256="0" * 64), checkout)
+
+
+def test_changes_that_were_committed_with_their_results_are_rebuilt(version, checkout):
+    """Trained before the commit: the first commit that has the model has its sources."""
+    dirty = replace(version, tags={**version.tags, "git.dirty": "true"})
+    built = call(checkout, "git", "rev-parse", "HEAD").stdout.strip()
+
+    assert built != version.commit
+    assert rebuild_check.commit_with_model(version) is None
+    assert rebuild_check.commit_with_model(dirty) == built
+    assert list(rebuild_check.possible_differences(dirty, built)) == []
+    nowhere = replace(dirty, tags={**dirty.tags, "dvc.md5": f"{'0' * 32}.dir"})
+    assert rebuild_check.commit_with_model(nowhere) is None
+
+
+def test_what_can_make_a_difference_is_said(version):
+    """Uncommitted changes, another processor, other packages."""
+    run = run_lookup.find_run(version.run_id)
+    assert list(rebuild_check.possible_differences(version, version.commit)) == []
+
+    run.store.client.set_tag(run.run_id, "env.cpu", "Abacus")
+    dirty = replace(version, tags={**version.tags, "git.dirty": "true"})
+    told = list(rebuild_check.possible_differences(dirty, version.commit))
+
+    assert "uncommitted changes" in told[0]
+    assert told[1].startswith("cpu was Abacus, here it is ")
+
+
+@pytest.mark.parametrize(
+    ("commit", "words"),
+    [("no commit", "built outside of git"), ("0" * 40, "git has no revision")],
+)
+def test_a_version_without_its_commit_cannot_be_rebuilt(version, capsys, commit, words):
+    """One line, status 2."""
+    before = version.commit
+    client = version.store.client
+    client.set_model_version_tag(version.name, "1", "git.commit", commit)
+    try:
+        assert words in refusal(capsys, "verify", "--rebuild", "1")
+    finally:
+        client.set_model_version_tag(version.name, "1", "git.commit", before)

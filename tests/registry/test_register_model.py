@@ -1,0 +1,205 @@
+"""A model becomes a version once for its bytes, and champion when the gate lets it."""
+
+import json
+
+import pytest
+import yaml
+
+from digits.cli.send import send
+from digits.project import atomic_files
+from digits.project.errors import UserError
+from digits.registry import alias_moves, registration
+from digits.tracking import tracking_store
+from tests.conftest import standing
+
+
+def failed(entry):
+    """The rules that a model did not pass."""
+    return {name for name, rule in entry["gate"]["rules"].items() if not rule["passed"]}
+
+
+def test_the_first_version_is_champion(enter):
+    """There is nothing to beat, and the record says so."""
+    entry = enter("poor")
+
+    assert (entry["version"], entry["alias"]) == (1, "champion")
+    assert (entry["gate"]["verdict"], entry["gate"]["rules"]) == ("first", {})
+    (first,) = standing().record.entries
+    assert first.moves == {"champion": (None, 1)}
+    assert (first.action, first.why) == ("register", "the first version, there is none to beat")
+
+
+def test_a_better_model_becomes_champion_with_every_number(enter, capsys):
+    """Better beyond chance and within all bounds: promoted; numbers in file, tags and table."""
+    enter("poor")
+    entry = enter("good")
+
+    gate = entry["gate"]
+    assert (entry["version"], entry["alias"], gate["verdict"]) == (2, "champion", "passed")
+    assert (gate["champion"], gate["n"], failed(entry)) == (1, 500, set())
+    assert gate["rules"]["better"]["p"] < 0.05
+    assert gate["rules"]["better"]["interval"][0] > 0
+    tags = registration.list_versions(tracking_store.current_store(), "digits")[0].tags
+    assert tags["gate"] == "passed"
+    assert " us" in tags["gate.record"]
+    told = capsys.readouterr().out
+    assert "\nbetter    " in told
+    assert "digits version 2 is champion; passed: better: " in told
+    assert standing().record.entries[-1].gate == gate
+
+
+@pytest.mark.parametrize("variant", ["poor", "same"])
+def test_what_is_not_better_beyond_chance_is_challenger(enter, variant):
+    """Neither a worse model nor one that is just as good takes the champion's place."""
+    enter("good")
+    entry = enter(variant)
+
+    assert (entry["version"], entry["alias"]) == (2, "challenger")
+    assert entry["gate"]["verdict"] == "failed"
+    assert "better" in failed(entry)
+    assert "pictures gained" in entry["gate"]["why"]
+    assert standing().aliases == {"champion": 1, "challenger": 2}
+
+
+@pytest.mark.parametrize(
+    ("variant", "rule"), [("blind", "classes"), ("loud", "calibration"), ("slow", "latency")]
+)
+def test_each_rule_can_keep_a_better_model_out(enter, variant, rule):
+    """Better on the whole, but blind to a class, overconfident or slow: not promoted."""
+    enter("poor")
+    entry = enter(variant)
+
+    assert failed(entry) == {rule}
+    assert entry["alias"] == "challenger"
+    assert entry["gate"]["why"].startswith(f"{rule}: ")
+
+
+def test_the_numbers_are_the_same_again(enter, workspace, variants, values):
+    """Registering the same bytes makes no version; the file is byte-identical, champion or not."""
+    written = []
+    for variant in ("poor", "good", "good", "same", "same"):
+        enter(variant)
+        written.append((workspace / "metrics/register.json").read_bytes())
+
+    assert written[1] == written[2]
+    assert written[3] == written[4]
+    assert [
+        v.number for v in registration.list_versions(tracking_store.current_store(), "digits")
+    ] == [3, 2, 1]
+    assert len(standing().record.entries) == 3
+
+
+def test_a_dry_run_measures_and_moves_nothing(enter):
+    """dry-run: the verdict is kept, no alias is touched, the first version's neither."""
+    first = enter("poor", gate="dry-run")
+    enter("poor")
+    second = enter("good", gate="dry-run")
+
+    assert [e["alias"] for e in (first, second)] == ["none", "none"]
+    assert [e["gate"]["verdict"] for e in (first, second)] == ["first", "passed"]
+    assert standing().aliases == {"champion": 1}
+    assert (
+        registration.list_versions(tracking_store.current_store(), "digits")[0].tags["gate.mode"]
+        == "dry-run"
+    )
+
+
+def test_with_the_gate_off_the_newest_is_champion(enter):
+    """off: nothing is measured, and the record says why the version is champion."""
+    enter("good", gate="off")
+    entry = enter("poor", gate="off")
+
+    assert (entry["alias"], entry["gate"]["verdict"]) == ("champion", "off")
+    assert standing().record.entries[-1].why == "the gate is off, the newest version is champion"
+
+
+def test_what_was_rolled_back_from_does_not_come_back_by_itself(enter):
+    """A person withdrew version 2; building it again does not make it champion."""
+    enter("poor")
+    enter("good")
+    alias_moves.change_aliases(standing(), {"champion": 1}, action="rollback", why="bad sevens")
+    for mode in ("enforce", "off"):
+        entry = enter("good", gate=mode)
+
+        assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "withdrawn")
+        assert "rolled back from it: bad sevens; `digits promote`" in entry["gate"]["why"]
+
+
+def test_a_champion_whose_alias_was_deleted_is_not_replaced_unmeasured(enter):
+    """Without an alias, but with a champion in the record, nobody is the first."""
+    enter("good")
+    tracking_store.embedded_store().client.delete_registered_model_alias("digits", "champion")
+    entry = enter("poor")
+
+    assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "no champion")
+
+
+def test_a_damaged_champion_stops_it_in_one_line(enter, workspace):
+    """A champion whose files were changed in the registry is not compared with."""
+    enter("good")
+    (graph,) = workspace.glob("mlartifacts/**/artifacts/model.onnx")
+    graph.write_bytes(graph.read_bytes()[:-1] + b"!")
+    with pytest.raises(UserError, match=r"nothing can be compared with the champion.*rollback"):
+        enter("poor")
+
+    assert standing().aliases == {"champion": 1}
+
+
+def test_a_candidate_that_knows_the_pictures_is_not_judged(enter, workspace, capsys):
+    """Scored where it may have been trained, a candidate would win unfairly."""
+    enter("poor")
+    enter("good", gate="dry-run")
+    candidate = registration.list_versions(tracking_store.current_store(), "digits")[0]
+    client = candidate.store.client
+    client.set_model_version_tag("digits", "2", "input.data/splits/validation.npz", "other")
+    entry = enter("good")
+
+    assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "incomparable")
+
+
+def test_a_reader_is_told_what_weakens_the_comparison(enter, capsys):
+    """Unknown or other training pictures; with the same ones, nothing."""
+    note = "note: version 1 may have been trained on some of these pictures"
+    enter("poor")
+    enter("good", gate="dry-run")
+    assert note in capsys.readouterr().out
+    client = tracking_store.embedded_store().client
+    for digests, weak in (("ab", True), ("aa", False)):
+        for number, digest in zip("12", digests, strict=True):
+            client.set_model_version_tag("digits", number, "input.data/splits/train.npz", digest)
+        enter("good", gate="dry-run")
+        assert (note in capsys.readouterr().out) is weak
+
+
+def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, values, monkeypatch):
+    """`digits send` decides with the gate, on pictures as they are then; the file says it all."""
+    validation = workspace / "data/splits/validation.npz"
+    team = f"sqlite:///{workspace}/team/mlflow.db"
+    (workspace / "team").mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
+    enter("poor")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    entry = enter("blind")
+    assert (entry["version"], entry["alias"], entry["gate"]["verdict"]) == (None, *["waiting"] * 2)
+    enter("good")
+    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
+    validation.rename(workspace / "away.npz")
+    with pytest.raises(UserError, match=r"validation.npz is missing.*run `digits send` again"):
+        send()
+    (workspace / "away.npz").rename(validation)
+    send()
+
+    now = alias_moves.alias_state(tracking_store.current_store(), "digits")
+    assert now.aliases == {"champion": 3, "challenger": 2}
+    assert [e.moves for e in now.record.entries] == [
+        {"champion": (None, 1)},
+        {"challenger": (None, 2)},
+        {"champion": (1, 3)},
+    ]
+    assert now.record.problems == ()
+    entry = atomic_files.read_json(workspace / "metrics/register.json")
+    assert (entry["version"], entry["alias"]) == (3, "champion")
+    sent = registration.list_versions(tracking_store.current_store(), "digits")
+    assert [v.tags["gate"] for v in sent] == ["passed", "failed", "first"]
+    assert json.loads(sent[0].tags["gate.record"])["champion"] == 1

@@ -1,0 +1,156 @@
+"""`digits verify` finds what was changed, wherever it was, and says what would be lost."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from digits.project import dvc_storage
+from digits.registry import registration
+from digits.registry.artifact_removal import REMOVED_TAG
+from digits.registry.pruning import prune_versions
+from digits.registry.verification import CheckState, verify_all
+from digits.tracking import tracking_store
+from tests import processes, remotes
+from tests.conftest import call
+
+
+@pytest.fixture
+def checkout(built, tmp_path, monkeypatch):
+    """A built checkout and its remote, a folder to which nothing was pushed yet."""
+    folder = shutil.copytree(built, tmp_path / "digits")
+    remotes.configure(folder, remotes.Folder(tmp_path / "remote"))
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return folder
+
+
+def states():
+    """What `digits verify` finds: states and details by what was looked at."""
+    return {f.what: (f.state, f.details) for f in verify_all()}
+
+
+def damage(path):
+    """Change the last byte of a file."""
+    path.chmod(0o644)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def stored(root, oid):
+    """Where DVC keeps an object."""
+    return root / "files/md5" / oid[:2] / oid[2:]
+
+
+def test_first_nothing_is_pushed_then_all_is(checkout):
+    """Status 1 and what to do; after `dvc push` 0."""
+    done = processes.run("digits", "verify")
+    told = done.stdout
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "version 1 champion" in told
+    assert " 0 broken, " in told
+    assert "`dvc push --all-commits` sends" in told
+    call(checkout, "dvc", "push")
+
+    done = processes.run("digits", "verify")
+    assert done.returncode == 0, done.stdout
+    assert " 0 broken, 0 not pushed, " in done.stdout
+
+
+def test_every_kind_of_damage_is_named(checkout, tmp_path):
+    """In the cache, the remote, the registry and the folder of the model; what is whole is ok."""
+    call(checkout, "dvc", "push")
+    with dvc_storage.open_storage() as storage:
+        oids = storage.outputs()
+    damage(stored(checkout / ".dvc/cache", oids["data/splits/test.npz"]))
+    damage(stored(tmp_path / "remote", oids["metrics/predictions.csv"]))
+    stored(tmp_path / "remote", oids["data/splits/train.npz"]).unlink()
+    (graph,) = checkout.glob("mlartifacts/**/model.onnx")
+    damage(graph)
+    damage(checkout / "models/digits/weights.pt")
+
+    found = states()
+
+    broken = {what for what, (state, _) in found.items() if state is CheckState.BROKEN}
+    assert broken == {
+        "version 1 champion",
+        "data/splits/test.npz",
+        "metrics/predictions.csv",
+        "models/digits as it lies here",
+    }
+    assert "in DVC's cache was changed" in found["data/splits/test.npz"][1]
+    assert "in remote 'there' was changed" in found["metrics/predictions.csv"][1]
+    assert found["data/splits/train.npz"] == (CheckState.NOT_PUSHED, "is in no remote")
+    assert found["data/raw"] == (CheckState.OK, "")
+    assert processes.run("digits", "verify").returncode == 2
+
+
+def test_a_pruned_version_is_no_damage(checkout):
+    """The record says who removed its files; a mark that the record knows nothing of is broken."""
+    (folder := checkout / "second").mkdir()
+    shutil.copy(checkout / "models/digits/model.onnx", folder)
+    registration.register_version(
+        "digits", folder, run_id="0" * 32, content_hash="1" * 64, metrics={}
+    )
+    prune_versions(0, yes=True)
+
+    found = states()["version 2"]
+
+    assert found[0] is CheckState.OK
+    assert found[1].startswith("has no files: ")
+    assert found[1].endswith(", digits prune --keep 0")
+    tracking_store.embedded_store().client.set_model_version_tag(
+        "digits", "1", REMOVED_TAG, "on Friday by anna"
+    )
+    assert states()["version 1 champion"] == (
+        CheckState.BROKEN,
+        "is said to have no files (on Friday by anna); no record of that",
+    )
+
+
+def test_an_alias_moved_by_other_means_is_told_until_it_is_accepted(checkout):
+    """The record is compared, too: status 1 and the command, after which it is 0."""
+    call(checkout, "dvc", "push")
+    tracking_store.embedded_store().client.delete_registered_model_alias("digits", "champion")
+
+    done = processes.run("digits", "verify")
+    assert done.returncode == 1, done.stdout
+    assert "wrong: champion is no version in the registry and version 1 in the" in done.stdout
+    assert "`digits history --accept REASON` lets work go on" in done.stdout
+    processes.run("digits", "history", "--accept", "by the UI")
+    assert processes.run("digits", "verify").returncode == 0
+
+
+def test_a_loader_in_the_registry_is_named(checkout):
+    """MLflow's own description of a model that would import somebody's module."""
+    (wrapper,) = checkout.glob("mlartifacts/**/MLmodel")
+    wrapper.write_text(
+        wrapper.read_text().replace("loader_module: mlflow.onnx", "loader_module: os")
+    )
+
+    state, details = states()["version 1 champion"]
+
+    assert state is CheckState.BROKEN
+    assert "MLmodel loads more than an ONNX file" in details
+
+
+def test_a_remote_that_is_away_is_no_damage(checkout):
+    """Whether something is pushed is unknown then: status 1, and the reason."""
+    (checkout / ".dvc/config.local").write_text(
+        "[core]\n    remote = there\n['remote \"there\"']\n    url = ssh://nobody@127.0.0.1:1/x\n"
+    )
+
+    state, details = states()["version 1 champion"]
+
+    assert state is CheckState.NOT_PUSHED
+    assert "remote 'there' cannot be read" in details
+
+
+def test_a_clone_without_anything_is_not_broken(checkout, tmp_path, monkeypatch):
+    """Nobody pushed: nothing is there to be wrong."""
+    folder = tmp_path / "fresh"
+    call(tmp_path, "git", "clone", "-q", checkout, folder)
+    monkeypatch.chdir(folder)
+
+    assert {state for state, _ in states().values()} == {CheckState.NOT_PUSHED}
+    assert not Path("models/digits").exists()

@@ -1,0 +1,140 @@
+"""Who may ask, and who may listen."""
+
+import base64
+
+import pytest
+
+from digits.service.access_control import AccessControl, is_loopback, read_token
+from digits.service.responses import RequestRefusedError
+from tests.cli.test_main import refusal
+from tests.service.conftest import request
+from tests.service.service import served
+
+SECRET = "correct-horse-battery"
+
+
+def refused(guard, headers, method="POST", path="/predict"):
+    """The status with which a request with these headers is refused; 0 when it is not."""
+    try:
+        guard.check(method, path, [(k.encode(), v.encode()) for k, v in headers])
+    except RequestRefusedError as error:
+        return error.status_code
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 0),
+        ("LOCALHOST:8000", 0),
+        ("127.0.0.1:1", 0),
+        ("[::1]:8000", 0),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost.evil.example:8000", 403),
+        ("evil.example", 403),
+        ("localhost:80@evil.example", 403),
+        ("", 403),
+    ],
+)
+def test_on_this_computer_only_its_own_names_are_hosts(host, status):
+    """A foreign name that was made to lead to 127.0.0.1 (DNS rebinding) is refused."""
+    assert refused(AccessControl(), [("host", host)], "GET") == status
+    assert refused(AccessControl(), [("host", host), ("host", "localhost")], "GET") == 400
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:8000", 0),
+        ("https://localhost:8000", 0),
+        ("http://localhost:9000", 403),
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("http://[", 403),
+    ],
+)
+def test_pages_of_other_sites_may_not_post(origin, status):
+    """The origin has to be the host; reading is decided by the browser, without CORS."""
+    headers = [("host", "localhost:8000"), ("origin", origin)]
+
+    assert refused(AccessControl(), headers) == status
+    assert refused(AccessControl(), headers, "GET") == 0
+
+
+def test_the_token_is_asked_for_wherever_something_can_be_learnt():
+    """As bearer or as a browser's password; health is open."""
+    guard = AccessControl(loopback=False, token=SECRET)
+    basic = base64.b64encode(f"anybody:{SECRET}".encode()).decode()
+
+    def status(*values, path="/predict"):
+        given = [("authorization", value) for value in values]
+        return refused(guard, [("host", "digits.example"), *given], "GET", path)
+
+    assert status(f"Bearer {SECRET}") == status(f"Basic {basic}") == 0
+    for wrong in (f"Bearer {SECRET}x", "Bearer", "Bearer ", "Basic", "Basic !", SECRET, "", "é"):
+        assert status(wrong) == 401, wrong
+    assert status() == status(f"Bearer {SECRET}", f"Bearer {SECRET}") == 401
+    assert status(path="/metrics") == status(path="/") == 401
+    assert status(path="/v2/health/ready") == status(path="/ping") == 0
+
+
+def test_loopback_is_what_no_other_computer_reaches():
+    """Names are not looked up: only localhost is known to be one."""
+    assert [is_loopback(h) for h in ("localhost", "127.0.0.1", "127.1.2.3", "::1")] == [True] * 4
+    assert [is_loopback(h) for h in ("0.0.0.0", "::", "10.0.0.1", "a.example")] == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--host", "0.0.0.0"], "others could reach 0.0.0.0 and there is no token; set"),
+        (["--token-file", "absent"], "absent cannot be read"),
+        (["--token-file", "short"], "the token has 3 characters; take at least 16"),
+        (["--port", "1", "--host", "192.0.2.1", "--token-file", "good"], "cannot listen on"),
+    ],
+)
+def test_what_cannot_be_served_safely_is_refused(tmp_path, monkeypatch, capsys, arguments, words):
+    """One line, status 2; nothing was started."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DIGITS_TOKEN", raising=False)
+    (tmp_path / "short").write_text("abc\n")
+    (tmp_path / "good").write_text(SECRET)
+
+    told = refusal(capsys, "serve", *arguments)
+    assert words in told
+    assert SECRET not in told
+
+
+def test_the_token_comes_from_file_or_environment(tmp_path, monkeypatch):
+    """The file wins."""
+    monkeypatch.setenv("DIGITS_TOKEN", SECRET)
+    (tmp_path / "token").write_text(f"{SECRET}-2\n")
+
+    assert read_token(None) == SECRET
+    assert read_token(tmp_path / "token") == f"{SECRET}-2"
+
+
+def test_a_service_for_others_wants_the_token(project):
+    """On all addresses, over a real connection."""
+    environment = {"DIGITS_TOKEN": SECRET}
+    options = ["--model", "model", "--host", "0.0.0.0"]
+    with served(project, *options, environment=environment) as (_, (_, port)):
+        address = ("127.0.0.1", port)
+        allowed = {"Authorization": f"Bearer {SECRET}", "Host": "digits.example"}
+        without = request(address, "GET", "/v2")
+        health = request(address, "GET", "/ping")
+        with_token = request(address, "GET", "/v2", **allowed)
+
+    assert (without[0], health[0], with_token[0]) == (401, 200, 200)
+    assert "Basic" in without[1]["www-authenticate"]
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(ask):
+    """Also errors: nothing is framed, sniffed or loaded from elsewhere; no site may read it."""
+    for path in ("/ping", "/", "/nowhere"):
+        headers = ask("GET", path, Origin="http://evil.example")[1]
+        assert headers["content-security-policy"].startswith("default-src 'none'; ")
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "access-control-allow-origin" not in headers

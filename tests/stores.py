@@ -1,0 +1,215 @@
+"""A project with its own store, a tiny real model, and a real tracking server."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import numpy as np
+import onnx.parser
+import pytest
+
+from digits.registry import registration
+from digits.registry.promotion_decision import PromotionDecision
+from digits.tracking import journal_folders, runs, store_uri, tracking_store
+from digits.tracking.tracking_store import StoreUnavailableError, TrackingStore
+from tests import processes
+from tests.conftest import free_port
+
+LINEAGE = {"resume": None, "params": {}, "inputs": {"train.npz": "ab"}, "code": {}}
+GRAPH = """<ir_version: 10, opset_import: ["": 18]>
+linear (uint8[batch, 28, 28] pictures) => (float[batch, 10] logits)
+<int64[1] first = {0}, int64[1] last = {10}, int64[1] axis = {1}, float bias = {BIAS}> {
+  numbers = Cast <to = 1> (pictures)
+  flat = Flatten (numbers)
+  ten = Slice (flat, first, last, axis)
+  logits = Add (ten, bias)
+}"""
+VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME", "DVC_STAGE")
+
+
+@pytest.fixture
+def bare_project(tmp_path, monkeypatch):
+    """A checkout without a store, as the working directory; nothing configured."""
+    folder = tmp_path / "a project"  # with a space, as people have them
+    folder.mkdir()
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    (folder / "train.npz").write_bytes(b"pictures")
+    monkeypatch.chdir(folder)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    store_uri.WARNED.clear()
+    return folder
+
+
+@pytest.fixture
+def project(bare_project, empty_store):
+    """A checkout with an empty store."""
+    shutil.copy(empty_store, bare_project)
+    return bare_project
+
+
+@pytest.fixture
+def make_model(tmp_path):
+    """A function: folder name and bias -> a folder with a tiny model."""
+
+    def make(name="model", bias=0.0):
+        folder = tmp_path / name
+        folder.mkdir()
+        onnx.save(linear(bias), folder / "model.onnx")
+        (folder / "weights.pt").write_bytes(f"weights {bias}".encode())
+        (folder / "manifest.json").write_text("{}\n")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def trained(make_model, example):
+    """A function: accuracy -> a registered version of a new model with that accuracy."""
+
+    def train(accuracy, name="m"):
+        folder = make_model(f"model-{accuracy}", accuracy)
+        with runs.tracked_run("mlp", **LINEAGE) as run:
+            run.log_model(folder, example, {"validation_accuracy": accuracy}, 1)
+        metrics = {"validation_accuracy": accuracy, "test_accuracy": accuracy - 0.01}
+        return registration.register_version(
+            name, folder, run_id=run.id, content_hash=f"hash {accuracy}", metrics=metrics
+        )
+
+    return train
+
+
+def better(candidate, champion, _standing):
+    """Promote a higher validation accuracy."""
+    numbers = [v.share("validation_accuracy") for v in (candidate, champion) if v]
+    if champion is None or numbers[0] > numbers[1]:
+        return PromotionDecision("champion", "enforce", "passed", "it is better")
+    return PromotionDecision("challenger", "enforce", "failed", "it is not better")
+
+
+def register_later(name, folder, run_id, content="x"):
+    """Fail to register, as in an outage, and keep the wish."""
+    wish = {"name": name, "content_hash": content, "metrics": {}}
+    with pytest.raises(StoreUnavailableError):
+        registration.register_version(folder=folder, run_id=run_id, **wish)
+    journal_folders.postpone_registration(run_id, folder, **wish)
+
+
+def linear(bias):
+    """Pictures (batch, 28, 28) of uint8 in, logits (batch, 10) of float32 out."""
+    return onnx.parser.parse_model(GRAPH.replace("BIAS", str(float(bias))))
+
+
+@pytest.fixture
+def example():
+    """A batch of two pictures."""
+    return np.zeros((2, 28, 28), np.uint8)
+
+
+@pytest.fixture
+def client():
+    """A client of the embedded store."""
+    return tracking_store.embedded_store().client
+
+
+class Server:
+    """A real `mlflow server` that can be killed and started again on its port."""
+
+    def __init__(self, folder, database_file):
+        self.folder = folder
+        shutil.copy(database_file, folder)
+        self.uri = f"http://127.0.0.1:{free_port()}"
+        self.process = None
+
+    def start(self):
+        """Start it where it is not running, and wait until it answers."""
+        if self.process is None:
+            self.process = self._spawn()
+        until = time.monotonic() + 120
+        while store_uri.connection_problem(self.uri) is not None:
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+    def _spawn(self):
+        unset = {k: v for k, v in os.environ.items() if k not in VARIABLES}
+        settings = {
+            "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
+            "MLFLOW_ARTIFACTS_DESTINATION": str(self.folder / "artifacts"),
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        port = self.uri.rpartition(":")[2]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "mlflow", "server", "--port", port, "--workers", "1"],
+                env=unset | settings,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self):
+        """End it and its worker as `kill -9` does."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def pause(self):
+        """Let it hang: it takes connections and answers none."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def proceed(self):
+        """Let it go on after `pause`."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+        self.start()
+
+    @property
+    def client(self):
+        """A client of it."""
+        return TrackingStore(self.uri, embedded=False).client
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory, empty_store):
+    """One server for all tests: starting one takes 8 s and more."""
+    server = Server(tmp_path_factory.mktemp("server"), empty_store)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(project, shared_server, monkeypatch):
+    """A running server, configured for this project, in an experiment of its own."""
+    shared_server.start()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_server.uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", f"test-{time.time_ns()}")
+    return shared_server
+
+
+@pytest.fixture
+def nobody(project, monkeypatch):
+    """An address at which nothing listens, configured for this project, with a password."""
+    uri = f"http://anna:s3cret@127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return uri
+
+
+@pytest.fixture
+def python():
+    """A function: source text -> a process that runs it with this project's packages."""
+    started = []
+
+    def run(text, *arguments):
+        started.append(processes.Process(text, *arguments))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()

@@ -1,0 +1,53 @@
+"""Drawn ones with a flag."""
+
+import numpy as np
+
+from digits.datasets.split_files import LabelledImages
+from digits.training import synthetic_ones
+
+
+def test_they_are_as_mnists_makers_left_theirs():
+    """Light on dark, 20 pixels on the longer side (one more where the edge is grey), centred."""
+    images = synthetic_ones.draw_ones(100, seed=1)
+    rows, columns = (
+        np.array([np.ptp(np.nonzero(i.any(a))[0]) + 1 for i in images]) for a in (1, 0)
+    )
+    mass = images.sum((1, 2))
+    ticks = np.arange(28)
+
+    assert images.shape == (100, 28, 28)
+    assert images.dtype == np.uint8
+    assert images.max() == 255
+    assert set(np.maximum(rows, columns)) <= {20, 21, 22}
+    assert np.abs(images.sum(1) @ ticks / mass - 14).max() < 0.05
+    assert np.abs(images.sum(2) @ ticks / mass - 14).max() < 0.05
+
+
+def test_they_have_a_flag_and_half_of_them_a_foot():
+    """The flag is left of the stem, in the upper part; a foot makes the lowest rows wide."""
+    images = synthetic_ones.draw_ones(400, seed=2) > 100
+    lowest = np.array([i[np.nonzero(i.any(1))[0][-3:]].any(0).sum() for i in images])
+    left = np.array([i[5:16, :13].sum() - i[16:, :13].sum() for i in images[lowest < 6]])
+
+    assert 0.35 < (lowest >= 6).mean() < 0.65
+    assert (left > 3).mean() > 0.8  # a slant moves the lower half there, too
+
+
+def test_the_seed_alone_decides():
+    """Equal seeds give equal pictures, another seed others, and no two are alike."""
+    images = synthetic_ones.draw_ones(20, seed=3)
+    assert np.array_equal(images, synthetic_ones.draw_ones(20, seed=3))
+    assert not np.array_equal(images, synthetic_ones.draw_ones(20, seed=4))
+    assert len(np.unique(images.reshape(20, -1), axis=0)) == 20
+
+
+def test_they_are_added_behind_the_pictures():
+    """What was there stays as it is; the others are ones; none asked for, none added."""
+    given = LabelledImages(np.full((3, 28, 28), 9, np.uint8), np.array([4, 5, 6]))
+    more = synthetic_ones.add_synthetic_ones(given, 2, seed=1)
+
+    assert np.array_equal(more.images[:3], given.images)
+    assert more.labels.tolist() == [4, 5, 6, 1, 1]
+    assert more.labels.dtype == np.int64
+    assert len(more.images) == 5
+    assert synthetic_ones.add_synthetic_ones(given, 0, seed=1) is given

@@ -1,0 +1,134 @@
+"""The training loop."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from digits.datasets.split_files import LabelledImages
+from digits.project import params_file
+from digits.project.params_schema import AugmentParams
+from digits.training import device, training_loop
+from digits.training.networks import build_network
+from digits.training.optimizer import learning_rate_at
+from digits.training.training_loop import TrainingState, fit
+
+
+def bars(count, seed):
+    """Pictures of ten classes: a bar whose row tells the class, under noise."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 10, count)
+    images = generator.integers(0, 60, (count, 28, 28), dtype=np.uint8)
+    for picture, label in zip(images, labels, strict=True):
+        picture[2 * label + 4 : 2 * label + 6, 6:22] = 255
+    return LabelledImages(images, labels)
+
+
+TRAINING, VALIDATION = bars(330, 0), bars(200, 1)
+DROPOUT = {"model.mlp.dropout": 0.2, "model.cnn.dropout": 0.2}
+MODES = [
+    {"model.kind": kind, **changes}
+    for kind in ("mlp", "cnn")
+    for changes in (
+        {"train.precision": "bfloat16", **DROPOUT},
+        {"train.precision": "float32"},
+        {"train.shard": 8, **DROPOUT},
+        {"train.shard": 8, "model.members": 2},
+        {f"augment.{name}": 0 for name in AugmentParams.model_fields},
+    )
+]
+
+
+@pytest.fixture
+def make(values):
+    """Gives a new Training; arguments change single values of params.yaml."""
+
+    def made(changes=None):
+        small = params_file.with_changes(
+            params_file.check_params(values, "test"), {"train.batch_size": 32}, "test"
+        )
+        checked = params_file.with_changes(small, changes or {}, "test")
+        device.configure_torch(checked.train)
+        network = build_network(checked.model, 10)
+        return TrainingState(network, TRAINING, VALIDATION, checked.train, checked.augment)
+
+    return made
+
+
+def saved(state):
+    """`state` as a checkpoint holds it: through a file and back, without pickle."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=True)
+
+
+def same(ours, theirs):
+    """Whether two nested states are equal to the last bit."""
+    if isinstance(ours, dict):
+        return ours.keys() == theirs.keys() and all(same(ours[k], theirs[k]) for k in ours)
+    return torch.equal(ours, theirs) if isinstance(ours, torch.Tensor) else ours == theirs
+
+
+@pytest.mark.parametrize("changes", MODES)
+def test_a_resumed_run_ends_with_the_same_bits(make, changes):
+    """Stopped after an epoch, saved, and continued in a new process's place: no bit differs."""
+    whole, first, second = make(changes), make(changes), make(changes)
+    records = list(fit(whole))
+    begun = list(itertools.islice(fit(first), 1))
+    second.load_state_dict(saved(first.state_dict()))
+    continued = list(fit(second))
+    assert same(whole.state_dict(), second.state_dict())
+    losses = [(e.epoch, e.train_loss, e.validation_loss) for e in begun + continued]
+    assert losses == [(e.epoch, e.train_loss, e.validation_loss) for e in records]
+
+
+def test_the_caller_may_use_randomness(make):
+    """What others draw from torch's global generator between epochs changes nothing."""
+    quiet, disturbed = make({"model.mlp.dropout": 0.2}), make({"model.mlp.dropout": 0.2})
+    list(fit(quiet))
+    for _ in fit(disturbed):
+        torch.rand(7)
+    assert same(quiet.state_dict(), disturbed.state_dict())
+
+
+def test_both_kinds_learn(make):
+    """A few epochs suffice for an easy task, and the records say so."""
+    for kind in ("mlp", "cnn"):
+        still = {"augment.shift": 0.0, "augment.elastic": 0.0}
+        records = list(fit(make({"model.kind": kind, "train.epochs": 8, **still})))
+        assert [e.epoch for e in records] == list(range(1, 9))
+        assert records[-1].validation_accuracy > 0.9
+        assert records[-1].train_loss < records[0].train_loss
+        assert all(e.seconds > 0 for e in records)
+
+
+def test_the_best_weights_are_those_of_the_best_epoch(make):
+    """`best_state` is what the network was after the epoch with the highest accuracy."""
+    training = make({"train.epochs": 5})
+    weights, ranks = [], []
+    for e in fit(training):
+        weights.append({k: v.clone() for k, v in training.network.state_dict().items()})
+        ranks.append((e.validation_accuracy, -e.validation_loss))
+    assert same(training_loop.best_weights(training), weights[ranks.index(max(ranks))])
+
+
+def test_fewer_pictures_than_a_batch_are_one_batch(make):
+    """A batch size above the number of pictures still trains."""
+    training = make({"train.batch_size": 1000})
+    assert training.steps == 1
+    assert len(list(fit(training))) == 3
+
+
+def test_the_rate_rises_and_falls(values):
+    """It climbs to the peak during warm-up, then falls in a straight line to nearly 0."""
+    values["train"] |= {"epochs": 10, "warmup": 0.2, "learning_rate": 0.01}
+    train = params_file.check_params(values, "test").train
+    rates = [learning_rate_at(train, step, 10) for step in range(100)]
+    assert max(rates) == rates[19] == rates[20] == 0.01
+    assert rates[0] == pytest.approx(0.0005)
+    assert rates[-1] == pytest.approx(0.01 / 80)
+    assert rates[:20] == sorted(rates[:20])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
