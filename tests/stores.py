@@ -85,7 +85,7 @@ def trained(make_model, example):
 
 def better(candidate, champion, _standing):
     """Promote a higher validation accuracy."""
-    numbers = [v.share("validation_accuracy") for v in (candidate, champion) if v]
+    numbers = [v.metric("validation_accuracy") for v in (candidate, champion) if v]
     if champion is None or numbers[0] > numbers[1]:
         return PromotionDecision("champion", "enforce", "passed", "it is better")
     return PromotionDecision("challenger", "enforce", "failed", "it is not better")

@@ -63,11 +63,11 @@ def text(found: "ModelComparison") -> Iterator[str]:
         ["size", *(f"{side.size / 1e6:.2f} MB" for side in sides)],
         ["one picture", *(f"{side.seconds * 1e6:.0f} µs" for side in sides)],
     ]
-    contest, (low, high) = found.contest, found.contest.interval
+    contest, (low, high) = found.result, found.result.interval
     yield f"\n{format_table(['', 'A', 'B'], rows + list(map(list, found.parameters)))}\n"
     yield (
         f"A - B {contest.difference:+.2%} (95 % interval {low:+.2%} to {high:+.2%}) on "
-        f"{len(found.pictures):,} validation pictures, exact McNemar p = {contest.p:.2g}: "
+        f"{len(found.images):,} validation pictures, exact McNemar p = {contest.p_value:.2g}: "
         f"{found.verdict}"
     )
     for letter, side in zip("AB", sides, strict=True):

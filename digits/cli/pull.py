@@ -21,4 +21,4 @@ def pull(
     from digits.registry import model_reference  # 2 s: MLflow
 
     found, folder = model_reference.pull_model(model, to)
-    print(f"{found.name} is in {os.path.relpath(folder)}  {found.content[:12]}")
+    print(f"{found.name} is in {os.path.relpath(folder)}  {found.content_sha256[:12]}")

@@ -25,12 +25,12 @@ def versions() -> None:
         raise UserError(f"{now.name} has no version yet; `dvc repro` registers one")
     rows = [_row(version, now) for version in found]
     print(text_table.format_table(HEAD, rows, left=(0, 1, 2)))
-    for text in [*now.disagreements, *now.record.problems]:
+    for text in [*now.disagreements, *now.log.problems]:
         print(f"note: {text_table.printable(text)}; `digits history` tells more")
 
 
 def _row(version: "RegisteredVersion", now: "AliasState") -> list[str]:
-    scores = [version.share("validation_accuracy"), version.share("test_accuracy")]
+    scores = [version.metric("validation_accuracy"), version.metric("test_accuracy")]
     return [
         str(version.number),
         _aliases(version, now),
@@ -46,7 +46,7 @@ def _aliases(version: "RegisteredVersion", now: "AliasState") -> str:
     """The aliases; "former champion" for one that was; "no files" after `digits prune`."""
     from digits.registry.artifact_removal import REMOVED_TAG
 
-    past = version.number in now.record.champions and "champion" not in version.aliases
+    past = version.number in now.log.champions and "champion" not in version.aliases
     marks = {"former champion": past, "no files": REMOVED_TAG in version.tags}
     return ", ".join([*version.aliases, *(mark for mark, holds in marks.items() if holds)])
 

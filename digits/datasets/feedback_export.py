@@ -94,8 +94,8 @@ def _extract_labelled(folder: Path, row: Correction) -> tuple[np.ndarray, str]:
     several = len(row.label) > 1
     found = extract_glyphs(decode_image(kept.read_image(folder, row), row.file), several)
     if np.bincount(found.rows).tolist() == lengths:
-        return found.pictures, ""
-    return found.pictures, f"{len(found.pictures)} digits found, {sum(lengths)} labelled"
+        return found.images, ""
+    return found.images, f"{len(found.images)} digits found, {sum(lengths)} labelled"
 
 
 def _provenance(

@@ -41,9 +41,7 @@ def draw_disagreements(found: ModelComparison, path: Path) -> None:
     right_b = f"in orange, only {found.b.name} is right: {len(found.only_b)}"
     colours = (contact_sheet.INK, contact_sheet.ORANGE)
     cards = [
-        contact_sheet.glyph_card(
-            255 - found.pictures.images[i], (_caption(found, i, wrong), colour)
-        )
+        contact_sheet.glyph_card(255 - found.images.images[i], (_caption(found, i, wrong), colour))
         for (positions, _, wrong), colour in zip(_halves(found), colours, strict=True)
         for i in positions[:MAX_DRAWN]
     ]
@@ -51,7 +49,7 @@ def draw_disagreements(found: ModelComparison, path: Path) -> None:
 
 
 def _caption(found: ModelComparison, position: int, wrong: ComparedModel) -> str:
-    classes, label = found.contest.classes, found.pictures.labels[position]
+    classes, label = found.result.classes, found.images.labels[position]
     return f"{classes[label]}, not {classes[wrong.predicted[position]]}"
 
 
@@ -62,5 +60,5 @@ def _halves(found: ModelComparison) -> list[Half]:
 def _data_url(found: ModelComparison, position: int) -> str:
     """A picture as a data address, dark on light as people write."""
     buffer = io.BytesIO()
-    Image.fromarray(255 - found.pictures.images[position]).save(buffer, "PNG")
+    Image.fromarray(255 - found.images.images[position]).save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

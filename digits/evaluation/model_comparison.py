@@ -47,36 +47,36 @@ class ModelComparison:
 
     a: ComparedModel
     b: ComparedModel
-    pictures: LabelledImages
-    contest: PairedComparison
+    images: LabelledImages
+    result: PairedComparison
 
-    def right(self, side: ComparedModel) -> NDArray[np.bool_]:
+    def is_correct(self, side: ComparedModel) -> NDArray[np.bool_]:
         """Which pictures a side labels rightly, (n,)."""
-        return np.equal(side.predicted, self.pictures.labels)
+        return np.equal(side.predicted, self.images.labels)
 
     def accuracy(self, side: ComparedModel) -> tuple[float, tuple[float, float]]:
         """The accuracy of a side and its 95 % interval, fractions."""
-        n = len(self.pictures)
-        return side.right / n, scores.wilson_interval(side.right, n)
+        n = len(self.images)
+        return side.correct / n, scores.wilson_interval(side.correct, n)
 
     @property
     def only_a(self) -> Ints:
         """The pictures that only `a` labels rightly, as positions."""
-        return np.flatnonzero(self.right(self.a) & ~self.right(self.b))
+        return np.flatnonzero(self.is_correct(self.a) & ~self.is_correct(self.b))
 
     @property
     def only_b(self) -> Ints:
         """The pictures that only `b` labels rightly, as positions."""
-        return np.flatnonzero(self.right(self.b) & ~self.right(self.a))
+        return np.flatnonzero(self.is_correct(self.b) & ~self.is_correct(self.a))
 
     @property
     def verdict(self) -> str:
         """Whether the difference is more than chance, in words."""
         if self.a.content == self.b.content:
             return "both are the same bytes"
-        if self.contest.p >= SIGNIFICANT:
+        if self.result.p_value >= SIGNIFICANT:
             return "no difference beyond chance"
-        better = self.a if self.contest.difference > 0 else self.b
+        better = self.a if self.result.difference > 0 else self.b
         return f"{better.name} is better beyond chance"
 
     @property
@@ -113,7 +113,7 @@ def compare(
         ComparedModel(
             **vars(numbers),
             name=given if given == model.name else f"{given} ({model.name})",
-            content=model.content,
+            content=model.content_sha256,
             size=(model.folder / classifier.ONNX).stat().st_size,
             params=params,
             predicted=answers,

@@ -27,7 +27,7 @@ class IncomparableError(UserError):
 class ModelScores:
     """One of two models on the same pictures: `recall` per class, `seconds` per picture."""
 
-    right: int
+    correct: int
     recall: Sequence[float]
     ece: float
     seconds: float
@@ -47,7 +47,7 @@ class PairedComparison:
     champion: ModelScores
     gained: int
     lost: int
-    p: float
+    p_value: float
     interval: tuple[float, float]
 
     @property
@@ -81,7 +81,7 @@ def compare_models(
         champion=sides[1],
         gained=int((a & ~b).sum()),
         lost=int((b & ~a).sum()),
-        p=significance.mcnemar_p_value(a, b),
+        p_value=significance.mcnemar_p_value(a, b),
         interval=significance.difference_interval(a, b, SEED),
     )
     return found, predicted
@@ -92,7 +92,7 @@ def _model_scores(
 ) -> ModelScores:
     rows: list[Any] = scores.per_class(pictures.labels, logits.argmax(1), classes)
     return ModelScores(
-        right=int((logits.argmax(1) == pictures.labels).sum()),
+        correct=int((logits.argmax(1) == pictures.labels).sum()),
         recall=[float(row["recall"]) for row in rows],
         ece=scores.score(logits, pictures.labels).ece,
         seconds=seconds,

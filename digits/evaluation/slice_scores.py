@@ -53,11 +53,11 @@ def score_images(
     progress = ProgressBar(len(pictures))
     found = predict_files([picture.file for picture in pictures], model, several, keep=draw)
     for picture, answer in zip(pictures, found, strict=True):
-        said = (answer.text, answer.probability, answer.status, answer.look.problem)
+        said = (answer.text, answer.probability, answer.status, answer.reading.problem)
         marks.append(ScoredImage(picture, *said))
-        if answer.look.scan and not marks[-1].right and len(cards) < MAX_CARDS:
+        if answer.reading.image and not marks[-1].right and len(cards) < MAX_CARDS:
             cards.append(_card(marks[-1], answer))
-        progress.tell(len(marks))
+        progress.update(len(marks))
     progress.clear()
     return marks, cards
 

@@ -36,7 +36,7 @@ class ResolvedModel:
     manifest: Manifest
 
     @property
-    def content(self) -> str:
+    def content_sha256(self) -> str:
         """The hash of its files."""
         return str(self.manifest["content_sha256"])
 

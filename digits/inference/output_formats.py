@@ -35,7 +35,7 @@ def print_predictions(
             for done, answer in enumerate(found, start=1):
                 progress.clear()
                 failed += _print_prediction(answer, form)
-                progress.tell(done)
+                progress.update(done)
         finally:
             progress.clear()
             sys.stdout.write(form.tail)
@@ -52,11 +52,11 @@ def print_predictions(
 
 def _print_prediction(answer: Prediction, form: "TextFormat | JsonFormat | CsvFormat") -> bool:
     """Print one answer. Returns whether the file could not be read."""
-    if answer.look.problem:
-        print(f"digits: {printable(answer.look.problem)}", file=sys.stderr)
+    if answer.reading.problem:
+        print(f"digits: {printable(answer.reading.problem)}", file=sys.stderr)
     sys.stdout.write(form.line(answer))
     sys.stdout.flush()
-    return bool(answer.look.problem)
+    return bool(answer.reading.problem)
 
 
 def top_classes(answer: Prediction, top: int) -> list[list[tuple[str, float]]]:
@@ -78,15 +78,15 @@ class TextFormat:
 
     def line(self, answer: Prediction) -> str:
         """File, digits, probability, remarks; the runners-up of each digit."""
-        if answer.look.problem:
+        if answer.reading.problem:
             return ""
         chance = f"{answer.probability:.1%}" if answer.digits else "-"
-        name = f"{printable(answer.look.file):{self.width}}"
+        name = f"{printable(answer.reading.file):{self.width}}"
         first = [name, answer.text or "-", f"{chance:>6}"]
         below = top_classes(answer, self.top) if self.top > 1 else []
         if len(below) == 1:
             first.append(_listed(below.pop()[1:]))
-        first.append(", ".join(filter(None, [_remark(answer), *answer.look.notes])))
+        first.append(", ".join(filter(None, [_remark(answer), *answer.reading.notes])))
         margin = " " * (self.width + 2)
         lines = ["  ".join(first).rstrip(), *(margin + _listed(row) for row in below)]
         return "\n".join(lines) + "\n"
@@ -137,7 +137,7 @@ class CsvFormat:
     def line(self, answer: Prediction) -> str:
         """One row; the runners-up are those of a single digit."""
         row = prediction_record(answer)
-        row["notes"] = answer.look.problem or "; ".join(answer.look.notes)
+        row["notes"] = answer.reading.problem or "; ".join(answer.reading.notes)
         if len(answer.digits) == 1:
             for place, (digit, chance) in enumerate(top_classes(answer, self.top)[0], start=1):
                 row |= {f"digit_{place}": digit, f"probability_{place}": round(chance, 6)}
@@ -158,18 +158,18 @@ def prediction_record(answer: Prediction, top: int = 1) -> dict[str, object]:
     is called by one; `probability` is that the whole `text` is right. `boxes` are left, top,
     right, bottom in pixels of the upright picture. What failed has `error` and no text.
     """
-    about: dict[str, object] = {"file": answer.look.file, "status": answer.status}
-    if answer.look.found is None:
-        return {**about, "digit": None, "probability": None, "error": answer.look.problem}
+    about: dict[str, object] = {"file": answer.reading.file, "status": answer.status}
+    if answer.reading.glyphs is None:
+        return {**about, "digit": None, "probability": None, "error": answer.reading.problem}
     digits = answer.digits
     found: dict[str, object] = {
         "digit": _class_value(digits[0]) if len(digits) == 1 else None,
         "probability": round(answer.probability, 6) if digits else None,
         "text": answer.text,
-        "boxes": answer.look.found.boxes.tolist(),
+        "boxes": answer.reading.glyphs.boxes.tolist(),
         "probabilities": [round(p, 6) for p in answer.probabilities.max(1).tolist()],
         "doubtful": answer.doubtful.tolist(),
-        "notes": list(answer.look.notes),
+        "notes": list(answer.reading.notes),
     }
     if top > 1:
         found["top"] = [

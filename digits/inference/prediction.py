@@ -20,8 +20,8 @@ class ImageReading:
     """What was found in a file before any network saw it; `problem` says why nothing was."""
 
     file: str
-    found: ExtractedGlyphs | None = None
-    scan: DecodedImage | None = None
+    glyphs: ExtractedGlyphs | None = None
+    image: DecodedImage | None = None
     notes: tuple[str, ...] = ()
     problem: str = ""
 
@@ -33,7 +33,7 @@ class Prediction:
     `probabilities` float32 [n, classes]; `doubtful` bool [n]: perhaps no digit at all.
     """
 
-    look: ImageReading
+    reading: ImageReading
     classes: list[str]
     probabilities: NDArray[np.float32]
     doubtful: NDArray[np.bool_]
@@ -46,9 +46,9 @@ class Prediction:
     @property
     def text(self) -> str:
         """All digits, `/` between the rows."""
-        if self.look.found is None:
+        if self.reading.glyphs is None:
             return ""
-        breaks = np.diff(self.look.found.rows, prepend=self.look.found.rows[:1])
+        breaks = np.diff(self.reading.glyphs.rows, prepend=self.reading.glyphs.rows[:1])
         pairs = zip(self.digits, breaks, strict=True)
         return "".join("/" * bool(new) + digit for digit, new in pairs)
 
@@ -60,7 +60,7 @@ class Prediction:
     @property
     def status(self) -> str:
         """One of `ok`, `doubtful`, `no digit` and `error`."""
-        if self.look.problem:
+        if self.reading.problem:
             return "error"
         if not len(self.probabilities):
             return "no digit"

@@ -28,8 +28,8 @@ from digits.project import atomic_files
 def save_previews(found: Iterator[Prediction], folder: Path) -> Iterator[Prediction]:
     """Hand on each answer after drawing it into `folder`: 00001-<name>.png and so on."""
     for number, answer in enumerate(found, start=1):
-        if answer.look.scan is not None:
-            path = folder / f"{number:05}-{Path(answer.look.file).stem}.png"
+        if answer.reading.image is not None:
+            path = folder / f"{number:05}-{Path(answer.reading.file).stem}.png"
             with atomic_files.atomic_file(path) as partial:
                 prediction_card(answer, caption(answer), zoom=8).save(partial, "PNG")
         yield answer
@@ -50,16 +50,16 @@ def prediction_card(answer: Prediction, lines: Sequence[CaptionLine], zoom: int)
     A single digit is `zoom` times as large as 28 x 28, of several each has its answer below.
     The answer must have kept its scan.
     """
-    scan, found = answer.look.scan, answer.look.found
+    scan, found = answer.reading.image, answer.reading.glyphs
     assert scan is not None
     assert found is not None
     side = SIDE * zoom
-    if len(found.pictures) > 1:
+    if len(found.images) > 1:
         original = draw_boxes(scan, found.boxes, (2 * side, side))
         return add_caption(_beside(original, _rows(answer, found, side)), lines)
     digit = Image.new("RGB", (side, side), PAPER)
-    if len(found.pictures):
-        digit = enlarge(found.pictures[0], zoom)
+    if len(found.images):
+        digit = enlarge(found.images[0], zoom)
     return add_caption(_beside(center_in_square(scan, found.boxes, side), digit), lines)
 
 
@@ -74,7 +74,7 @@ def _rows(answer: Prediction, found: ExtractedGlyphs, side: int) -> Image.Image:
     zoom = max(1, fitting // SIDE)
     step = SIDE * zoom + 4
     corners = [(step * (i - rows.index(row)), (step + LINE) * row) for i, row in enumerate(rows)]
-    digits = [enlarge(picture, zoom) for picture in found.pictures]
+    digits = [enlarge(picture, zoom) for picture in found.images]
     size = (step * longest, (step + LINE) * (rows[-1] + 1))
     image = paste(size, *zip(digits, corners, strict=True))
     pen = ImageDraw.Draw(image)

@@ -66,7 +66,7 @@ def _batches(looks: Iterable[ImageReading | None], size: int) -> Iterator[list[I
     for look in looks:
         if look is not None:
             group.append(look)
-            digits += max(1, len(look.found.pictures) if look.found else 0)
+            digits += max(1, len(look.glyphs.images) if look.glyphs else 0)
         if group and (digits >= size or time.monotonic() - start > MAX_WAIT_SECONDS):
             yield group
             group, digits, start = [], 0, time.monotonic()
@@ -77,7 +77,7 @@ def _batches(looks: Iterable[ImageReading | None], size: int) -> Iterator[list[I
 def _classify(group: list[ImageReading], model: Classifier) -> Iterator[Prediction]:
     """The answers to a group, from one call of the network."""
     empty = np.zeros((0, 28, 28), np.uint8)
-    pictures = [look.found.pictures if look.found else empty for look in group]
+    pictures = [look.glyphs.images if look.glyphs else empty for look in group]
     every = np.concatenate(pictures)
     probabilities = np.zeros((0, len(model.classes)), np.float32)
     if len(every):

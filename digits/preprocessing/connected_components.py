@@ -54,8 +54,8 @@ def weighted_median(values: IntArray, weights: IntArray) -> float:
 
 def find_components(ink: Foreground) -> ConnectedComponents:
     """All components of clear ink, with the faint ink that touches it."""
-    paper, level, noise = ink.levels
-    clear = ink.levels.half
+    paper, level, noise = ink.thresholds
+    clear = ink.thresholds.half
     faint = paper + max(FAINT * (level - paper), 4 * noise)
     mask = cv2.threshold(ink.amount, min(faint, clear), 1, cv2.THRESH_BINARY)[1]
     left, top, width, height = cv2.boundingRect(mask)

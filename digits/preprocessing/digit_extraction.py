@@ -36,7 +36,7 @@ class ExtractedGlyphs:
 
     boxes: IntArray
     rows: IntArray
-    pictures: ByteArray
+    images: ByteArray
 
 
 def extract_glyphs(scan: DecodedImage, several: bool | None = None) -> ExtractedGlyphs:
@@ -83,7 +83,7 @@ def _crop_glyph(
     labels = strokes.labels[inside]
     sure = np.logical_or.reduce([labels == i for i in strokes.ids[members]])
     amount = strokes.amount[inside] * (sure | (labels == 0))
-    paper, level, _ = ink.levels
+    paper, level, _ = ink.thresholds
     shares = ((np.arange(256, dtype=np.float32) - paper) / (level - paper)).clip(0, 1)
     return cv2.LUT(amount, shares), sure
 

@@ -23,7 +23,7 @@ class Foreground:
     """`amount` uint8 [height, width]: 0 paper, the more the more ink; and its levels."""
 
     amount: ByteArray
-    levels: Thresholds
+    thresholds: Thresholds
 
 
 def extract_foreground(pixels: ByteArray) -> Foreground:

@@ -64,13 +64,13 @@ class ObjectStore:
     name: str
     odb: "HashFileDB"
 
-    def greet(self) -> None:
+    def check_reachable(self) -> None:
         """Raise SilentError unless it answers within seconds. Some remotes wait for minutes."""
         # a thread of this pool, left behind, keeps no process from ending
         with _translate_errors(self.name), ThreadPool(1) as pool:
             pool.apply_async(self.odb.fs.exists, (self.odb.path,)).get(TIMEOUT_SECONDS)
 
-    def whole(self, oids: set[str]) -> set[str]:
+    def intact_objects(self, oids: set[str]) -> set[str]:
         """Those of `oids` that are here. Every byte is read; DamagedError for another one."""
         from dvc_data.hashfile.hash import file_md5  # DVC's own check deletes what is damaged
 
@@ -91,14 +91,14 @@ class DvcStorage:
         self._repo = repo
         self.cache = ObjectStore("DVC's cache", repo.cache.local)
         self.remotes: list[ObjectStore] = []
-        self.silent: NoResponseError | None = None
+        self.unreachable: NoResponseError | None = None
         for name in sorted(repo.config["remote"]):
             remote = ObjectStore(f"remote {name!r}", repo.cloud.get_remote(name).odb)
             try:
-                remote.greet()
+                remote.check_reachable()
                 self.remotes.append(remote)
             except NoResponseError as error:
-                self.silent = error
+                self.unreachable = error
 
     def outputs(self) -> dict[str, str]:
         """The objects that DVC keeps of the files as they are now, by their paths."""
@@ -112,7 +112,7 @@ class DvcStorage:
         from dvc_data.hashfile.tree import Tree
 
         for place in (self.cache, *self.remotes) if oid.endswith(FOLDER_SUFFIX) else ():
-            if place.whole({oid}):
+            if place.intact_objects({oid}):
                 with _translate_errors(place.name):
                     listed = Tree.load(place.odb, HashInfo("md5", oid))
                     return {oid, *(str(entry.value) for _, _, entry in listed if entry)}

@@ -19,7 +19,7 @@ class ProgressBar:
         self._start = time.time()  # the clock of tqdm
         self._bar: Any = None
 
-    def tell(self, done: int, note: str = "") -> None:
+    def update(self, done: int, note: str = "") -> None:
         """`done` things are done; `note` is shown after that."""
         if self._bar is None:
             if not sys.stderr.isatty() or time.time() - self._start < AFTER:

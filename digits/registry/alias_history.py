@@ -14,12 +14,12 @@ NEXT_STEPS = "find out who did it, then `digits history --accept REASON` lets wo
 
 def format_log(now: AliasState) -> str:
     """Every entry as a row, newest first."""
-    if not now.record.entries:
+    if not now.log.entries:
         return f"{now.name} has no record yet; it begins with the first change of an alias"
     head = ["entry", "when (UTC)", "who", "what", "change", "why"]
     rows = [
         [str(e.number), format_time(e.when), e.who, e.action, _format_moves(e), e.why]
-        for e in reversed(now.record.entries)
+        for e in reversed(now.log.entries)
     ]
     return text_table.format_table(head, rows, left=range(6))
 
@@ -47,7 +47,7 @@ def parse_time(text: str) -> datetime:
 
 def champion_at(now: AliasState, asked: datetime) -> str:
     """Which version was champion at a moment, as sentences."""
-    changes, at = now.record.changes(CHAMPION), f"at {format_time(asked)} UTC"
+    changes, at = now.log.changes(CHAMPION), f"at {format_time(asked)} UTC"
     past = [e for e in changes if e.when <= asked]
     later = next((e for e in changes if e.when > asked), None)
     if not past:
@@ -72,7 +72,7 @@ def _uncertainty(now: AliasState, later: AliasLogEntry | None) -> str:
 def accept_differences(why: str) -> str:
     """Record that what is wrong now was looked at. UserError when nothing is."""
     reason, now = alias_log.clean_reason(why), alias_moves.current_alias_state()
-    if not now.record.problems and not now.unrecorded:
+    if not now.log.problems and not now.unrecorded:
         raise UserError(f"the record of {now.name} is whole; there is nothing to accept")
     with translate_errors(now.store):
         alias_moves.accept_problems(now, reason)
@@ -84,7 +84,7 @@ def check_log(now: AliasState) -> tuple[list[str], int]:
 
     A file that only ends earlier is completed. `digits verify` prints the same.
     """
-    record, wrong = now.record, [*now.record.problems, *now.disagreements]
+    record, wrong = now.log, [*now.log.problems, *now.disagreements]
     told = [f"accepted: {problem}" for problem in record.accepted]
     if record.problems and record.unwritten:
         wrong.append(f"a fork: {len(record.unwritten)} entries are in the registry alone")

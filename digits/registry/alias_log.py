@@ -84,7 +84,7 @@ class AliasLog:
     accepted: tuple[str, ...] = ()
     identity: str = ""
 
-    def state(self, alias: str) -> int | None:
+    def version_of(self, alias: str) -> int | None:
         """The version that has `alias` by this record; None when none has it."""
         changes = self.changes(alias)
         return changes[-1].moves[alias][1] if changes else None
@@ -103,7 +103,7 @@ class AliasLog:
         """Every version whose files were removed at some time."""
         return {number for e in self.entries for number in e.removes}
 
-    def before(self, champion: int) -> int | None:
+    def previous_champion(self, champion: int) -> int | None:
         """Where a rollback from `champion` leads: to the champion before it; None for nowhere.
 
         Rollbacks go further back each time and never to a version that was rolled back

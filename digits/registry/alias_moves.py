@@ -49,12 +49,12 @@ class AliasState:
     store: TrackingStore
     name: str
     aliases: Mapping[str, int]
-    record: AliasLog
+    log: AliasLog
 
     @property
     def unrecorded(self) -> dict[str, AliasMove]:
         """Aliases that are elsewhere than the record says: where it has them, where they are."""
-        pairs = {alias: (self.record.state(alias), self.aliases.get(alias)) for alias in RECORDED}
+        pairs = {alias: (self.log.version_of(alias), self.aliases.get(alias)) for alias in RECORDED}
         return {alias: pair for alias, pair in pairs.items() if pair[0] != pair[1]}
 
     @property
@@ -66,15 +66,15 @@ class AliasState:
             for alias, (told, to) in self.unrecorded.items()
         ]
 
-    def cut_off(self, moves: AliasMoves) -> AliasLogEntry | None:
+    def interrupted_change(self, moves: AliasMoves) -> AliasLogEntry | None:
         """The last entry when it makes these moves, and was perhaps not carried out."""
-        last = next(reversed(self.record.entries), None)
-        if not moves or last is None or last not in self.record.unwritten:
+        last = next(reversed(self.log.entries), None)
+        if not moves or last is None or last not in self.log.unwritten:
             return None
         made = {alias: to for alias, (_, to) in last.moves.items()}
         return last if {**made, **moves} == made else None
 
-    def crowning(self, number: int) -> dict[str, int | None]:
+    def champion_moves(self, number: int) -> dict[str, int | None]:
         """The moves that make a version champion: it is no challenger any more."""
         same = self.aliases.get(CHALLENGER) == number
         return {CHAMPION: number} | ({CHALLENGER: None} if same else {})
@@ -107,7 +107,7 @@ def append_to_log_file(seen: AliasState) -> int:
     """Append the entries that the file lacks; how many."""
     path = workspace.state_root() / LOG_FILE
     with process_lock("aliases"):
-        record = alias_state(seen.store, seen.name).record
+        record = alias_state(seen.store, seen.name).log
         lines = [f"{one.line(record.identity)}\n" for one in record.unwritten if record.identity]
         before = path.read_bytes() if path.exists() else b""
         gap = b"\n" if before and not before.endswith(b"\n") else b""
@@ -118,8 +118,8 @@ def append_to_log_file(seen: AliasState) -> int:
 
 def require_intact_log(now: AliasState) -> None:
     """Raise UserError when the record has problems that nobody accepted."""
-    if now.record.problems:
-        first = now.record.problems[0]
+    if now.log.problems:
+        first = now.log.problems[0]
         message = f"the record of {now.name} is not whole: {first}; nothing was changed"
         raise UserError(f"{message}, `digits history` has all and how to go on")
 
@@ -143,9 +143,9 @@ def change_aliases(
         now = alias_state(seen.store, seen.name)
         require_intact_log(now)
         _check_champion_unchanged(now, seen)
-        made = now.cut_off(moves)
+        made = now.interrupted_change(moves)
         if made is None:
-            wanted = {a: (now.record.state(a), now.aliases.get(a)) for a in moves}
+            wanted = {a: (now.log.version_of(a), now.aliases.get(a)) for a in moves}
             if not removes and all(wanted[a] == (moves[a], moves[a]) for a in moves):
                 return None
             now = _record_external_moves(now, f"it {MOVED}; found just before the next entry")
@@ -161,8 +161,8 @@ def change_aliases(
 def _check_champion_unchanged(now: AliasState, seen: AliasState) -> None:
     """Raise OvertakenError when the champion was changed, or its change recorded, since `seen`."""
     before, after = seen.aliases.get(CHAMPION), now.aliases.get(CHAMPION)
-    told = now.record.state(CHAMPION)
-    if before != after or told not in {before, seen.record.state(CHAMPION)}:
+    told = now.log.version_of(CHAMPION)
+    if before != after or told not in {before, seen.log.version_of(CHAMPION)}:
         raise ConcurrentUpdateError("the champion was changed meanwhile; look again")
 
 
@@ -178,9 +178,9 @@ def accept_problems(seen: AliasState, why: str) -> None:
     """Record that what is wrong now was looked at, so that work goes on."""
     with process_lock("registry"):
         now = _record_external_moves(alias_state(seen.store, seen.name), why)
-        while now.record.problems:
+        while now.log.problems:
             signs = tuple(
-                alias_log.problem_id(problem) for problem in now.record.problems[:MAX_ACCEPTED]
+                alias_log.problem_id(problem) for problem in now.log.problems[:MAX_ACCEPTED]
             )
             _append_entry(now, action="accept", why=why, moves={}, accepts=signs)
             now = alias_state(seen.store, seen.name)
@@ -191,12 +191,12 @@ def _append_entry(now: AliasState, **facts: Any) -> AliasLogEntry:
     """Write the next entry. UserError when it is too long to be stored."""
     client, when = now.store.client, alias_log.utc_now()
     key = f"{ENTRY_TAG_PREFIX}{when:%Y%m%dT%H%M%S}.{secrets.token_hex(8)}"
-    number = 1 + max((one.number for one in now.record.entries), default=0)
+    number = 1 + max((one.number for one in now.log.entries), default=0)
     made = AliasLogEntry(id=key, number=number, when=when, who=_current_user(), **facts)
     if len(made.text) > MAX_TAG_CHARACTERS:
         over = len(made.text) - MAX_TAG_CHARACTERS
         raise UserError(f"the reason is {over} characters too long; give a shorter one")
-    if not now.record.identity:
+    if not now.log.identity:
         client.set_registered_model_tag(now.name, IDENTITY_TAG, uuid.uuid4().hex)
     client.set_registered_model_tag(now.name, key, made.text)
     return made

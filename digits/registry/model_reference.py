@@ -97,7 +97,7 @@ def pull_model(reference: str, folder: Path | None = None) -> tuple[ResolvedMode
         with atomic_files.atomic_folder(target) as partial:
             for name in sorted(model_integrity.MODEL_FILES):
                 shutil.copyfile(model.folder / name, partial / name)
-            model_integrity.check_model(partial, model.content)
+            model_integrity.check_model(partial, model.content_sha256)
     return model, target
 
 

@@ -34,7 +34,7 @@ class RegisteredVersion:
         """The git commit it was trained from, "no commit" or "unknown"."""
         return self.tags.get("git.commit", "unknown")
 
-    def share(self, tag: str) -> float | None:
+    def metric(self, tag: str) -> float | None:
         """Such as its test_accuracy; None when it was not registered with it."""
         return float(self.tags[tag]) if tag in self.tags else None
 

@@ -44,7 +44,7 @@ def _record_and_move(
     registration.tag_version(version, decision.tags)
     moves: dict[str, int | None] = {decision.alias: version.number} if decision.alias else {}
     if decision.alias == CHAMPION:
-        moves = seen.crowning(version.number)
+        moves = seen.champion_moves(version.number)
     alias_moves.change_aliases(
         seen, moves, action="register", why=decision.why, gate=decision.record
     )
@@ -78,9 +78,9 @@ def rollback(why: str) -> str:
     champion = now.aliases.get(CHAMPION)
     if champion is None:
         raise UserError(f"{now.name} has no champion to go back from; nothing was changed")
-    last = now.cut_off({CHAMPION: champion})
+    last = now.interrupted_change({CHAMPION: champion})
     finished = last is not None and last.action == "rollback"
-    number = champion if finished else now.record.before(champion)
+    number = champion if finished else now.log.previous_champion(champion)
     if number is None:
         raise UserError(f"no version was champion before version {champion}; nothing was changed")
     return _make_champion(now, version_lookup.find_version(str(number), now.store), "rollback", why)
@@ -98,12 +98,12 @@ def _make_champion(now: AliasState, version: RegisteredVersion, action: str, why
     with tempfile.TemporaryDirectory() as scratch, translate_errors(now.store):
         version_download.download_version(version, Path(scratch))
         entry = alias_moves.change_aliases(
-            now, now.crowning(version.number), action=action, why=why
+            now, now.champion_moves(version.number), action=action, why=why
         )
     name = f"{now.name} version {version.number} is champion"
     if entry is None:
         raise UserError(f"{name} already; nothing was changed")
     before = entry.moves.get(CHAMPION, (version.number, None))[0]
     left = "there was none" if before is None else f"version {before} was"
-    ending = ", which had been cut off, is complete now" if entry in now.record.entries else ""
+    ending = ", which had been cut off, is complete now" if entry in now.log.entries else ""
     return f"{name}, {left}; entry {entry.number}{ending}"

@@ -113,12 +113,16 @@ def _decide_without_comparison(
         why = "it was champion before there was a gate"
         before = recorded_decision(candidate.tags) or made(None, verdict="not judged", why=why)
         return replace(before, alias=CHAMPION)
-    withdrawn = now.record.withdrawn.get(candidate.number)
+    withdrawn = now.log.withdrawn.get(candidate.number)
     if withdrawn is not None:
         why = f"{withdrawn.who} rolled back from it: {withdrawn.why}"
         why = f"{why}; `digits promote` brings it back"
         return made(CHALLENGER, verdict="withdrawn", why=why)
-    if champion is None and now.record.champions and not now.cut_off({CHAMPION: candidate.number}):
+    if (
+        champion is None
+        and now.log.champions
+        and not now.interrupted_change({CHAMPION: candidate.number})
+    ):
         why = "the alias champion was removed by other means; `digits promote` sets it again"
         return made(CHALLENGER, verdict="no champion", why=why)
     if made.keywords["mode"] == "off":

@@ -35,18 +35,20 @@ def accuracy_rule(found: PairedComparison, bounds: RegisterParams) -> RuleVerdic
     """More pictures gained than lost, beyond chance: McNemar's exact test at `bounds.level`."""
     level, (low, high) = bounds.level, found.interval
     # of a worse model p is small, too, and would look as if it spoke for it
-    chance = f": p = {found.p:.2g}, to be below {level:g}" if found.gained > found.lost else ""
+    chance = (
+        f": p = {found.p_value:.2g}, to be below {level:g}" if found.gained > found.lost else ""
+    )
     return RuleVerdict(
         rule="better",
-        passed=found.gained > found.lost and found.p < level,
-        candidate=f"{found.candidate.right / found.n:.2%}",
-        champion=f"{found.champion.right / found.n:.2%}",
+        passed=found.gained > found.lost and found.p_value < level,
+        candidate=f"{found.candidate.correct / found.n:.2%}",
+        champion=f"{found.champion.correct / found.n:.2%}",
         why=f"{found.gained} pictures gained, {found.lost} lost{chance}; "
         f"difference {found.difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}",
         numbers={
             "gained": found.gained,
             "lost": found.lost,
-            "p": round(found.p, 6),
+            "p": round(found.p_value, 6),
             "difference": round(found.difference, 6),
             "interval": [round(bound, 6) for bound in found.interval],
             "level": level,

@@ -49,7 +49,7 @@ def _reason_to_keep(version: RegisteredVersion, now: AliasState, locks: dict[str
     tag = next((tag for tag, lock in locks.items() if oid in lock), None)
     reasons = {
         f"it is {', '.join(version.aliases)}": bool(version.aliases),
-        "it was champion": version.number in now.record.champions,
+        "it was champion": version.number in now.log.champions,
         "version 1 kept it for a server": version.tags.get(UNSENT_TAG) == "true",
         "this project did not make it": model is None,
         "another version has the same files": model is not None

@@ -57,7 +57,7 @@ def verify_all() -> list[CheckResult]:
     where, name = version_lookup.registry_store(), version_lookup.registered_model_name()
     with tracking_store.translate_errors(where):
         versions = registration.list_versions(where, name)
-        removed = alias_moves.alias_state(where, name).record.removed
+        removed = alias_moves.alias_state(where, name).log.removed
     with dvc_storage.open_storage() as storage:
         looks: dict[str, Check] = {}
         for version in versions:
@@ -75,7 +75,7 @@ def _run_checks(looks: dict[str, Check]) -> Iterator[CheckResult]:
     progress = ProgressBar(len(looks), "objects")
     for done, (what, look) in enumerate(looks.items(), 1):
         yield _run_check(what, look)
-        progress.tell(done)
+        progress.update(done)
     progress.clear()
 
 
@@ -107,12 +107,12 @@ def _check_version(version: RegisteredVersion, storage: DvcStorage, removed: set
 def _check_object(oid: str, storage: DvcStorage) -> str:
     """Look at an object wherever it is. No damaged copy, and one remote has all of it."""
     oids = storage.members(oid)
-    found = [place.whole(oids) for place in (storage.cache, *storage.remotes)]
+    found = [place.intact_objects(oids) for place in (storage.cache, *storage.remotes)]
     if oids not in found[1:]:
         nowhere = set().union(*found) < oids
         told = "parts of it are neither in DVC's cache nor in a remote"
         told = told if nowhere else "is in no remote"
-        raise storage.silent or ObjectNotFoundError(told)
+        raise storage.unreachable or ObjectNotFoundError(told)
     return ""
 
 

@@ -46,18 +46,18 @@ class BatchQueue:
         self.decoders = ThreadPoolExecutor(DECODER_THREADS, "decode")
         self.few, self.many = (InferenceLane(holder) for _ in range(2))
 
-    async def off_loop(self, function: Callable[..., Result], *arguments: Any) -> Result:
+    async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """`function(*arguments)`, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.decoders, function, *arguments)
 
-    async def read(self, pictures: ImageArray) -> ModelOutput:
+    async def predict(self, pictures: ImageArray) -> ModelOutput:
         """What the model says of `pictures` (n, 28, 28); n may be 0."""
         if not len(pictures):
             served = self.holder.served
             nothing = np.zeros((0, len(served.classifier.classes)), np.float32)
             return ModelOutput(served, nothing, nothing)
         lane = self.few if len(pictures) <= BATCH_SIZE else self.many
-        return await lane.read(pictures)
+        return await lane.predict(pictures)
 
 
 class InferenceLane:
@@ -69,7 +69,7 @@ class InferenceLane:
         self.queue: deque[tuple[ImageArray, asyncio.Future[ModelOutput]]] = deque()
         self.running = False
 
-    def read(self, pictures: ImageArray) -> asyncio.Future[ModelOutput]:
+    def predict(self, pictures: ImageArray) -> asyncio.Future[ModelOutput]:
         """What the model says of `pictures` (n, 28, 28); n is at least 1."""
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[ModelOutput] = loop.create_future()

@@ -36,7 +36,7 @@ def load_from_state(state: Path) -> ServedModel:
     """The model of the file, loaded and warmed. Raises UserError when it is not as told."""
     told: dict[str, Any] = atomic_files.read_json(state)
     served = load_served_model(Path(told["folder"]), told["name"], told["version"], told["about"])
-    if served.content != told["content"]:
+    if served.content_sha256 != told["content"]:
         raise UserError(f"{told['folder']} was changed since it was checked; get the model anew")
     return served
 
@@ -51,7 +51,7 @@ def _watch(plan: WorkerSettings, holder: ModelHolder) -> None:
         if changed != seen:
             seen = changed
             swap_model(plan.state, holder)
-    holder.leave(plan.limits.linger_seconds + 1)
+    holder.drain(plan.limits.linger_seconds + 1)
     time.sleep(plan.limits.linger_seconds + 1)
     os.kill(os.getpid(), signal.SIGTERM)  # the parent's is lost when it comes during the start
 

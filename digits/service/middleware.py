@@ -70,7 +70,7 @@ class RequestMiddleware:
             scope["body"] = bytes(read)
             await self._admit()
             if not self.holder.ready:
-                await asyncio.sleep(self.holder.until - time.monotonic())
+                await asyncio.sleep(self.holder.drain_until - time.monotonic())
             self._count(+1)
             try:
                 return await self.routes.answer(scope)

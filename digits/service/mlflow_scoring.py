@@ -55,11 +55,11 @@ def routes(work: BatchQueue) -> list[ApiRoute]:
                 )
             body = request["body"]
             small = len(body) <= tensor_payloads.INLINE_BYTES
-            pictures = _pictures(body) if small else await work.off_loop(_pictures, body)
+            pictures = _pictures(body) if small else await work.run_in_thread(_pictures, body)
         except RequestRefusedError as refused:
             more = {"error_code": "BAD_REQUEST", "message": refused.detail}
             return responses.error_response(request["request_id"], refused, **more)
-        outcome = await work.read(pictures)
+        outcome = await work.predict(pictures)
         told: PredictionsResponse = {"predictions": {"logits": outcome.logits.tolist()}}
         return responses.model_response(told, outcome.served)
 

@@ -66,7 +66,7 @@ def _promotion(content: str) -> Facts:
             f"champion by {e.action}",
             "why": e.why,
         }
-        for e in now.record.changes(CHAMPION)
+        for e in now.log.changes(CHAMPION)
         if version.number in e.moves[CHAMPION]
     ]
     decision = promotion_decision.recorded_decision(version.tags)

@@ -104,9 +104,9 @@ def routes(work: BatchQueue) -> list[ApiRoute]:
         told = request["body"], request.headers.get(JSON_LENGTH_HEADER)
         small = len(told[0]) <= tensor_payloads.INLINE_BYTES
         asked, pictures = (
-            _parse_request(*told) if small else await work.off_loop(_parse_request, *told)
+            _parse_request(*told) if small else await work.run_in_thread(_parse_request, *told)
         )
-        return _response(asked, await work.read(pictures))
+        return _response(asked, await work.predict(pictures))
 
     async def model(request: Request) -> Response:
         """The model's tensors."""

@@ -73,8 +73,8 @@ def routes(work: BatchQueue) -> list[ApiRoute]:
         The picture's bytes are the body, whatever the content type says; or they are in
         JSON as base64, beside the options.
         """
-        asked, found, notes = await work.off_loop(_read_request, request)
-        outcome = await work.read(found.pictures)
+        asked, found, notes = await work.run_in_thread(_read_request, request)
+        outcome = await work.predict(found.images)
         served, likely = outcome.served, outcome.probabilities
         look = ImageReading("", found, notes=notes)
         answer = Prediction(
@@ -85,7 +85,7 @@ def routes(work: BatchQueue) -> list[ApiRoute]:
         told = prediction_record(answer, asked.top)
         del told["file"]
         if asked.pictures:
-            told["pictures"] = [_png(picture) for picture in found.pictures]
+            told["pictures"] = [_png(picture) for picture in found.images]
         about = {"model": served.identity, "request_id": request["request_id"]}
         return responses.model_response(told | about, served)
 

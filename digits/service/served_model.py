@@ -25,18 +25,18 @@ class ServedModel:
     classifier: Classifier
     name: str
     version: str
-    content: str
-    about: dict[str, Any]
+    content_sha256: str
+    facts: dict[str, Any]
 
     @property
     def identity(self) -> dict[str, str]:
         """What answers say of the model that gave them."""
-        return {"name": self.name, "version": self.version, "sha256": self.content}
+        return {"name": self.name, "version": self.version, "sha256": self.content_sha256}
 
     @cached_property
     def headers(self) -> dict[str, str]:
         """The same as headers of an answer."""
-        return {"x-model": f"{self.name}/{self.version}", "x-model-sha256": self.content}
+        return {"x-model": f"{self.name}/{self.version}", "x-model-sha256": self.content_sha256}
 
 
 def load_served_model(folder: Path, name: str, version: str, about: dict[str, Any]) -> ServedModel:
@@ -54,12 +54,12 @@ class ModelHolder:
 
     def __init__(self, served: ServedModel) -> None:
         self.served = served
-        self.ready, self.until = True, 0.0
+        self.ready, self.drain_until = True, 0.0
 
-    def leave(self, seconds: float) -> None:
+    def drain(self, seconds: float) -> None:
         """Close each connection with its answer, which takes at least until so many seconds on.
 
         A client that had its answer would connect again, and Granian closes a new connection
         whose request is still on its way when it is told to end.
         """
-        self.ready, self.until = False, time.monotonic() + seconds
+        self.ready, self.drain_until = False, time.monotonic() + seconds

@@ -65,9 +65,9 @@ class TrainingState:
         self.images = torch.from_numpy(whole.images).to(self.device)
         self.labels = torch.from_numpy(whole.labels).to(self.device)
         self.validation = validation
-        self.optimiser = build_optimizer(self.network, train)
+        self.optimizer = build_optimizer(self.network, train)
         self.basis = displacement_basis(self.images.shape[-1], self.device)
-        self.shards = self._shards()
+        self.batch_threads = self._shards()
         self.epoch = 0
         self.best: State = {"accuracy": -1.0, "loss": math.inf, "weights": {}}
 
@@ -91,7 +91,7 @@ class TrainingState:
         return {
             "epoch": self.epoch,
             "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "best": self.best,
         }
 
@@ -99,7 +99,7 @@ class TrainingState:
         """Go on from `state`, which is used up; the parameters must be the same."""
         self.epoch = state["epoch"]
         self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimiser"])
         self.best = state["best"]
 
 
@@ -148,17 +148,17 @@ def _train_epoch(training: TrainingState) -> float:
     generator = seeded_generator([train.seed, training.epoch], device)
     total = torch.zeros((), device=device)
     training.network.train()
-    if training.shards:
+    if training.batch_threads:
         # from 1: to SeedSequence a 0 at the end is nothing, and that is the epoch's own generator
-        parts = range(1, len(training.shards.copies) + 1)
-        training.shards.begin(
+        parts = range(1, len(training.batch_threads.copies) + 1)
+        training.batch_threads.begin(
             [seeded_generator([train.seed, training.epoch, i], device) for i in parts]
         )
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(generator.initial_seed())  # for dropout, which takes no generator
         for step, (pictures, labels) in enumerate(_batches(training, generator)):
             done = training.epoch * steps + step
-            for group in training.optimiser.param_groups:
+            for group in training.optimizer.param_groups:
                 group["lr"] = learning_rate_at(train, done, steps)
             total += _step(training, pictures, labels)
     # One look per epoch: a look per step would make a GPU wait for each.
@@ -199,13 +199,13 @@ def _step(training: TrainingState, pictures: Tensor, labels: Tensor) -> Tensor:
             labels = labels.unsqueeze(1).expand(-1, outputs.shape[2])
         return functional.cross_entropy(outputs.float(), labels, label_smoothing=smoothing)
 
-    if training.shards:
-        loss = training.shards.backward(mean_loss, pictures, labels)
+    if training.batch_threads:
+        loss = training.batch_threads.backward(mean_loss, pictures, labels)
     else:
-        training.optimiser.zero_grad(set_to_none=True)
+        training.optimizer.zero_grad(set_to_none=True)
         loss = mean_loss(training.network, pictures, labels)
         loss.backward()  # type: ignore[no-untyped-call]
-    training.optimiser.step()
+    training.optimizer.step()
     return loss.detach()
 
 

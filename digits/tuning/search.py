@@ -81,7 +81,7 @@ def checked_space(values: Params, workers: int) -> SearchSpace:
     if not 1 <= workers <= cores:
         raise UserError(f"--workers is {workers}; this computer runs 1 to {cores} of them")
     space = SearchSpace(values)
-    space.drawn(space.current)  # the search begins there
+    space.to_optuna(space.current)  # the search begins there
     return space
 
 
@@ -179,7 +179,7 @@ def _run_trials(found: TuningSearch, which: optuna.Study, goal: int, seconds: fl
         if done > told and not sys.stderr.isatty():
             print(note, file=sys.stderr, flush=True)
         told = done
-        bar.tell(done - before, note)
+        bar.update(done - before, note)
 
     try:
         worker_pool.run_workers(job, found.workers, watch)
@@ -215,7 +215,9 @@ def _confirm(found: TuningSearch) -> list[Candidate]:
 def _enqueue(
     found: TuningSearch, which: optuna.Study, setting: Setting, **attributes: bool
 ) -> None:
-    which.enqueue_trial(found.space.drawn(setting), user_attrs={"setting": setting, **attributes})
+    which.enqueue_trial(
+        found.space.to_optuna(setting), user_attrs={"setting": setting, **attributes}
+    )
 
 
 def _record(found: TuningSearch, compared: list[Candidate], told: str, run: TrackedRun) -> Path:

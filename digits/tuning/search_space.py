@@ -51,7 +51,7 @@ class SearchSpace:
         whole = {key: isinstance(value, int) for key, value in self.current.items()}
         return {k: _draw(trial, k, search, whole=whole[k]) for k, search in self.searches.items()}
 
-    def drawn(self, setting: Setting) -> dict[str, Any]:
+    def to_optuna(self, setting: Setting) -> dict[str, Any]:
         """What Optuna would have drawn for `setting`; UserError when it never would."""
         found: dict[str, Any] = {}
         for key, search in self.searches.items():

@@ -38,18 +38,18 @@ class Candidate:
 
     name: str
     setting: Setting
-    right: NDArray[np.float64]
+    correct: NDArray[np.float64]
     loss: float
 
     @property
     def accuracy(self) -> float:
         """The mean over seeds and pictures, a fraction."""
-        return float(self.right.mean())
+        return float(self.correct.mean())
 
     def against(self, other: "Candidate", seed: int) -> str:
         """How much better this is than `other`, and how sure that is."""
-        low, high = significance.difference_interval(self.right, other.right, seed)
-        p = significance.mcnemar_p_value(self.right, other.right)
+        low, high = significance.difference_interval(self.correct, other.correct, seed)
+        p = significance.mcnemar_p_value(self.correct, other.correct)
         difference = self.accuracy - other.accuracy
         return f"{difference:+.2%} ({low:+.2%} to {high:+.2%}), p {p:.2g}"
 

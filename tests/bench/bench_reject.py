@@ -43,7 +43,7 @@ def scribble(rng):
 
 def seen(page):
     """What the network sees of a page, if anything."""
-    return extract_glyphs(DecodedImage(np.asarray(page.convert("RGB")), page.size), False).pictures
+    return extract_glyphs(DecodedImage(np.asarray(page.convert("RGB")), page.size), False).images
 
 
 def main():

@@ -248,7 +248,7 @@ def test_mnist_is_read_as_well_from_files_as_from_arrays(reader, official):
     model = classifier.load(reader)
     images, labels = official.images[54000::2], official.labels[54000::2]
     scans = (decode_image(packed(Image.fromarray(image), "PNG"), "held out") for image in images)
-    seen = [extract_glyphs(scan).pictures for scan in scans]
+    seen = [extract_glyphs(scan).images for scan in scans]
 
     assert {len(pictures) for pictures in seen} == {1}
     bare, whole = (

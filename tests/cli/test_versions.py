@@ -33,7 +33,7 @@ def test_what_differs_is_noted(enter, capsys):
     enter("poor")
     client = tracking_store.embedded_store().client
     client.set_registered_model_alias("digits", "champion", "2")
-    (entry, _) = alias_moves.alias_state(tracking_store.embedded_store(), "digits").record.entries
+    (entry, _) = alias_moves.alias_state(tracking_store.embedded_store(), "digits").log.entries
     client.delete_registered_model_tag("digits", entry.id)
     capsys.readouterr()
     versions()

@@ -41,7 +41,7 @@ def test_a_digit_stands_beside_its_picture(answered):
         answered[0], prediction_images.caption(answered[0]), zoom=5
     )
 
-    assert shows(card, answered[0].look.found.pictures[0], 5)
+    assert shows(card, answered[0].reading.glyphs.images[0], 5)
     assert card.width == 2 * 5 * 28 + contact_sheet.GAP
     frame = Image.new("RGB", (1, 1), contact_sheet.BLUE).getpixel((0, 0))
     assert (np.asarray(card) == frame).all(2).sum() > 100
@@ -53,7 +53,7 @@ def test_each_of_several_digits_is_drawn(answered):
         answered[1], prediction_images.caption(answered[1]), zoom=6
     )
 
-    for picture in answered[1].look.found.pictures:
+    for picture in answered[1].reading.glyphs.images:
         assert shows(card, picture, 2)  # 168 pixels for two rows: 2 x 28 and a text each
 
 

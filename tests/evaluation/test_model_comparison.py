@@ -43,11 +43,11 @@ def test_the_numbers_are_those_of_the_pictures(shown):
     )
     assert found.accuracy(found.a)[0] == first.mean()
     assert found.accuracy(found.b)[0] == second.mean()
-    assert found.contest.difference == pytest.approx(first.mean() - second.mean())
+    assert found.result.difference == pytest.approx(first.mean() - second.mean())
     assert set(found.only_a) == {i for i in range(500) if first[i] and not second[i]}
     assert set(found.only_b) == {i for i in range(500) if second[i] and not first[i]}
-    low, high = found.contest.interval
-    assert low < found.contest.difference < high
+    low, high = found.result.interval
+    assert low < found.result.difference < high
     assert found.a.size == (shown / "model-1/model.onnx").stat().st_size
     assert 0 < found.a.seconds < 1
 
@@ -62,7 +62,7 @@ def test_runs_say_what_differs_and_what_to_think_of(shown):
     assert found.parameters == [("train.seed", "1", "2")]
     assert "trained on another split" in found.a.notes[0]
     for p, words in ((0.01, f"{found.b.name} is better beyond"), (0.06, "no difference beyond")):
-        contest = replace(found.contest, gained=0, lost=100, p=p)
+        contest = replace(found.result, gained=0, lost=100, p=p)
         assert replace(found, contest=contest).verdict == f"{words} chance"
 
 
@@ -82,7 +82,7 @@ def test_a_model_is_equal_to_itself(shown):
     found = compare_references("champion", "model-2/model.onnx")
 
     assert found.verdict == "both are the same bytes"
-    assert (found.contest.p, found.contest.difference, len(found.only_a)) == (1, 0, 0)
+    assert (found.result.p_value, found.result.difference, len(found.only_a)) == (1, 0, 0)
 
 
 def test_models_of_other_classes_are_not_compared(shown, monkeypatch):

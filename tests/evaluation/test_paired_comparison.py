@@ -21,8 +21,12 @@ def test_both_models_are_scored_on_the_same_pictures(variants, validation):
         for name in ("good", "poor")
     )
 
-    assert (found.n, found.candidate.right, found.champion.right) == (500, good.sum(), poor.sum())
+    assert (found.n, found.candidate.correct, found.champion.correct) == (
+        500,
+        good.sum(),
+        poor.sum(),
+    )
     assert found.gained - found.lost == good.sum() - poor.sum()
-    assert found.p == significance.mcnemar_p_value(good, poor)
+    assert found.p_value == significance.mcnemar_p_value(good, poor)
     threes = validation.labels == 3
     assert found.candidate.recall[3] == pytest.approx(good[threes].mean(), abs=1e-6)

@@ -34,8 +34,10 @@ def test_several_digits_are_read_in_their_order(draw, model):
 
     assert found.text == "207/3145"
     assert found.probability == pytest.approx(float(np.prod(found.probabilities.max(1))))
-    left = found.look.found.boxes[:, 0]
-    assert (np.diff(left)[found.look.found.rows[1:] == found.look.found.rows[:-1]] > 0).all()
+    left = found.reading.glyphs.boxes[:, 0]
+    assert (
+        np.diff(left)[found.reading.glyphs.rows[1:] == found.reading.glyphs.rows[:-1]] > 0
+    ).all()
 
 
 def test_only_a_few_items_are_taken_ahead():

@@ -45,7 +45,7 @@ def test_a_digit_stays_the_same_digit_whatever_happens_to_its_picture(model, hel
         i = rng.integers(len(held_out[0]))
         if model.logits(held_out[0][[i]]).argmax() != held_out[1][i]:
             continue
-        seen = extract_glyphs(decode_image(photograph(held_out[0][i], rng), "page")).pictures
+        seen = extract_glyphs(decode_image(photograph(held_out[0][i], rng), "page")).images
         right.append(len(seen) == 1 and model.logits(seen).argmax() == held_out[1][i])
 
     assert len(right) > 0.95 * SWEEP
@@ -61,7 +61,7 @@ def test_rows_of_digits_are_read_as_text(model, held_out):
         found = extract_glyphs(
             decode_image(written([held_out[0][row] for row in rows], rng), "page")
         )
-        digits = model.logits(found.pictures).argmax(1)
+        digits = model.logits(found.images).argmax(1)
         said = [list(digits[found.rows == row]) for row in range(len(rows))]
         wrong += sum(
             edit_distance(a, list(held_out[1][row])) for a, row in zip(said, rows, strict=True)
@@ -77,7 +77,7 @@ def test_dark_mnist_pictures_pass_unharmed_too(held_out):
     for image in held_out[0][:50]:
         pixels = np.repeat(image[..., None], 3, 2)
         assert np.array_equal(
-            extract_glyphs(scan(255 - pixels)).pictures, extract_glyphs(scan(pixels)).pictures
+            extract_glyphs(scan(255 - pixels)).images, extract_glyphs(scan(pixels)).images
         )
 
 
@@ -88,7 +88,7 @@ def test_a_digit_is_the_same_at_any_size(model, side):
     scaled = cv2.resize(pixels, (side * 5 // 6, side), interpolation=cv2.INTER_AREA)
     found = extract_glyphs(scan(scaled))
 
-    assert model.logits(found.pictures).argmax(1).tolist() == [8]
+    assert model.logits(found.images).argmax(1).tolist() == [8]
     whole = extract_glyphs(scan(pixels)).boxes[0] * side / 600
     assert np.abs(found.boxes[0] - whole).max() <= 2 + 0.02 * side
 
@@ -126,7 +126,7 @@ BARE = {
 def test_a_bare_page_has_no_digit(model):
     """Whatever the light and the paper: 97 of 100 have nothing, and the rest is doubtful."""
     pages_of = [lit(seed, **conditions) for seed in range(10) for conditions in BARE.values()]
-    found = [extract_glyphs(scan(bare)).pictures for bare in pages_of]
+    found = [extract_glyphs(scan(bare)).images for bare in pages_of]
 
     assert np.mean([len(pictures) == 0 for pictures in found]) >= 0.97
     assert reject_option.is_doubtful(model.probabilities(np.concatenate(found))).all()
@@ -145,7 +145,7 @@ def test_a_digit_on_a_sheet_on_a_table_is_found_alone():
 def drawn(shape, light=40):
     """How many digits are found where `shape`, 0..1, is that much darker than its paper."""
     pixels = np.repeat((230 - light * shape)[..., None], 3, 2).astype(np.uint8)
-    return len(extract_glyphs(scan(cv2.GaussianBlur(pixels, (0, 0), 0.8))).pictures)
+    return len(extract_glyphs(scan(cv2.GaussianBlur(pixels, (0, 0), 0.8))).images)
 
 
 def test_what_is_blurred_is_a_shadow():
@@ -170,7 +170,7 @@ def test_a_faint_straight_line_from_edge_to_edge_is_a_fold():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (28, 28), (500, 300)])
 def test_one_colour_is_no_digit(value, shape):
     """Not even of one pixel."""
-    assert len(extract_glyphs(scan(np.full((*shape, 3), value, np.uint8))).pictures) == 0
+    assert len(extract_glyphs(scan(np.full((*shape, 3), value, np.uint8))).images) == 0
 
 
 def test_nothing_breaks_it():
@@ -182,8 +182,8 @@ def test_nothing_breaks_it():
         found = extract_glyphs(
             scan(pixels if rng.random() < 0.5 else (pixels > 200) * np.uint8(255))
         )
-        assert len(found.boxes) == len(found.rows) == len(found.pictures)
-        assert found.pictures.shape[1:] == (28, 28)
+        assert len(found.boxes) == len(found.rows) == len(found.images)
+        assert found.images.shape[1:] == (28, 28)
         assert (found.boxes >= 0).all()
         assert (found.boxes <= [width, height, width, height]).all()
 
@@ -196,6 +196,6 @@ def test_scribbles_are_often_doubtful(model):
         sheet = Image.fromarray(empty(rng, (200, 200)))
         points = rng.uniform(30, 170, (rng.integers(6, 14), 2))
         ImageDraw.Draw(sheet).line([tuple(p) for p in points], fill=(20, 20, 20), width=6)
-        seen.append(extract_glyphs(scan(np.asarray(sheet)), False).pictures)
+        seen.append(extract_glyphs(scan(np.asarray(sheet)), False).images)
 
     assert reject_option.is_doubtful(model.probabilities(np.concatenate(seen))).mean() > 0.4

@@ -34,7 +34,7 @@ def test_ink_is_where_it_was_drawn(name, size):
     pixels = pages.page(ink, np.random.default_rng(0), paper=paper, ink=colour, ramp=0.3, noise=2)
     found = extract_foreground(pixels)
 
-    assert np.mean((found.amount > found.levels.half) == (ink > 0.5)) > 0.97
+    assert np.mean((found.amount > found.thresholds.half) == (ink > 0.5)) > 0.97
 
 
 def test_a_shadow_does_not_make_ink_fainter():

@@ -80,13 +80,13 @@ def test_objects_are_named_by_their_bytes_and_read_whole(checkout):
         assert outputs["flat"] == dvc_storage.folder_object_id(checkout / "flat")  # as a model is
         assert members == {outputs["folder"], *names}
         assert storage.members(outputs["file"]) == {dvc_storage.md5_of_file(checkout / "file")}
-        assert storage.cache.whole(members) == members
+        assert storage.cache.intact_objects(members) == members
         path = stored(checkout, min(names))
         tamper(path, b"changed")
         with pytest.raises(
             DamagedObjectError, match="in DVC's cache was changed: its bytes have the"
         ):
-            storage.cache.whole(members)
+            storage.cache.intact_objects(members)
     assert path.read_bytes() == b"changed"
 
 
@@ -134,7 +134,7 @@ def test_a_remote_that_takes_calls_and_says_nothing_is_told_in_seconds(checkout,
         (checkout / ".dvc/config.local").write_text(f"['remote \"far\"']\n    url = {url}\n")
         with dvc_storage.open_storage() as storage:
             assert storage.remotes == []
-            assert "remote 'far' cannot be read (TimeoutError" in str(storage.silent)
+            assert "remote 'far' cannot be read (TimeoutError" in str(storage.unreachable)
 
 
 def test_a_remote_that_dvc_does_not_know_is_told(checkout):

@@ -92,20 +92,20 @@ def move(client, _file):
 
 def cut(client, _file):
     """Take the last entry out of the registry, and its move back."""
-    client.delete_registered_model_tag("digits", standing().record.entries[-1].id)
+    client.delete_registered_model_tag("digits", standing().log.entries[-1].id)
     client.set_registered_model_alias("digits", "champion", "2")
 
 
 def edit(client, _file):
     """Change an entry in the registry."""
-    first = standing().record.entries[0]
+    first = standing().log.entries[0]
     other = first.model_copy(update={"why": "nothing"})
     client.set_registered_model_tag("digits", first.id, other.text)
 
 
 def fork(client, file):
     """Take an entry from the registry and another one from the file."""
-    client.delete_registered_model_tag("digits", standing().record.entries[0].id)
+    client.delete_registered_model_tag("digits", standing().log.entries[0].id)
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:2]))
 
 

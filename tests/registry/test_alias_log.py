@@ -66,8 +66,8 @@ FIRST, SECOND, THIRD = entries(PROMOTED)
 )
 def test_rollbacks_go_further_back_and_never_forth(changes, before):
     """What was rolled back from is never where a rollback leads."""
-    assert record(changes).before(changes[-1][1]) == before
-    assert record(PROMOTED).before(7) == 3  # which somebody set by other means
+    assert record(changes).previous_champion(changes[-1][1]) == before
+    assert record(PROMOTED).previous_champion(7) == 3  # which somebody set by other means
 
 
 def test_what_was_rolled_back_from_is_withdrawn_until_promoted():
@@ -86,7 +86,7 @@ def test_two_at_once_are_both_kept_in_one_order():
     both = alias_log.read_log(tags(FIRST, SECOND, THIRD, late, early))
 
     assert both.entries[-2:] == (early, late)
-    assert (both.state("champion"), both.champions, both.problems) == (4, {1, 2, 3, 4, 5}, ())
+    assert (both.version_of("champion"), both.champions, both.problems) == (4, {1, 2, 3, 4, 5}, ())
 
 
 def test_a_record_of_version_1_is_read_and_goes_on():
@@ -98,7 +98,7 @@ def test_a_record_of_version_1_is_read_and_goes_on():
         (1, "anna@lab", "the first"),
         (2, "ben@lab", "better"),
     ]
-    assert (both.before(3), both.champions, both.removed) == (2, {1, 2, 3}, {7})
+    assert (both.previous_champion(3), both.champions, both.removed) == (2, {1, 2, 3}, {7})
     assert both.unwritten == both.entries
     lines = [e.line("r") for e in both.entries]
     again = alias_log.read_log({**OLD, **tags(new)}, lines)

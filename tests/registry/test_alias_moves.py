@@ -62,7 +62,7 @@ def lines(folder):
 
 def champions(where):
     """The moves of the champion in the record, in order."""
-    return [e.moves["champion"] for e in alias_state(where, "m").record.changes("champion")]
+    return [e.moves["champion"] for e in alias_state(where, "m").log.changes("champion")]
 
 
 def test_a_change_is_recorded_in_registry_and_file(here, project):
@@ -72,10 +72,10 @@ def test_a_change_is_recorded_in_registry_and_file(here, project):
 
     now = alias_state(here, "m")
     assert now.aliases == {"champion": 2}
-    assert [e.moves for e in now.record.entries] == [{"champion": (None, 1)}, {"champion": (1, 2)}]
+    assert [e.moves for e in now.log.entries] == [{"champion": (None, 1)}, {"champion": (1, 2)}]
     assert "@" in made.who
-    assert (now.disagreements, now.record.problems, now.record.unwritten) == ([], (), ())
-    assert lines(project) == [e.line(now.record.identity) for e in now.record.entries]
+    assert (now.disagreements, now.log.problems, now.log.unwritten) == ([], (), ())
+    assert lines(project) == [e.line(now.log.identity) for e in now.log.entries]
 
 
 def test_a_decision_about_another_champion_is_refused(here):
@@ -91,7 +91,7 @@ def test_a_decision_about_another_champion_is_refused(here):
         # the other one has written the entry and not yet moved the alias
         here.client.set_registered_model_alias("m", "champion", "1")
 
-    assert alias_state(here, "m").record.entries[-1] == made
+    assert alias_state(here, "m").log.entries[-1] == made
 
 
 def test_an_entry_that_is_in_the_file_alone_stops_changes(here):
@@ -121,7 +121,7 @@ def test_a_wrong_clock_changes_no_order(here, monkeypatch):
         monkeypatch.setattr(alias_log, "utc_now", lambda moment=noon + timedelta(days=days): moment)
         moved(here, to)
 
-    assert alias_state(here, "m").record.state("champion") == 3
+    assert alias_state(here, "m").log.version_of("champion") == 3
 
 
 def test_two_branches_and_two_registries_append_and_git_merges_them(here, project, monkeypatch):
@@ -145,7 +145,7 @@ def test_two_branches_and_two_registries_append_and_git_merges_them(here, projec
 
     assert len(lines(project)) == 3
     for where, own in ((here, 2), (later, 1)):
-        record = alias_state(where, "m").record
+        record = alias_state(where, "m").log
         assert (len(record.entries), record.problems, record.unwritten) == (own, (), ())
 
 
@@ -172,6 +172,6 @@ def test_two_at_once_leave_one_consistent_record(here, python, monkeypatch, tmp_
         monkeypatch.chdir(folder)
         alias_moves.append_to_log_file(alias_state(here, "m"))
         now = alias_state(here, "m")
-        assert (now.record.problems, now.disagreements) == ((), [])
-        assert promised <= {e.why for e in now.record.entries if e.action == "promote"}
-        assert set(lines(folder)) == {e.line(now.record.identity) for e in now.record.entries}
+        assert (now.log.problems, now.disagreements) == ((), [])
+        assert promised <= {e.why for e in now.log.entries if e.action == "promote"}
+        assert set(lines(folder)) == {e.line(now.log.identity) for e in now.log.entries}

@@ -14,7 +14,7 @@ def test_the_better_one_is_champion_the_newest_challenger(project, trained):
     assert (newest.aliases, best.aliases, oldest.aliases) == (("challenger",), ("champion",), ())
     assert registration.find_champion(tracking_store.current_store(), "m") == best
     assert best.tags["input.train.npz"] == "ab"
-    assert (best.commit, best.share("test_accuracy")) == ("no commit", 0.94)
+    assert (best.commit, best.metric("test_accuracy")) == ("no commit", 0.94)
     assert best.tags["gate"] == "passed"
     assert tracking_store.embedded_store().client.get_run(best.run_id).info.run_name == "mlp"
 

@@ -56,7 +56,7 @@ def three(workspace, once):
 
 def champions():
     """The version of each entry that made one champion."""
-    return [e.moves["champion"][1] for e in standing().record.changes("champion")]
+    return [e.moves["champion"][1] for e in standing().log.changes("champion")]
 
 
 def test_a_challenger_is_promoted_by_hand(three):
@@ -64,7 +64,7 @@ def test_a_challenger_is_promoted_by_hand(three):
     told = promote_manually("challenger", "  the field\nwants it \udce9")
 
     assert told == "digits version 3 is champion, version 1 was; entry 4"
-    entry = standing().record.entries[-1]
+    entry = standing().log.entries[-1]
     assert (entry.action, entry.why) == ("promote", "the field wants it ?")
     assert entry.moves == {"champion": (1, 3), "challenger": (3, None)}
     assert standing().aliases == {"champion": 3}
@@ -129,7 +129,7 @@ def test_a_champion_set_by_other_means_can_be_recorded(three):
     told = promote_manually("2", "it was meant so")
 
     assert told.startswith("digits version 2 is champion")
-    found, entry = standing().record.entries[-2:]
+    found, entry = standing().log.entries[-2:]
     assert (found.action, found.moves) == ("found", {"champion": (1, 2)})
     assert (entry.action, entry.why, entry.moves) == ("promote", "it was meant so", {})
     assert standing().disagreements == []
@@ -157,14 +157,14 @@ def killed(write, *call):
 @pytest.mark.parametrize("write", range(4))
 def test_killed_at_any_write_the_same_command_finishes_it(three, workspace, write):
     """Entry, champion, challenger, file: one entry, both aliases and its line in the end."""
-    count = len(standing().record.entries)
+    count = len(standing().log.entries)
 
     assert killed(write, "by_hand", "3", "better") == -9
     assert "champion" in promote_manually("3", "better")
 
     now = standing()
     assert now.aliases == {"champion": 3}
-    assert len(now.record.entries) == count + 1
+    assert len(now.log.entries) == count + 1
     assert len((workspace / LOG_FILE).read_text().splitlines()) == count + 1
     assert alias_history.check_log(now) == ([], 0)
 
@@ -186,7 +186,7 @@ def test_killed_before_its_line_a_challenger_is_promoted_all_the_same(three):
         promote_manually("challenger", "better")
 
     assert alias_history.check_log(standing())[1] == 0
-    assert (standing().aliases, standing().record.unwritten) == ({"champion": 3}, ())
+    assert (standing().aliases, standing().log.unwritten) == ({"champion": 3}, ())
 
 
 def test_a_registration_that_was_killed_is_finished_by_the_next(enter, monkeypatch):
@@ -197,10 +197,10 @@ def test_a_registration_that_was_killed_is_finished_by_the_next(enter, monkeypat
         )
         with pytest.raises(KeyboardInterrupt):
             enter("good")
-    assert (standing().aliases, standing().record.state("champion")) == ({}, 1)
+    assert (standing().aliases, standing().log.version_of("champion")) == ({}, 1)
 
     assert enter("good")["alias"] == "champion"
-    assert len(standing().record.entries) == 1
+    assert len(standing().log.entries) == 1
     assert registration.list_versions(tracking_store.current_store(), "digits")[0].aliases == (
         "champion",
     )

@@ -10,7 +10,7 @@ from digits.registry import promotion_decision, promotion_rules
 from digits.registry.promotion_decision import PromotionDecision
 
 RULES = RegisterParams(name="m", gate="enforce", level=0.05, class_drop=0.01, ece=0.01, latency=2.0)
-SIDE = ModelScores(right=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4)
+SIDE = ModelScores(correct=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4)
 EQUAL = PairedComparison(
     n=1000,
     classes=["cat", "dog"],
@@ -18,7 +18,7 @@ EQUAL = PairedComparison(
     champion=SIDE,
     gained=5,
     lost=5,
-    p=1.0,
+    p_value=1.0,
     interval=(-0.006, 0.006),
 )
 BETTER = replace(EQUAL, gained=20, lost=5, p=0.004, interval=(0.005, 0.025))

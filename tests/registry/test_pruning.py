@@ -58,7 +58,7 @@ def test_old_versions_lose_their_files_and_keep_their_entries(many, capsys):
     assert [
         v.number for v in registration.list_versions(tracking_store.current_store(), "digits")
     ] == [5, 4, 3, 2, 1]
-    (entry,) = standing().record.entries
+    (entry,) = standing().log.entries
     assert (entry.action, entry.why) == ("prune", "digits prune --keep 2")
     assert entry.removes == (3, 2, 1)
     assert prune_versions(2, yes=True).startswith("nothing to remove: digits has 5 version(s)")
@@ -157,7 +157,7 @@ def test_where_nobody_can_be_asked_nothing_goes(many, capsys):
 
     assert " goes" in capsys.readouterr().out
     assert whole() == {1, 2}
-    assert standing().record.entries == ()
+    assert standing().log.entries == ()
 
 
 @pytest.mark.parametrize(("answer", "left"), [("\x04", {1, 2}), ("y\n", {2})])

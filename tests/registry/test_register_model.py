@@ -24,7 +24,7 @@ def test_the_first_version_is_champion(enter):
 
     assert (entry["version"], entry["alias"]) == (1, "champion")
     assert (entry["gate"]["verdict"], entry["gate"]["rules"]) == ("first", {})
-    (first,) = standing().record.entries
+    (first,) = standing().log.entries
     assert first.moves == {"champion": (None, 1)}
     assert (first.action, first.why) == ("register", "the first version, there is none to beat")
 
@@ -45,7 +45,7 @@ def test_a_better_model_becomes_champion_with_every_number(enter, capsys):
     told = capsys.readouterr().out
     assert "\nbetter    " in told
     assert "digits version 2 is champion; passed: better: " in told
-    assert standing().record.entries[-1].gate == gate
+    assert standing().log.entries[-1].gate == gate
 
 
 @pytest.mark.parametrize("variant", ["poor", "same"])
@@ -86,7 +86,7 @@ def test_the_numbers_are_the_same_again(enter, workspace, variants, values):
     assert [
         v.number for v in registration.list_versions(tracking_store.current_store(), "digits")
     ] == [3, 2, 1]
-    assert len(standing().record.entries) == 3
+    assert len(standing().log.entries) == 3
 
 
 def test_a_dry_run_measures_and_moves_nothing(enter):
@@ -110,7 +110,7 @@ def test_with_the_gate_off_the_newest_is_champion(enter):
     entry = enter("poor", gate="off")
 
     assert (entry["alias"], entry["gate"]["verdict"]) == ("champion", "off")
-    assert standing().record.entries[-1].why == "the gate is off, the newest version is champion"
+    assert standing().log.entries[-1].why == "the gate is off, the newest version is champion"
 
 
 def test_what_was_rolled_back_from_does_not_come_back_by_itself(enter):
@@ -192,12 +192,12 @@ def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, val
 
     now = alias_moves.alias_state(tracking_store.current_store(), "digits")
     assert now.aliases == {"champion": 3, "challenger": 2}
-    assert [e.moves for e in now.record.entries] == [
+    assert [e.moves for e in now.log.entries] == [
         {"champion": (None, 1)},
         {"challenger": (None, 2)},
         {"champion": (1, 3)},
     ]
-    assert now.record.problems == ()
+    assert now.log.problems == ()
     entry = atomic_files.read_json(workspace / "metrics/register.json")
     assert (entry["version"], entry["alias"]) == (3, "champion")
     sent = registration.list_versions(tracking_store.current_store(), "digits")

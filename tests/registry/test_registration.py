@@ -16,8 +16,8 @@ def test_the_same_bytes_are_one_version(project, trained, make_model, monkeypatc
     facts = {"content_hash": first.content_sha256, "metrics": {"test_accuracy": 0.5}}
     again = registration.register_version("m", make_model(), run_id=run.id, **facts)
     assert (first.number, again.number) == (1, 1)
-    assert (first.share("test_accuracy"), again.share("test_accuracy")) == (0.89, 0.5)
-    assert again.share("validation_accuracy") == 0.9
+    assert (first.metric("test_accuracy"), again.metric("test_accuracy")) == (0.89, 0.5)
+    assert again.metric("validation_accuracy") == 0.9
     assert registration.find_by_content(first.store, "m", first.content_sha256) == again
     assert registration.find_by_content(first.store, "m", "other") is None
     assert again.run_id == first.run_id

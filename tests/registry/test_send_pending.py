@@ -113,7 +113,7 @@ def check_whole(server, run_id, name):
     assert {m.key: m.value for m in metrics} == {"validation_accuracy": 0.9, "test_accuracy": 0.7}
     (version,) = registration.list_versions(tracking_store.current_store(), name)
     assert (version.run_id, version.aliases) == (run_id, ("champion",))
-    assert alias_moves.alias_state(version.store, name).record.problems == ()
+    assert alias_moves.alias_state(version.store, name).log.problems == ()
     assert version.tags["input.train.npz"] == "ab"
 
 

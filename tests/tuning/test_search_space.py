@@ -39,7 +39,7 @@ def test_every_draw_is_a_valid_setting(values):
         assert 2 <= found.train.epochs <= 9
         assert isinstance(setting["augment.elastic"], float)
         assert len(f"{found.train.learning_rate:g}".replace("0", "").strip(".")) <= 3
-        assert space.draw(FixedTrial(space.drawn(setting))) == setting
+        assert space.draw(FixedTrial(space.to_optuna(setting))) == setting
 
 
 def test_the_current_values_are_drawn_as_they_are(checked):
@@ -47,7 +47,7 @@ def test_the_current_values_are_drawn_as_they_are(checked):
     space = SearchSpace(checked)
 
     assert space.current["model.mlp.hidden"] == [32]
-    assert space.draw(FixedTrial(space.drawn(space.current))) == space.current
+    assert space.draw(FixedTrial(space.to_optuna(space.current))) == space.current
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_a_space_without_the_current_values_is_refused(values, key, search):
     space = spaced(values, {key: search})
 
     with pytest.raises(UserError, match=f"params.yaml has {key} .* widen the space"):
-        space.drawn(space.current)
+        space.to_optuna(space.current)
