@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digits.cli.options import ModelArgument
 from digits.project import atomic_files
 from digits.project.text_table import format_table
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A version, alias, run, git revision or folder.")],
-    b: Annotated[str, typer.Argument(help="Another one.")],
+    a: ModelArgument,
+    b: Annotated[str, typer.Argument(metavar="MODEL", help="The model to compare it with.")],
     html: Annotated[Path | None, typer.Option(help="Write a page that needs no server.")] = None,
     png: Annotated[
         Path | None, typer.Option(help="Draw the pictures that tell them apart.")
@@ -28,7 +29,7 @@ def compare(
     from digits.evaluation import model_comparison  # 3 s: MLflow
     from digits.registry import model_reference
 
-    models = [model_reference.resolve_model(name) for name in (a, b)]
+    models = [model_reference.resolve(name) for name in (a, b)]
     found = model_comparison.compare(a, b, models)
     write(found, html, png)
     print("\n".join(text(found)))

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from digits.cli.options import ModelArgument
+
 UNKNOWN = "unknown"
 
 
 def lineage(
-    model: Annotated[
-        str, typer.Argument(help="A model file or folder, a run id, a version or a git revision.")
-    ],
+    model: ModelArgument,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Say where a model comes from: run, version, commit, data."""

@@ -48,10 +48,10 @@ def predict(
         raise UserError("--json and --csv exclude each other; choose one")
     from digits.datasets import image_files
     from digits.inference import classifier, output_formats, prediction_stream
-    from digits.registry import model_folder  # 0.2 s: ONNX Runtime
+    from digits.registry import model_reference  # 0.2 s: ONNX Runtime
 
     files = list(image_files.list_images(paths))
-    loaded = classifier.load(model_folder.model_folder(model))
+    loaded = classifier.load(model_reference.resolve(model).folder)
     top = min(top, len(loaded.classes))
     form = (
         output_formats.JsonFormat(top)

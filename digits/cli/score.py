@@ -33,9 +33,9 @@ def score(
     from digits.datasets import contact_sheet, labelled_folder
     from digits.evaluation import slice_scores
     from digits.inference import classifier
-    from digits.registry import model_folder  # 2 s: scikit-learn
+    from digits.registry import model_reference  # 2 s: scikit-learn
 
-    loaded = classifier.load(model_folder.model_folder(model))
+    loaded = classifier.load(model_reference.resolve(model).folder)
     pictures = labelled_folder.read_labels(folder, loaded.classes)
     if mistakes is not None:
         contact_sheet.check_overwritable(mistakes, MAKER)

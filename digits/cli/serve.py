@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from digits.cli.options import MODEL
+
 
 def serve(
-    model: Annotated[
-        str, typer.Option(help="An alias, a version's number or a model's folder.")
-    ] = "champion",
+    model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL)] = "champion",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")

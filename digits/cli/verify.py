@@ -4,8 +4,14 @@ from typing import Annotated
 
 import typer
 
+from digits.cli.options import MODEL
+
 
 def verify(
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help=f"Check this alone. {MODEL}")
+    ] = None,
+    *,
     rebuild: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Build it again and compare the bytes.")
     ] = None,
@@ -21,6 +27,12 @@ def verify(
         from digits.registry.rebuild_check import rebuild_version as build
 
         raise typer.Exit(build(rebuild))
+    if model is not None:
+        from digits.registry import model_reference
+
+        checked = model_reference.resolve(model)
+        print(f"{checked.name}  ok  {checked.content_sha256[:12]}")
+        return
     from digits.registry import alias_history, alias_moves
 
     findings = verification.verify_all()

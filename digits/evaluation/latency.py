@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.inference import classifier
+from digits.inference import classifier, model_integrity
 
 ROUNDS = 30  # of latency; each model in turn, so that a busy moment meets both
 CALLS = 20  # a round
@@ -22,7 +22,7 @@ def measure_latencies(folders: Sequence[Path], picture: NDArray[np.uint8]) -> li
     Measured in turns on ONNX Runtime. The ratio means something on a busy machine, too; the
     seconds are of this machine and moment.
     """
-    sessions = [classifier.session(folder / classifier.ONNX, threads=1) for folder in folders]
+    sessions = [classifier.session(folder / model_integrity.ONNX, threads=1) for folder in folders]
     calls = [partial(session.run, None, {"pictures": picture}) for session in sessions]
     for call in calls:
         timeit.timeit(call, number=WARM_UP)

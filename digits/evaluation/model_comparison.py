@@ -11,7 +11,7 @@ from digits.datasets import split_files
 from digits.datasets.split_files import LabelledImages
 from digits.evaluation import paired_comparison, scores
 from digits.evaluation.paired_comparison import IncomparableError, ModelScores, PairedComparison
-from digits.inference import classifier
+from digits.inference import model_integrity
 from digits.inference.model_integrity import ResolvedModel
 from digits.project import hashing, workspace
 from digits.project.errors import UserError
@@ -114,7 +114,7 @@ def compare(
             **vars(numbers),
             name=given if given == model.name else f"{given} ({model.name})",
             content=model.content_sha256,
-            size=(model.folder / classifier.ONNX).stat().st_size,
+            size=(model.folder / model_integrity.ONNX).stat().st_size,
             params=params,
             predicted=answers,
             notes=notes,

@@ -12,11 +12,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from digits.inference import model_manifest
+from digits.inference import model_integrity
+from digits.inference.model_integrity import ONNX
 from digits.project.errors import UserError
 
-WEIGHTS = "weights.pt"
-ONNX = "model.onnx"
 BATCH = 1000  # pictures; larger gains nothing and takes memory
 
 
@@ -58,14 +57,14 @@ def session(graph: Path, threads: int | None = None) -> onnxruntime.InferenceSes
 
 
 def load(folder: Path, threads: int | None = None) -> Classifier:
-    """Load the model in `folder` after checking every file against its manifest.
+    """Load the model in `folder` after `model_integrity` has checked it.
 
-    `threads` are those of `session`.
-    Raises UserError when there is no model, or when a file is missing, extra or altered.
+    `threads` are those of `session`. Raises UserError when there is no model, or when a file
+    is missing, extra, altered or none that this project can have written.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no model here yet; `dvc repro` trains one")
-    manifest = model_manifest.check_files(folder)
+    manifest = model_integrity.check_model(folder)
     try:
         opened = session(folder / ONNX, threads)
         classes = json.loads(opened.get_modelmeta().custom_metadata_map["classes"])

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digits.inference import model_manifest
-from digits.inference.onnx_check import read_onnx_metadata
+from digits.inference import model_manifest, verdict_cache
 from digits.project.errors import UserError
 
 WEIGHTS = "weights.pt"
@@ -29,11 +28,15 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """A checked model: its short name, which can name a file, and where it lies."""
+    """A checked model: its name, the folder with its files, and its number in the registry.
+
+    `version` is None where no registry was asked: a folder, or the model of a git revision.
+    """
 
     name: str
     folder: Path
     manifest: Manifest
+    version: int | None = None
 
     @property
     def content_sha256(self) -> str:
@@ -49,7 +52,8 @@ def check_model(folder: Path, content: str | None = None) -> Manifest:
     """
     _check_file_names(folder)
     manifest = model_manifest.check_files(folder, content)
-    _check_metadata(manifest, read_onnx_metadata(folder / ONNX), folder)
+    sha256 = manifest["files"][ONNX]["sha256"]
+    _check_metadata(manifest, verdict_cache.onnx_metadata(folder / ONNX, sha256), folder)
     return manifest
 
 

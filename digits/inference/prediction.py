@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.datasets import image_files
+from digits.inference import reject_option
 from digits.preprocessing.digit_extraction import ExtractedGlyphs, extract_glyphs
-from digits.preprocessing.image_decoding import DecodedImage, decode_image
-from digits.project.errors import UserError
+from digits.preprocessing.image_decoding import MAX_PIXELS, DecodedImage, decode_image
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,17 @@ class ImageReading:
 class Prediction:
     """What the model says of one file: n digits in reading order, n may be 0.
 
-    `probabilities` float32 [n, classes]; `doubtful` bool [n]: perhaps no digit at all.
+    `probabilities` is float32 [n, classes].
     """
 
     reading: ImageReading
     classes: list[str]
     probabilities: NDArray[np.float32]
-    doubtful: NDArray[np.bool_]
+
+    @property
+    def doubtful(self) -> NDArray[np.bool_]:
+        """Which digits may be no digit at all, (n,)."""
+        return reject_option.is_doubtful(self.probabilities)
 
     @property
     def digits(self) -> list[str]:
@@ -67,10 +70,13 @@ class Prediction:
         return "doubtful" if self.doubtful.any() else "ok"
 
 
-def read_image(file: str, several: bool | None, keep: bool) -> ImageReading:
-    """Read a file and find its digits."""
-    try:
-        scan = decode_image(image_files.read_image_bytes(file), file)
-        return ImageReading(file, extract_glyphs(scan, several), scan if keep else None, scan.notes)
-    except UserError as error:
-        return ImageReading(file, problem=str(error))
+def read_image(
+    content: bytes, name: str, several: bool | None = None, max_pixels: int = MAX_PIXELS
+) -> tuple[ImageReading, DecodedImage]:
+    """Decode an image file and extract its glyphs; also the decoded image, to draw from.
+
+    `name` is what messages call it, `several` that of `extract_glyphs`. Raises UserError when
+    the bytes are no image, damaged, or of more than `max_pixels`.
+    """
+    image = decode_image(content, name, max_pixels)
+    return ImageReading(name, extract_glyphs(image, several), notes=image.notes), image

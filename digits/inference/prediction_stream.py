@@ -5,14 +5,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
-from digits.inference import reject_option
+from digits.datasets import image_files
 from digits.inference.classifier import Classifier
 from digits.inference.prediction import ImageReading, Prediction, read_image
+from digits.project.errors import UserError
 
 BATCH_SIZE = 256  # digits that the network gets at once
 MAX_WAIT_SECONDS = 0.5  # seconds after which fewer are enough
@@ -27,9 +29,18 @@ def predict_files(
 
     `several` is that of `preprocess.find`; `keep` leaves the pixels in each answer.
     """
-    looks = map_in_order(partial(read_image, several=several, keep=keep), files)
+    looks = map_in_order(partial(_read_file, several=several, keep=keep), files)
     for group in _batches(looks, 16 if keep else BATCH_SIZE):
         yield from _classify(group, model)
+
+
+def _read_file(file: str, several: bool | None, keep: bool) -> ImageReading:
+    """Read one file; what is wrong with it becomes the `problem` of the reading."""
+    try:
+        reading, image = read_image(image_files.read_image_bytes(file), file, several)
+    except UserError as error:
+        return ImageReading(file, problem=str(error))
+    return replace(reading, image=image) if keep else reading
 
 
 def map_in_order(
@@ -82,8 +93,6 @@ def _classify(group: list[ImageReading], model: Classifier) -> Iterator[Predicti
     probabilities = np.zeros((0, len(model.classes)), np.float32)
     if len(every):
         probabilities = model.probabilities(every)
-    doubtful = reject_option.is_doubtful(probabilities)
     ends = np.cumsum([len(p) for p in pictures])[:-1]
-    parts = zip(group, np.split(probabilities, ends), np.split(doubtful, ends), strict=True)
-    for look, likely, doubt in parts:
-        yield Prediction(look, model.classes, likely, doubt)
+    for reading, likely in zip(group, np.split(probabilities, ends), strict=True):
+        yield Prediction(reading, model.classes, likely)

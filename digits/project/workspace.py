@@ -4,6 +4,8 @@ from pathlib import Path
 
 from digits.project.errors import UserError
 
+MODEL_OUTPUT = "models/digits"  # the output of dvc.yaml that is the model
+
 
 def checkout_root() -> Path:
     """The checkout this process works in: the nearest folder upward with a dvc.yaml.

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from digits.inference import model_integrity
 from digits.inference.model_integrity import Manifest
 from digits.project import dvc_storage, git_revisions, workspace
-from digits.registry import model_reference, registration, version_download, version_lookup
+from digits.registry import (
+    model_reference,
+    published_model,
+    registration,
+    version_download,
+    version_lookup,
+)
 from digits.registry.artifact_removal import REMOVED_TAG
 from digits.registry.model_version import DVC_TAG, RegisteredVersion
 from digits.registry.registration import RUN_TAG_PREFIX
@@ -51,13 +57,13 @@ def trace_lineage(name: str) -> dict[str, dict[str, Any]]:
 def _identify(name: str) -> tuple[str, str, RegisteredVersion | None]:
     """Content hash (empty: unknown), run id and, if it is known already, version."""
     if Path(name).exists():
-        return _described(model_reference.resolve_model(name).manifest)
+        return _described(model_reference.resolve(name).manifest)
     try:
         version = version_lookup.find_version(name)
     except (VersionNotFoundError, StoreUnavailableError) as error:
         if RUN_ID_PATTERN.fullmatch(name) and run_lookup.find_run(name):
             return "", name, None
-        return _described(model_reference.resolve_revision_or_raise(name, error).manifest)
+        return _described(published_model.resolve_revision_or_raise(name, error).manifest)
     return version.content_sha256, version.run_id, version
 
 
@@ -129,7 +135,7 @@ def _folders(content: str) -> list[Path]:
     """Where whole copies of the model lie: as the pipeline's output, pulled, or else kept."""
     models = workspace.state_root() / "models"
     places = [
-        workspace.state_root() / model_reference.MODEL_OUTPUT,
+        workspace.state_root() / workspace.MODEL_OUTPUT,
         *sorted((models / "pulled").glob("*")),
     ]
     found = [folder for folder in places if model_integrity.is_intact(folder, content)]

@@ -11,7 +11,7 @@ from digits.inference import model_integrity
 from digits.project import dvc_storage, git_revisions, workspace
 from digits.project.dvc_storage import ObjectNotFoundError
 from digits.project.errors import UserError
-from digits.registry import model_reference, version_lookup
+from digits.registry import version_lookup
 from digits.registry.model_version import DVC_TAG, RegisteredVersion
 from digits.tracking import run_context, run_lookup
 
@@ -107,6 +107,6 @@ def _run(folder: Path, *command: str) -> None:
 def is_same_model(version: RegisteredVersion, clone: Path) -> bool:
     """Whether the model in a checkout has the bytes of a version."""
     return bool(
-        model_integrity.check_model(clone / model_reference.MODEL_OUTPUT)["content_sha256"]
+        model_integrity.check_model(clone / workspace.MODEL_OUTPUT)["content_sha256"]
         == version.content_sha256
     )

@@ -14,7 +14,6 @@ from digits.project.errors import UserError
 from digits.project.progress_bar import ProgressBar
 from digits.registry import (
     alias_moves,
-    model_reference,
     registration,
     version_download,
     version_lookup,
@@ -66,8 +65,8 @@ def verify_all() -> list[CheckResult]:
         looks |= {
             path: partial(_check_object, oid, storage) for path, oid in storage.outputs().items()
         }
-        if (workspace.state_root() / model_reference.MODEL_OUTPUT).exists():
-            looks[f"{model_reference.MODEL_OUTPUT} as it lies here"] = _check_model_output
+        if (workspace.state_root() / workspace.MODEL_OUTPUT).exists():
+            looks[f"{workspace.MODEL_OUTPUT} as it lies here"] = _check_model_output
         return list(_run_checks(looks))
 
 
@@ -118,7 +117,7 @@ def _check_object(oid: str, storage: DvcStorage) -> str:
 
 def _check_model_output() -> str:
     """Look at the model as it lies here."""
-    model_integrity.check_model(workspace.state_root() / model_reference.MODEL_OUTPUT)
+    model_integrity.check_model(workspace.state_root() / workspace.MODEL_OUTPUT)
     return ""
 
 

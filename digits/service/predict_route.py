@@ -11,11 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from digits.inference import reject_option
 from digits.inference.output_formats import prediction_record
-from digits.inference.prediction import ImageReading, Prediction
-from digits.preprocessing.digit_extraction import ExtractedGlyphs, extract_glyphs
-from digits.preprocessing.image_decoding import decode_image
+from digits.inference.prediction import ImageReading, Prediction, read_image
 from digits.project.errors import UserError
 from digits.service import prometheus_metrics, responses
 from digits.service.dynamic_batching import BatchQueue
@@ -73,19 +70,18 @@ def routes(work: BatchQueue) -> list[ApiRoute]:
         The picture's bytes are the body, whatever the content type says; or they are in
         JSON as base64, beside the options.
         """
-        asked, found, notes = await work.run_in_thread(_read_request, request)
-        outcome = await work.predict(found.images)
-        served, likely = outcome.served, outcome.probabilities
-        look = ImageReading("", found, notes=notes)
-        answer = Prediction(
-            look, served.classifier.classes, likely, reject_option.is_doubtful(likely)
-        )
+        asked, reading = await work.run_in_thread(_read_request, request)
+        assert reading.glyphs is not None  # the image was read
+        glyphs = reading.glyphs.images
+        outcome = await work.predict(glyphs)
+        served = outcome.served
+        answer = Prediction(reading, served.classifier.classes, outcome.probabilities)
         if answer.status != "ok":
             prometheus_metrics.labelled_metric(prometheus_metrics.REJECTS, answer.status).inc()
         told = prediction_record(answer, asked.top)
         del told["file"]
         if asked.pictures:
-            told["pictures"] = [_png(picture) for picture in found.images]
+            told["pictures"] = [_png(picture) for picture in glyphs]
         about = {"model": served.identity, "request_id": request["request_id"]}
         return responses.model_response(told | about, served)
 
@@ -96,15 +92,11 @@ def routes(work: BatchQueue) -> list[ApiRoute]:
     ]
 
 
-def _read_request(request: Request) -> tuple[PredictRequest, ExtractedGlyphs, tuple[str, ...]]:
-    """What is asked, the digits on the picture, and what is to be known of its file.
-
-    Raises RefusedError when something else is sent.
-    """
+def _read_request(request: Request) -> tuple[PredictRequest, ImageReading]:
+    """What is asked, and the glyphs on the image. Raises RequestRefusedError for anything else."""
     asked = _parse_request(request)
     try:
-        scan = decode_image(asked.picture, "body", MAX_PIXELS)
-        return asked, extract_glyphs(scan, asked.several), scan.notes
+        return asked, read_image(asked.picture, "body", asked.several, MAX_PIXELS)[0]
     except UserError as error:
         raise RequestRefusedError(400, str(error)) from None
 

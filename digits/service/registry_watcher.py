@@ -9,10 +9,9 @@ import time
 from contextlib import redirect_stderr
 from pathlib import Path
 
-from digits.inference import model_integrity
 from digits.project import atomic_files
 from digits.project.errors import UserError
-from digits.registry import version_download, version_lookup
+from digits.registry import model_reference, version_lookup
 from digits.service import json_logs
 from digits.service.json_logs import StderrToLog
 from digits.service.model_card import collect_facts
@@ -57,19 +56,16 @@ def _watch(reference: str, number: int | None, state: Path) -> None:
 def _write_served_state(reference: str, state: Path) -> int | None:
     """Fetch and check what `reference` means now, and write it down.
 
-    Returns its number; None for a folder, which no registry knows.
+    Returns its number; None for a model that no registry knows.
     """
-    if Path(reference).is_dir():
-        folder, number = Path(reference).resolve(), None
-    else:
-        folder, number = version_download.download_reference(reference)
-    manifest = model_integrity.check_model(folder)
+    model = model_reference.resolve(reference)
+    folder = model.folder.resolve()
     told = {
         "folder": str(folder),
-        "name": folder.name if number is None else version_lookup.registered_model_name(),
-        "version": str(number or "local"),
-        "content": manifest["content_sha256"],
+        "name": version_lookup.registered_model_name() if model.version else folder.name,
+        "version": str(model.version or "local"),
+        "content": model.content_sha256,
         "about": collect_facts(folder),
     }
     atomic_files.write_json(state, told)
-    return number
+    return model.version

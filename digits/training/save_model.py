@@ -11,7 +11,7 @@ from torch import nn
 
 from digits.datasets.split_files import CLASSES
 from digits.evaluation import scores, temperature_scaling
-from digits.inference import classifier, model_manifest
+from digits.inference import classifier, model_integrity, model_manifest
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.project.params_schema import ModelParams
@@ -41,7 +41,7 @@ def save_model(
     with atomic_files.atomic_folder(folder) as partial:
         write_model_files(best, model, temperature, run.id, partial)
         calibrated = classifier.load(partial).logits(pictures.images)
-        read = logits_from_weights(partial / classifier.WEIGHTS, pictures.images[:CHECKED])
+        read = logits_from_weights(partial / model_integrity.WEIGHTS, pictures.images[:CHECKED])
         difference = float(np.abs(read - calibrated[:CHECKED]).max())
         if difference > TOLERANCE:
             found = f"the ONNX form's logits differ from torch's by {difference:.2g}"
@@ -62,10 +62,10 @@ def write_model_files(
     """Write a network in both forms, and their manifest, into `folder`."""
     about = describe_model(model, temperature)
     weights = checkpoint.torch_bytes({**about, "weights": fitted.state_dict()})
-    (folder / classifier.WEIGHTS).write_bytes(weights)
+    (folder / model_integrity.WEIGHTS).write_bytes(weights)
     texts = {name: json.dumps(value, sort_keys=True) for name, value in about.items()}
     predictor = TestTimeAugmentation(fitted, model.views).eval()
-    onnx_export.export_onnx(predictor, temperature, texts, folder / classifier.ONNX)
+    onnx_export.export_onnx(predictor, temperature, texts, folder / model_integrity.ONNX)
     model_manifest.write_manifest(folder, {**about, "run_id": run_id})
 
 

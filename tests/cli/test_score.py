@@ -104,4 +104,4 @@ def test_what_is_wrong_is_told_in_one_line(labelled, capsys):
     """Folders without labels, and no model."""
     assert "digits is no class; expected a labels.csv" in refusal(capsys, "score", "models")
     told = refusal(capsys, "score", "mine", "--model", "./nowhere")
-    assert "no model here yet; `dvc repro` trains one" in told
+    assert "./nowhere: no such file or folder; name the folder of a model" in told

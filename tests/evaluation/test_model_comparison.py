@@ -13,7 +13,7 @@ from digits.datasets.split_files import LabelledImages
 from digits.evaluation import comparison_report, model_comparison
 from digits.inference import classifier
 from digits.project.errors import UserError
-from digits.registry.model_reference import resolve_model
+from digits.registry import model_reference
 from tests import sealed
 from tests.cli.test_main import refusal, run
 from tests.drawing import CHROMIUM, browser, opened
@@ -21,7 +21,7 @@ from tests.drawing import CHROMIUM, browser, opened
 
 def compare_references(a: str, b: str):
     """The comparison of the models that two references name."""
-    return model_comparison.compare(a, b, [resolve_model(name) for name in (a, b)])
+    return model_comparison.compare(a, b, [model_reference.resolve(name) for name in (a, b)])
 
 
 @pytest.fixture

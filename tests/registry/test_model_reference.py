@@ -5,12 +5,17 @@ import os
 import pytest
 
 from digits.inference import model_integrity, model_manifest
-from digits.registry import version_download
-from digits.registry.model_reference import pull_model
+from digits.registry import model_reference, published_model, version_download
 from digits.registry.pruning import prune_versions
 from tests import processes, sealed
 from tests.cli.test_main import refusal, run
 from tests.conftest import mounted
+
+
+def pull_model(reference, folder=None):
+    """What `digits pull` does: the model that `reference` names, and the folder it was put into."""
+    model = model_reference.resolve(reference)
+    return model, published_model.pull_model(model, folder)
 
 
 def content(folder):
