@@ -1,11 +1,10 @@
-"""Files that are whole or absent: atomic writes, checksums, manifests, where things are.
+"""Write files and folders so that they are complete or absent; read JSON files.
 
-Everything is written beside its final place under the name `.<name>.partial`, flushed to
-the disk and renamed; a killed writer leaves at most that one file, which the next writer
-of the same path replaces.
+Everything is written next to its target under the name `.<name>.partial`, flushed to the disk
+and renamed. A killed writer leaves at most that one file, which the next writer of the same path
+replaces. Hashes of files are in `hashing`.
 """
 
-import io
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from digits.project.errors import UserError
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a path to write a file to; put it in the place of `path` when all went well."""
+    """Yield a path to write a file to; rename it to `path` when the block succeeds."""
     partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -28,16 +27,16 @@ def atomic_file(path: Path) -> Iterator[Path]:
         partial.replace(path)
         _flush(path.parent)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say where
+        error.filename = error.filename or str(path)  # the error of a full disk has no file name
         raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)  # where it is a folder
+        shutil.rmtree(partial, ignore_errors=True)  # if it is a folder
         partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; put it in the place of `path` when all went well."""
+    """Yield an empty folder to fill; rename it to `path` when the block succeeds."""
     old = path.with_name(f".{path.name}.old")
     with atomic_file(path) as partial:
         shutil.rmtree(partial, ignore_errors=True)
@@ -61,40 +60,39 @@ def _flush(path: Path) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing."""
+    """Write a file, complete or not at all."""
     with atomic_file(path) as partial:
         partial.write_bytes(content)
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON with sorted keys, whole or not at all."""
+    """Write JSON with sorted keys, complete or not at all."""
     write_bytes(path, json_bytes(value))
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of equal keys as CSV with a head, whole or not at all."""
-    import csv  # `digits --help` needs none
+    """Write rows of equal keys as CSV below a header, complete or not at all."""
+    import csv  # not needed by `digits --help`
 
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def json_bytes(value: object) -> bytes:
-    """JSON with sorted keys, as `write_json` writes it."""
+    """Format a value as JSON with sorted keys, the bytes that `write_json` writes."""
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; UserError when it is missing or not one."""
+    """Read a JSON object. Raises UserError when the file is missing or holds something else."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; `dvc repro` makes it") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON ({error}); `dvc repro` makes it anew") from error
+        raise UserError(f"{path} is not valid JSON ({error}); `dvc repro` makes it") from error
     if not isinstance(value, dict):
-        raise UserError(f"{path} holds a {type(value).__name__}, no object; `dvc repro` mends it")
+        raise UserError(f"{path} holds a {type(value).__name__}, no object; `dvc repro` makes it")
     return value

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Find the source files that a module imports, and hash them: the code that a result depends on."""
 
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -9,16 +9,16 @@ ROOT = Path(__file__).parents[2]
 
 
 def source_files(module: Path) -> list[Path]:
-    """The file of a stage and every file of this project that it imports, directly or not.
+    """List `module` and every file of this project that it imports, directly or indirectly.
 
-    Paths are relative to the project's root and sorted; package `__init__.py` files count.
+    Paths are relative to the project's root and sorted. `__init__.py` files are included.
     """
-    finder = ModuleFinder([str(ROOT)])  # looks nowhere else, so other packages stay out
+    finder = ModuleFinder([str(ROOT)])  # searches this folder alone: no other packages
     finder.run_script(str(module))
-    found = [vars(module)["__file__"] for module in finder.modules.values()]
-    return sorted({Path(path).resolve().relative_to(ROOT) for path in found if path})
+    files = [vars(imported)["__file__"] for imported in finder.modules.values()]
+    return sorted({Path(file).resolve().relative_to(ROOT) for file in files if file})
 
 
 def source_hashes(module: Path) -> dict[str, str]:
-    """SHA-256 of each of a stage's source files."""
+    """SHA-256 of each file that `source_files` lists."""
     return {p.as_posix(): hashing.file_sha256(ROOT / p) for p in source_files(module)}

@@ -1,4 +1,4 @@
-"""The one exception that people see, a sentence without a traceback; exceptions on signals."""
+"""UserError, the exception whose message a person reads, and the exit status of a command."""
 
 import errno
 import sys
@@ -8,15 +8,18 @@ DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 
 class UserError(Exception):
-    """Something a person can mend.
+    """An error that a person can correct.
 
     The message is one line: what was found, what was expected, what to do next.
-    Whoever runs a command prints it and exits with status 2.
+    A command prints it and exits with status 2.
     """
 
 
 def run_reporting_errors(name: str, action: Callable[[], object]) -> int:
-    """Do `action`; print what a person can mend as one line. Returns the exit status."""
+    """Call `action`; print an error that a person can correct as one line after `name`.
+
+    Returns the exit status: 0, 2 after an error, 130 after Ctrl-C. Other errors are raised.
+    """
     try:
         action()
         return 0
@@ -26,7 +29,7 @@ def run_reporting_errors(name: str, action: Callable[[], object]) -> int:
         if error.errno not in DISK_ERRORS:
             raise
         where = f" {error.filename}" if error.filename else ""
-        advice = "make room or mend the permissions, then run the same command again"
+        advice = "make room or correct the permissions, then run the same command again"
         message, status = f"cannot write{where}: {error.strerror}; {advice}", 2
     except KeyboardInterrupt:
         message, status = "interrupted; the same command goes on from here", 130

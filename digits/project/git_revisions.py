@@ -1,6 +1,6 @@
-"""TODO"""
+"""Ask git about revisions of this checkout. The files of a revision are read by `dvc_storage`."""
 
-import subprocess
+from subprocess import DEVNULL, SubprocessError, check_output
 
 from digits.project import workspace
 from digits.project.errors import UserError
@@ -11,26 +11,25 @@ class RevisionNotFoundError(UserError):
 
 
 def resolve_commit(name: str) -> str:
-    """The full id of a git revision. Raises NoRevisionError when there is none."""
-    found = run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    if not found:
+    """The full id of a git revision. Raises RevisionNotFoundError when there is none."""
+    commit = run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if not commit:
         raise RevisionNotFoundError(f"git has no revision {name!r}; `git log` lists commits")
-    return found
+    return commit
 
 
 def commits_introducing(oid: str) -> list[str]:
-    """The commits of all branches that brought this object into dvc.lock, newest first."""
-    touching = run_git("log", "--all", f"-S{oid}", "--format=%H", "--", "dvc.lock").split()
-    return [commit for commit in touching if oid in run_git("show", f"{commit}:dvc.lock")]
+    """The commits of all branches that added an object id to dvc.lock, newest first."""
+    commits = run_git("log", "--all", f"-S{oid}", "--format=%H", "--", "dvc.lock").split()
+    return [commit for commit in commits if oid in run_git("show", f"{commit}:dvc.lock")]
 
 
 def run_git(*arguments: str, strict: bool = False) -> str:
-    """What git prints. Where it fails or is missing nothing, or UserError if `strict`."""
+    """Return what git prints; after a failure an empty text, or UserError if `strict`."""
     command = ["git", "-C", str(workspace.state_root()), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    except (OSError, subprocess.SubprocessError) as error:
+        return check_output(command, stderr=DEVNULL, text=True, timeout=60).strip()
+    except (OSError, SubprocessError) as error:
         if strict:
             raise UserError(f"git does not answer ({error}); nothing was changed") from error
         return ""
-    return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""TODO"""
+"""SHA-256 of files and of JSON values. The MD5 that DVC uses is in `dvc_storage`."""
 
 import hashlib
 import json
@@ -12,5 +12,5 @@ def file_sha256(path: Path) -> str:
 
 
 def json_sha256(value: object) -> str:
-    """SHA-256 of a JSON value; equal values give equal digests."""
+    """SHA-256 of a JSON value, in hexadecimal; equal values give equal digests."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,23 +1,23 @@
-"""HTML pages from Jinja2 templates; every value that goes into one is escaped."""
+"""Fill Jinja2 templates; every value that is inserted into a page is escaped.
+
+The templates are beside the modules that use them, in `service` and `evaluation`.
+"""
 
 import functools
 from pathlib import Path
 from typing import Any
 
-import jinja2
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
 
 @functools.cache
-def _environment(folder: Path) -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        autoescape=True,
-        undefined=jinja2.ChainableUndefined,  # what is not recorded is empty, parts of it, too
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _environment(folder: Path) -> Environment:
+    """Load templates from `folder`; a value that is not recorded, or a part of it, is empty."""
+    loader = FileSystemLoader(folder)
+    blocks: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
+    return Environment(loader=loader, autoescape=True, undefined=ChainableUndefined, **blocks)
 
 
 def render(template: Path, **values: Any) -> str:
-    """The page that the file `template` makes of `values`."""
+    """Return the page that the file `template` makes of `values`."""
     return _environment(template.parent).get_template(template.name).render(values)

@@ -1,45 +1,30 @@
-"""TODO"""
+"""Delay Ctrl-C and SIGTERM during work that must not stop halfway."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any, NoReturn
-
-
-def raise_on_signal(number: int, error: BaseException) -> Any:
-    """Let signal `number` raise `error` from now on; return the handler that it had before.
-
-    An exception gives locks, partial files and runs the time to be tidied up.
-    """
-
-    def handler(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise error
-
-    return signal.signal(number, handler)
 
 
 @contextmanager
 def defer_interrupts() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the end, for what must not be left half done.
+    """Let Ctrl-C and SIGTERM wait until the end of the block.
 
-    The second one does not wait: what takes so long may never end.
+    A second signal raises KeyboardInterrupt at once, because the block may never end.
     """
-    came: list[int] = []
+    received: list[int] = []
 
-    def wait(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-        if len(came) > 1:
+    def record(number: int, _frame: object) -> None:
+        received.append(number)
+        if len(received) > 1:
             raise KeyboardInterrupt
 
-    main = threading.current_thread() is threading.main_thread()  # no other can set handlers
-    numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
-    before = {n: signal.signal(n, wait) for n in numbers}
+    is_main = threading.current_thread() is threading.main_thread()  # others cannot set handlers
+    previous = {n: signal.signal(n, record) for n in (signal.SIGINT, signal.SIGTERM) if is_main}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
-        for missed in came:
-            signal.raise_signal(missed)
+        for late in received:
+            signal.raise_signal(late)

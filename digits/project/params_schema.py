@@ -1,7 +1,7 @@
 """What params.yaml may hold: one strict class per section.
 
-There are no defaults here: params.yaml is the only source of values, so a missing
-one is an error that names it.
+There are no default values here. params.yaml is the only source of values, so a missing value is
+an error that names its key. The comments of params.yaml explain the values and give their units.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -22,7 +22,7 @@ class ParamsSection(BaseModel):
 
 
 class SplitParams(ParamsSection):
-    """How the official training pictures are divided."""
+    """How the official training images are divided into training and validation."""
 
     validation_share: Share
     seed: Seed
@@ -37,14 +37,14 @@ class MlpParams(ParamsSection):
 
 
 class CnnParams(ParamsSection):
-    """A convolutional network: per block 2 x [3x3 convolution, BatchNorm, ReLU] and a pooling."""
+    """A convolutional network: per block 2 x [3x3 convolution, BatchNorm, ReLU] and pooling."""
 
     channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1, strict=False)]
     dropout: Probability
 
 
 class ModelParams(ParamsSection):
-    """Which network to build."""
+    """The network to build."""
 
     kind: Literal["mlp", "cnn"]
     views: Literal[1, 5, 9]
@@ -54,9 +54,9 @@ class ModelParams(ParamsSection):
 
 
 class AugmentParams(ParamsSection):
-    """Random changes to each training picture, other ones in each epoch, and pictures added.
+    """Random changes of each training image, drawn again in each epoch, and images that are added.
 
-    0 turns one off.
+    The value 0 turns a change off.
     """
 
     rotation: NonNegative
@@ -69,7 +69,7 @@ class AugmentParams(ParamsSection):
 
 
 class TrainParams(ParamsSection):
-    """How a network is fitted."""
+    """How a network is trained."""
 
     epochs: PositiveInt
     batch_size: Annotated[int, Field(ge=2)]
@@ -85,14 +85,14 @@ class TrainParams(ParamsSection):
 
 
 class EvaluateParams(ParamsSection):
-    """How a model is tested beyond the test pictures as they are."""
+    """How a model is scored on corrupted test images."""
 
     corrupted: Annotated[int, Field(gt=0, le=10_000)]
     seed: Seed
 
 
 class RegisterParams(ParamsSection):
-    """Where the model goes in the registry, and what makes it champion."""
+    """The name of the registered model, and the rules that make a version champion."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
     gate: Literal["enforce", "dry-run", "off"]
@@ -103,7 +103,7 @@ class RegisterParams(ParamsSection):
 
 
 class SearchRange(ParamsSection):
-    """Numbers from `low` to `high`, both possible; whole ones when both are written so."""
+    """Numbers from `low` to `high`, both included; integers if both bounds are integers."""
 
     low: int | float
     high: int | float
@@ -119,7 +119,7 @@ class SearchRange(ParamsSection):
 
 
 class SearchChoices(ParamsSection):
-    """One of several values, which have no order."""
+    """One of several values that have no order."""
 
     choices: Annotated[tuple[Any, ...], Field(min_length=1, strict=False)]
 
@@ -130,26 +130,20 @@ class SearchChoices(ParamsSection):
         return self
 
 
-def _form(value: object) -> str:
-    """How a search is written, before it is checked and after."""
-    keys = (
-        value
-        if isinstance(value, dict)
-        else vars(value)
-        if isinstance(value, ParamsSection)
-        else {}
-    )
+def _search_kind(value: object) -> str:
+    """Which kind of search a value is, plain or already checked: the tag for pydantic."""
+    keys = value if isinstance(value, dict) else getattr(value, "__dict__", {})
     return "list" if "count" in keys else "choices" if "choices" in keys else "range"
 
 
-_Value = Annotated[SearchRange, Tag("range")] | Annotated[SearchChoices, Tag("choices")]
+_ScalarSearch = Annotated[SearchRange, Tag("range")] | Annotated[SearchChoices, Tag("choices")]
 
 
 class SearchLayers(ParamsSection):
-    """A list: how many entries, at least and at most, and what each of them may be."""
+    """A list: the least and the greatest number of its entries, and the values of an entry."""
 
     count: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
-    size: Annotated[_Value, Discriminator(_form)]
+    size: Annotated[_ScalarSearch, Discriminator(_search_kind)]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -158,11 +152,13 @@ class SearchLayers(ParamsSection):
         return self
 
 
-Search = Annotated[_Value | Annotated[SearchLayers, Tag("list")], Discriminator(_form)]
+Search = Annotated[
+    _ScalarSearch | Annotated[SearchLayers, Tag("list")], Discriminator(_search_kind)
+]
 
 
 class TuneParams(ParamsSection):
-    """What is searched, how long and how; see digits/tuning."""
+    """What `digits tune` searches, how long and how."""
 
     study: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
     storage: Annotated[str, Field(min_length=1)]
@@ -177,7 +173,7 @@ class TuneParams(ParamsSection):
 
 
 class Params(ParamsSection):
-    """All of params.yaml; `recipes` are named changes, dotted keys to values, of the rest."""
+    """All of params.yaml; each recipe maps dotted keys of the other sections to other values."""
 
     split: SplitParams
     model: ModelParams

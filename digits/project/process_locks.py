@@ -1,4 +1,7 @@
-"""TODO"""
+"""Locks between the processes of one checkout, files in its folder `.state`.
+
+The operating system releases a lock when the process that holds it dies.
+"""
 
 import os
 import time
@@ -15,28 +18,27 @@ from digits.project.errors import UserError
 def stage_lock(name: str) -> Iterator[None]:
     """Let one process at a time run stage `name` in this checkout.
 
-    The system drops the lock when its holder dies, however it dies. Raises UserError
-    naming the holder when there is one.
+    Raises UserError, which names the process that holds the lock, when another one runs it.
     """
     folder = workspace.checkout_root() / ".state"
     folder.mkdir(mode=0o700, exist_ok=True)
     holder = folder / f"{name}.holder"
-    guard = filelock.FileLock(folder / f"{name}.lock")
+    lock = filelock.FileLock(folder / f"{name}.lock")
     try:
-        guard.acquire(timeout=0)
+        lock.acquire(timeout=0)
     except filelock.Timeout as error:
-        who = holder.read_text() if holder.exists() else "another process"
-        raise UserError(f"{who} is running this stage here; wait for it or end it") from error
+        owner = holder.read_text() if holder.exists() else "another process"
+        raise UserError(f"{owner} is running this stage here; wait for it or end it") from error
     try:
         holder.write_text(f"process {os.getpid()}, started {time.strftime('%Y-%m-%d %H:%M:%S')},")
         yield
     finally:
         holder.unlink(missing_ok=True)
-        guard.release()
+        lock.release()
 
 
 def process_lock(name: str) -> filelock.BaseFileLock:
-    """Held by one process of this checkout at a time; the others wait for it."""
+    """A lock that one process of this checkout holds at a time; the others wait for it."""
     folder = workspace.state_root() / ".state"
     folder.mkdir(parents=True, exist_ok=True)
     return filelock.FileLock(folder / f"{name}.lock")

@@ -1,11 +1,11 @@
-"""How the threads of torch wait, and what cuBLAS needs; the libraries read it once, at import."""
+"""Environment variables for the threads of torch and for cuBLAS, which read them at import."""
 
 import os
 
-# Idle OpenMP threads spin: with a busy neighbour an epoch takes 5 to 15 times as long. Threads
-# that sleep at once cost a quarter of the pace on a quiet machine. So they spin for some
-# microseconds: measured on two cores, the MLP's epoch is 2.65 s with 0 spins, 2.01 with 1,000
-# and 1.91 with 30,000; with a neighbour 4.0, 3.7 and 13.6 s.
+# Idle OpenMP threads spin. Beside a busy program, long spinning makes an epoch several times as
+# long; on an idle machine, threads that sleep at once are slower. 1,000 spins take some
+# microseconds, a compromise. To compare: `GOMP_SPINCOUNT=30000 python -m tests.bench.bench_epoch`
+# prints the time of an epoch alone and beside a busy program.
 SETTINGS = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "1000",

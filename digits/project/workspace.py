@@ -1,4 +1,4 @@
-"""TODO"""
+"""Find the folder of the project: the checkout, and the one that owns `.state` and the stores."""
 
 from pathlib import Path
 
@@ -8,23 +8,20 @@ MODEL_OUTPUT = "models/digits"  # the output of dvc.yaml that is the model
 
 
 def checkout_root() -> Path:
-    """The checkout this process works in: the nearest folder upward with a dvc.yaml.
+    """The checkout that this process works in: the nearest folder upwards with a dvc.yaml.
 
     Raises UserError when there is none.
     """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    for folder in (Path.cwd(), *Path.cwd().parents):
         if (folder / "dvc.yaml").is_file():
             return folder
-    raise UserError(f"no dvc.yaml in {here} or above; run this in the project's folder")
+    raise UserError(f"no dvc.yaml in {Path.cwd()} or above; run this in the project's folder")
 
 
 def state_root() -> Path:
-    """The checkout that owns the stores.
+    """The checkout that owns the stores, usually `checkout_root()`.
 
-    `dvc exp run --temp` and `--queue` work in copies below `.dvc/tmp/exps/` of the
-    original checkout; for these the original is returned, otherwise `workspace()`.
+    `dvc exp run --temp` and `--queue` work in copies below `.dvc/tmp/exps/` of the original
+    checkout; for such a copy the original is returned.
     """
-    folder = checkout_root()
-    original, marker, _ = str(folder).partition("/.dvc/tmp/exps/")
-    return Path(original) if marker else folder
+    return Path(str(checkout_root()).partition("/.dvc/tmp/exps/")[0])

@@ -1,4 +1,4 @@
-"""What git and DVC keep is found and read as it was written; what only looks like it is refused."""
+"""Git and DVC return what they stored; changed, missing and invalid objects are errors."""
 
 import hashlib
 import json
@@ -18,16 +18,16 @@ from tests.conftest import commit
 
 @pytest.fixture
 def checkout(once, tmp_path, monkeypatch):
-    """A git checkout in which DVC keeps two folders and one file."""
+    """A git checkout in which DVC tracks two folders and one file."""
     folder = shutil.copytree(once("tracked", _track), tmp_path / "checkout")
-    site = f"[core]\n    site_cache_dir = {tmp_path / 'site'}\n"  # with its index of listings
-    (folder / ".dvc/config.local").write_text(site)
+    index = f"[core]\n    site_cache_dir = {tmp_path / 'site'}\n"  # DVC's index of folder listings
+    (folder / ".dvc/config.local").write_text(index)
     monkeypatch.chdir(folder)
     return folder
 
 
 def _track(folder):
-    """Make that checkout of a new folder."""
+    """Create that checkout in a new folder."""
     (folder / ".dvc").mkdir(parents=True)
     (folder / ".dvc/config").write_text("[core]\n    analytics = false\n")
     (folder / ".gitignore").write_text(".dvc/cache\n.dvc/config.local\n.dvc/tmp\n")
@@ -42,20 +42,20 @@ def _track(folder):
 
 
 def stored(checkout, oid):
-    """Where DVC keeps an object."""
+    """The path of an object in DVC's cache."""
     return checkout / ".dvc/cache/files/md5" / oid[:2] / oid[2:]
 
 
 def tamper(path, content):
-    """Give an object other bytes."""
+    """Replace the bytes of an object."""
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
     path.write_bytes(content)
     path.chmod(0o444)  # DVC believes such a file without reading it
 
 
-def test_a_revision_comes_back_as_it_was(checkout, tmp_path):
-    """Files and folders, deep ones too, also when they are gone here; git's files as well."""
+def test_a_revision_is_read_as_it_was_committed(checkout, tmp_path):
+    """Files of DVC and of git and nested folders are read, also when they are deleted here."""
     for name in ("file", "folder/a", ".gitignore"):
         (checkout / name).unlink()
     with dvc_storage.open_revision(git_revisions.resolve_commit("HEAD")) as revision:
@@ -63,35 +63,33 @@ def test_a_revision_comes_back_as_it_was(checkout, tmp_path):
         assert revision.read_bytes("/file") == b"file"
         assert revision.read_bytes("/.gitignore").startswith(b".dvc/cache")
 
-    found = {p.relative_to(tmp_path / "back").as_posix() for p in tmp_path.glob("back/**/*")}
-    assert found == {"a", "b", "deep", "deep/c"}
+    paths = {p.relative_to(tmp_path / "back").as_posix() for p in tmp_path.glob("back/**/*")}
+    assert paths == {"a", "b", "deep", "deep/c"}
     assert (tmp_path / "back/deep/c").read_text() == "folder/deep/c"
 
 
-def test_objects_are_named_by_their_bytes_and_read_whole(checkout):
-    """A folder is all of its files; one that was changed is told, and stays for a person to see."""
+def test_objects_are_named_by_their_bytes(checkout):
+    """A folder has the objects of its files; a changed object is an error and is not deleted."""
     with dvc_storage.open_storage() as storage:
         outputs = storage.outputs()
         members = storage.members(outputs["folder"])
-        names = {
-            dvc_storage.md5_of_file(checkout / "folder" / name) for name in ("a", "b", "deep/c")
-        }
+        files = (checkout / "folder" / name for name in ("a", "b", "deep/c"))
+        oids = set(map(dvc_storage.md5_of_file, files))
         assert outputs.keys() == {"folder", "flat", "file"}
-        assert outputs["flat"] == dvc_storage.folder_object_id(checkout / "flat")  # as a model is
-        assert members == {outputs["folder"], *names}
+        assert outputs["flat"] == dvc_storage.folder_object_id(checkout / "flat")
+        assert members == {outputs["folder"], *oids}
         assert storage.members(outputs["file"]) == {dvc_storage.md5_of_file(checkout / "file")}
         assert storage.cache.intact_objects(members) == members
-        path = stored(checkout, min(names))
+        path = stored(checkout, min(oids))
         tamper(path, b"changed")
-        with pytest.raises(
-            DamagedObjectError, match="in DVC's cache was changed: its bytes have the"
-        ):
+        words = "in DVC's cache was changed: its bytes have the"
+        with pytest.raises(DamagedObjectError, match=words):
             storage.cache.intact_objects(members)
     assert path.read_bytes() == b"changed"
 
 
-def test_a_listing_that_leads_elsewhere_writes_nothing_there(checkout, tmp_path):
-    """Somebody put it into the cache: nothing is written outside of the folder asked for."""
+def test_a_listing_with_a_path_outside_writes_nothing_there(checkout, tmp_path):
+    """A folder whose listing was changed is an error, and no file is written outside of it."""
     with dvc_storage.open_storage() as storage:
         oid = storage.outputs()["folder"]
     listing = [{"md5": dvc_storage.md5_of_file(checkout / "file"), "relpath": "../evil"}]
@@ -108,8 +106,8 @@ def test_a_listing_that_leads_elsewhere_writes_nothing_there(checkout, tmp_path)
 
 
 @pytest.mark.parametrize("listing", [[{"md5": "x"}], ["evil"], {"md5": "x"}, 7, None])
-def test_what_is_no_listing_is_told_in_one_line(checkout, listing):
-    """Its hash fits, so nobody changed it; it is no list of files."""
+def test_an_invalid_listing_is_an_error_of_one_line(checkout, listing):
+    """The object's MD5 is right, but its content is not a list of files."""
     content = json.dumps(listing).encode()
     oid = hashlib.md5(content).hexdigest() + dvc_storage.FOLDER_SUFFIX
     tamper(stored(checkout, oid), content)
@@ -118,16 +116,16 @@ def test_what_is_no_listing_is_told_in_one_line(checkout, listing):
         storage.members(oid)
 
 
-def test_an_object_that_is_nowhere_is_told(checkout):
-    """Neither in the cache nor in a remote: push it where it was made."""
+def test_a_missing_object_is_an_error(checkout):
+    """An object that is in neither the cache nor a remote has to be pushed."""
     stored(checkout, dvc_storage.md5_of_file(checkout / "file")).unlink()
-    told = pytest.raises(ObjectNotFoundError, match="not in DVC's cache or remote; push it there")
-    with told, dvc_storage.open_revision("HEAD") as revision:
+    error = pytest.raises(ObjectNotFoundError, match="not in DVC's cache or remote; push it there")
+    with error, dvc_storage.open_revision("HEAD") as revision:
         revision.read_bytes("/file")
 
 
-def test_a_remote_that_takes_calls_and_says_nothing_is_told_in_seconds(checkout, monkeypatch):
-    """An SSH server behind which nobody answers; its own time limit is half an hour."""
+def test_a_remote_that_never_answers_is_reported_within_seconds(checkout, monkeypatch):
+    """The SSH server accepts connections and sends nothing; SSH itself waits for half an hour."""
     monkeypatch.setattr(dvc_storage, "TIMEOUT_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"ssh://nobody@127.0.0.1:{server.getsockname()[1]}/x"
@@ -137,17 +135,20 @@ def test_a_remote_that_takes_calls_and_says_nothing_is_told_in_seconds(checkout,
             assert "remote 'far' cannot be read (TimeoutError" in str(storage.unreachable)
 
 
-def test_a_remote_that_dvc_does_not_know_is_told(checkout):
-    """Settings that DVC refuses: one sentence."""
+def test_invalid_settings_of_dvc_are_an_error(checkout):
+    """DVC's own error becomes one sentence."""
     (checkout / ".dvc/config").write_text("[core]\n    no_scm = perhaps\n")
 
-    with pytest.raises(UserError, match="DVC cannot be asked"), dvc_storage.open_storage():
+    with (
+        pytest.raises(UserError, match="DVC failed"),
+        dvc_storage.open_storage(),
+    ):
         pass
 
 
 @pytest.mark.parametrize("name", ["nix", "--help", "", "a b", "HEAD^{tree}"])
-def test_what_is_no_revision_is_told(checkout, name):
-    """Nor is a folder that git does not know."""
+def test_an_unknown_revision_is_an_error(checkout, name):
+    """So is any revision in a folder without a git repository."""
     with pytest.raises(RevisionNotFoundError, match="git has no revision"):
         git_revisions.resolve_commit(name)
     (checkout / ".git").rename(checkout / "elsewhere")

@@ -1,4 +1,4 @@
-"""What a person can mend is one line, a bug is a traceback."""
+"""An error that a person can correct is one line; a bug is a traceback."""
 
 import errno
 
@@ -13,24 +13,24 @@ from digits.project.errors import UserError
     [
         (UserError("found x; expected y; do z"), 2, "demo: found x; expected y; do z\n"),
         (OSError(errno.ENOSPC, "No space left on device", "m"), 2, "cannot write m: No space left"),
-        (PermissionError(errno.EACCES, "Permission denied", "m"), 2, "mend the permissions"),
+        (PermissionError(errno.EACCES, "Permission denied", "m"), 2, "correct the permissions"),
         (OSError(errno.EROFS, "Read-only file system"), 2, "cannot write: Read-only file system"),
         (KeyboardInterrupt(), 130, "the same command goes on from here"),
     ],
 )
-def test_what_a_person_can_mend_is_one_line(capsys, error, status, words):
-    """Such an error gives one line on stderr and an exit status."""
+def test_an_error_that_a_person_can_correct_is_one_line(capsys, error, status, words):
+    """The command prints one line on standard error and has an exit status."""
 
     def action():
         raise error
 
     assert errors.run_reporting_errors("demo", action) == status
-    told = capsys.readouterr().err
-    assert words in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert printed.count("\n") == 1
 
 
-def test_a_bug_is_not_hidden():
-    """Any other exception is a bug and keeps its traceback."""
+def test_a_bug_keeps_its_traceback():
+    """Any other exception is raised."""
     with pytest.raises(ZeroDivisionError):
         errors.run_reporting_errors("demo", lambda: 1 // 0)

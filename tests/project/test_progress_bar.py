@@ -1,4 +1,4 @@
-"""Progress is told on standard error, in one line, and only of what takes long."""
+"""Progress is one line on a terminal, and only for what takes long."""
 
 import fcntl
 import os
@@ -10,33 +10,32 @@ import termios
 
 SLOW = """
 import time
-from digits.project.progress_bar import Progress
-told = Progress(400, "trials")
+from digits.project.progress_bar import ProgressBar
+progress = ProgressBar(400, "trials")
 for done in range(1, 401):
     time.sleep(0.005)
-    told.tell(done, "best 99 %")
-told.clear()
+    progress.update(done, "best 99 %")
+progress.clear()
 """
 
 
-def test_a_terminal_has_one_line_that_is_taken_away():
-    """On a terminal a line is redrawn, with speed and time left, and cleared at the end."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    subprocess.run([sys.executable, "-c", SLOW], stderr=theirs, check=True)
-    os.close(theirs)
-    told = os.read(ours, 10_000).decode()
-    os.close(ours)
+def test_a_terminal_shows_one_line_that_is_removed():
+    """The line is redrawn, with speed and remaining time, and cleared at the end."""
+    terminal, standard_error = pty.openpty()
+    fcntl.ioctl(standard_error, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    subprocess.run([sys.executable, "-c", SLOW], stderr=standard_error, check=True)
+    os.close(standard_error)
+    shown = os.read(terminal, 10_000).decode()
+    os.close(terminal)
 
-    assert "/400 " in told
-    assert "trials/s" in told
-    assert "best 99 %" in told
-    assert "\n" not in told
-    assert told.rstrip("\r").endswith("\r" + " " * 79)
+    for words in ("/400 ", "trials/s", "best 99 %"):
+        assert words in shown
+    assert "\n" not in shown
+    assert shown.rstrip("\r").endswith("\r" + " " * 79)
 
 
-def test_a_pipe_stays_clean():
-    """Where standard error is no terminal, nothing is written there."""
-    told = subprocess.run([sys.executable, "-c", SLOW], capture_output=True, check=True)
+def test_nothing_is_printed_to_a_pipe():
+    """Where standard error is not a terminal, it stays empty."""
+    done = subprocess.run([sys.executable, "-c", SLOW], capture_output=True, check=True)
 
-    assert (told.stdout, told.stderr) == (b"", b"")
+    assert (done.stdout, done.stderr) == (b"", b"")
