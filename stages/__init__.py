@@ -1,1 +1,1 @@
-"""The stages of dvc.yaml, one script each."""
+"""The five stages of dvc.yaml, one script each; their work is done by the rooms of `digits`."""

@@ -7,7 +7,7 @@ from digits.project import stage
 
 
 def download(*, raw: Path = Path("data/raw")) -> None:
-    """Write the four files of MNIST below `raw`; the only stage that uses the network."""
+    """Download the four files of MNIST to `raw`; no other stage uses the network."""
     mnist_source.download(raw)
 
 

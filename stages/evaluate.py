@@ -21,18 +21,9 @@ def evaluate(
     pictures: Path = Path("metrics/pictures"),
 ) -> None:
     """Write the scores of `trained` on `test`, and log them to the run that trained it."""
-    evaluate_model.evaluate(
-        evaluate,
-        trained,
-        test,
-        history,
-        metrics=metrics,
-        classes=classes,
-        predictions=predictions,
-        reliability=reliability,
-        robustness=robustness,
-        pictures=pictures,
-    )
+    outputs = {"metrics": metrics, "classes": classes, "predictions": predictions}
+    outputs |= {"reliability": reliability, "robustness": robustness, "pictures": pictures}
+    evaluate_model.evaluate(evaluate, trained, test, history, **outputs)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Register the trained model as a version, and decide its alias: `python -m stages.register`."""
+"""Register the trained model as a version and decide its alias: `python -m stages.register`."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def register(
     *,
     registration: Path = Path("metrics/register.json"),
 ) -> None:
-    """Make `trained` a version of `register.name`, champion if it is better beyond chance."""
+    """Register `trained` as a version of `register.name`; decide whether it becomes champion."""
     inputs = (trained, training, evaluation, validation)
     register_model.register(register, *inputs, registration=registration)
 

@@ -16,9 +16,9 @@ def split(
     test: Path = Path("data/splits/test.npz"),
     report: Path = Path("metrics/split.json"),
 ) -> None:
-    """Write the three splits and `report`, the counts of the data check."""
-    outputs = {"training": training, "validation": validation, "test": test, "report": report}
-    stratified_split.split_mnist(split, raw, **outputs)
+    """Write the three splits to files, and the counts of the data check to `report`."""
+    paths = {"train": training, "validation": validation, "test": test}
+    stratified_split.split_mnist(split, raw, paths, report)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train one network and save it in both forms: `python -m stages.train`."""
+"""Train one network and save it for torch and for ONNX: `python -m stages.train`."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ def train(
     history: Path = Path("metrics/history.csv"),
     metrics: Path = Path("metrics/train.json"),
 ) -> None:
-    """Train `model`, and write the epoch with the best validation accuracy to `trained`."""
-    from digits.training import train_model  # torch: after the settings of its threads
+    """Train `model`, and save the epoch with the best validation accuracy to `trained`."""
+    from digits.training import train_model  # it imports torch, which reads the environment
 
     outputs = {"trained": trained, "history": history, "metrics": metrics}
     train_model.train(model, augment, train, training, validation, **outputs)

@@ -1,4 +1,7 @@
-"""What becomes of stored feedback: counts, a contact sheet, arrays to train on."""
+"""Summarize stored corrections: counts, a contact sheet, arrays to train on.
+
+Storing and reading corrections is in `feedback_store`.
+"""
 
 from collections import Counter
 from dataclasses import asdict
@@ -8,8 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from digits.datasets import contact_sheet, split_files
-from digits.datasets import feedback_store as kept
+from digits.datasets import contact_sheet, feedback_store, split_files
 from digits.datasets.feedback_store import Correction
 from digits.datasets.split_files import LabelledImages
 from digits.preprocessing.digit_extraction import extract_glyphs
@@ -17,19 +19,20 @@ from digits.preprocessing.image_decoding import decode_image
 from digits.project import atomic_files, hashing, text_table
 from digits.project.errors import UserError
 
-MAKER = "digits feedback"  # stands in pictures made here, which may be replaced
-SIDE = 132  # pixels of a picture on the contact sheet
-CARDS = 400  # pictures on it at most, the latest
+COMMAND = "digits feedback"  # its name is written into sheets; only such files are overwritten
+SIDE = 132  # pixels, of an image on the contact sheet
+MAX_CARDS = 400  # images on the sheet, the latest ones
 ARRAYS, PROVENANCE = "feedback.npz", "provenance.json"
+Entries = list[dict[str, Any]]  # corrections in the provenance file
 
 
 def format_counts(rows: list[Correction]) -> str:
-    """How many pictures there are of each label and version, and how many were misread."""
+    """Format a table: images and misread images of each label and of each model version."""
     lines = [["all", str(len(rows)), str(sum(row.wrong for row in rows))]]
-    for name_of in (_class, _version):
-        n, wrong = Counter(map(name_of, rows)), Counter(name_of(row) for row in rows if row.wrong)
+    for group in (_class, _version):
+        n, wrong = Counter(map(group, rows)), Counter(group(row) for row in rows if row.wrong)
         lines += [[name, str(n[name]), str(wrong[name])] for name in sorted(n)]
-    note = "No accuracy: people tell of mistakes more readily than of what is right."
+    note = "This is not an accuracy: people report mistakes more often than right answers."
     return f"{text_table.format_table(['', 'pictures', 'misread'], lines)}\n\n{note}"
 
 
@@ -42,75 +45,70 @@ def _version(row: Correction) -> str:
 
 
 def draw_corrections(folder: Path, rows: list[Correction], path: Path) -> None:
-    """The latest pictures with their labels and what they were read as."""
-    contact_sheet.check_overwritable(path, MAKER)
-    cards = [_card(folder, row) for row in rows[-CARDS:]]
+    """Draw the latest images with their labels and the model's answers as a contact sheet."""
+    contact_sheet.check_overwritable(path, COMMAND)
+    cards = [_card(folder, row) for row in rows[-MAX_CARDS:]]
     wrong = sum(row.wrong for row in rows)
     shown = "" if len(cards) == len(rows) else f"; the latest {len(cards)}"
     heading = f"{len(rows):,} pictures that people labelled, {wrong:,} of them misread{shown}"
-    contact_sheet.write_sheet(cards, heading, path, MAKER)
+    contact_sheet.write_sheet(cards, heading, path, COMMAND)
 
 
 def _card(folder: Path, row: Correction) -> Image.Image:
-    scan = decode_image(kept.read_image(folder, row), row.file)
-    said = f"read as {row.answer}" if row.answer else "no digit found"
-    lines = [
-        (row.label, contact_sheet.INK),
-        (said, contact_sheet.ORANGE if row.wrong else contact_sheet.GREY),
-        (f"{row.name} {row.version}", contact_sheet.GREY),
-    ]
-    return contact_sheet.thumbnail_card(scan, lines, SIDE)
+    answer = f"read as {row.answer}" if row.answer else "no digit found"
+    model = (f"{row.name} {row.version}", contact_sheet.GRAY)
+    color = contact_sheet.ORANGE if row.wrong else contact_sheet.GRAY
+    lines = [(row.label, contact_sheet.INK), (answer, color), model]
+    image = decode_image(feedback_store.read_image(folder, row), row.file)
+    return contact_sheet.thumbnail_card(image, lines, SIDE)
 
 
 def export_arrays(folder: Path, rows: list[Correction], target: Path) -> str:
-    """Write what a network sees of the pictures, and where each comes from."""
+    """Write the glyphs of all images with their labels, and the correction of each glyph.
+
+    An image whose number of glyphs differs from its label is left out. Returns a summary.
+    """
     contact_sheet.check_new_folder(target, "the export")
     images: list[np.ndarray] = []
     labels: list[int] = []
     used, left_out = [], []
     for row in sorted(rows, key=lambda row: row.sha256):
-        seen, why = _extract_labelled(folder, row)
-        if why:
-            left_out.append({"why": why, **asdict(row)})
+        glyphs, problem = _extract_labelled(folder, row)
+        if problem:
+            left_out.append({"why": problem, **asdict(row)})
             continue
-        used.append({"first": len(labels), "count": len(seen), **asdict(row)})
-        images.extend(seen)
+        used.append({"first": len(labels), "count": len(glyphs), **asdict(row)})
+        images.extend(glyphs)
         labels += map(int, row.label.replace("/", ""))
     if not used:
         raise UserError(f"{folder}: in none of {len(rows)} pictures were the labelled digits found")
-    pictures = LabelledImages(np.stack(images), np.array(labels, np.int64))
     with atomic_files.atomic_folder(target) as partial:
-        split_files.save(pictures, partial / ARRAYS)
-        atomic_files.write_json(
-            partial / PROVENANCE, _provenance(partial, pictures, used, left_out)
-        )
+        arrays = partial / ARRAYS
+        split_files.save(LabelledImages(np.stack(images), np.array(labels, np.int64)), arrays)
+        provenance = _provenance(hashing.file_sha256(arrays), labels, used, left_out)
+        atomic_files.write_json(partial / PROVENANCE, provenance)
     more = f"; {len(left_out)} pictures left out, {PROVENANCE} says why" if left_out else ""
     return f"exported: {len(labels):,} digits of {len(used):,} pictures to {target}{more}"
 
 
 def _extract_labelled(folder: Path, row: Correction) -> tuple[np.ndarray, str]:
-    """The digits (n, 28, 28) of a picture, or why they cannot be had as labelled."""
+    """Glyphs (n, 28, 28) of an image, and why they do not match its label (empty if they do)."""
     lengths = [len(line) for line in row.label.split("/")]
-    several = len(row.label) > 1
-    found = extract_glyphs(decode_image(kept.read_image(folder, row), row.file), several)
-    if np.bincount(found.rows).tolist() == lengths:
-        return found.images, ""
-    return found.images, f"{len(found.images)} digits found, {sum(lengths)} labelled"
+    image = decode_image(feedback_store.read_image(folder, row), row.file)
+    glyphs = extract_glyphs(image, len(row.label) > 1)
+    if np.bincount(glyphs.rows).tolist() == lengths:
+        return glyphs.images, ""
+    return glyphs.images, f"{len(glyphs.images)} digits found, {sum(lengths)} labelled"
 
 
-def _provenance(
-    folder: Path,
-    pictures: LabelledImages,
-    used: list[dict[str, Any]],
-    left_out: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """What tells where each array comes from; without the time of the export."""
+def _provenance(sha256: str, labels: list[int], used: Entries, left_out: Entries) -> dict[str, Any]:
+    """Describe an export. It has no time of export, so that equal exports have equal bytes."""
     return {
-        "made_by": f"{MAKER} --export",
+        "made_by": f"{COMMAND} --export",
         "file": ARRAYS,
-        "sha256": hashing.file_sha256(folder / ARRAYS),
-        "digits": len(pictures),
-        "classes": dict(sorted(Counter(map(str, pictures.labels.tolist())).items())),
+        "sha256": sha256,
+        "digits": len(labels),
+        "classes": dict(sorted(Counter(map(str, labels)).items())),
         "pictures": used,
         "left_out": left_out,
     }

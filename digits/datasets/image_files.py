@@ -1,4 +1,7 @@
-"""What a person names on a command line -> picture files, in order, and their bytes."""
+"""List the image files that a command line names, and read their bytes.
+
+Decoding the bytes is in `preprocessing.image_decoding`.
+"""
 
 import glob
 import os
@@ -9,18 +12,17 @@ from pathlib import Path
 
 from digits.project.errors import UserError
 
-MAX_FILE_BYTES = (
-    512 * 2**20
-)  # bytes of one file; MAX_PIXELS in four colours without compression fit
-# In folders, files with another extension are not tried.
+# Of one file: `image_decoding.MAX_PIXELS` fit, with four channels and uncompressed.
+MAX_FILE_BYTES = 512 * 2**20
+# In folders, files with another extension are skipped.
 EXTENSIONS = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".avif"}
 EXTENSIONS |= {".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".heic", ".heif", ".jp2"}
 
 
 def list_images(names: Iterable[str]) -> Iterator[str]:
-    """The files that `names` mean: files, folders with all below them, glob patterns, `-`.
+    """List the files of `names`: files, folders with their sub-folders, glob patterns, `-`.
 
-    A name that means nothing is given as it is: `content` says what is wrong with it.
+    A name without any file is listed itself: `read_image_bytes` raises an error that explains it.
     """
     for name in names:
         matches = [name]
@@ -28,26 +30,24 @@ def list_images(names: Iterable[str]) -> Iterator[str]:
             # pathlib has no globbing of absolute patterns
             matches = sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
         for match in matches:
-            found = list_folder(match) if Path(match).is_dir() else iter([match])
-            yield next(found, match)
-            yield from found
+            files = list_folder(match) if Path(match).is_dir() else iter([match])
+            yield next(files, match)
+            yield from files
 
 
 def list_folder(folder: str) -> Iterator[str]:
-    """The pictures in `folder` and its sub-folders, sorted by name.
+    """List the image files of `folder` and its sub-folders, sorted by name.
 
-    Left out are hidden files and folders, links to folders, and files with an extension
-    that is not a picture's.
+    Hidden files and folders, links to folders, and files with an extension of no image format
+    are skipped.
     """
     try:
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        with os.scandir(folder) as entries:
+            shown = sorted((e for e in entries if e.name[0] != "."), key=lambda e: e.name)
     except OSError:
-        yield folder  # `content` says why
+        yield folder  # `read_image_bytes` raises an error that explains it
         return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
+    for entry in shown:
         if entry.is_dir(follow_symlinks=False):
             yield from list_folder(entry.path)
         elif Path(entry.name).suffix.lower() in EXTENSIONS | {""} and entry.is_file():
@@ -55,9 +55,9 @@ def list_folder(folder: str) -> Iterator[str]:
 
 
 def read_image_bytes(name: str) -> bytes:
-    """The bytes of one of the files that `listed` gave.
+    """Read a file that `list_images` listed; `-` is standard input.
 
-    Raises UserError, one line that begins with the name, when it cannot be read.
+    Raises UserError, one line that begins with the name, when it is too large or unreadable.
     """
     try:
         if name == "-":
@@ -72,13 +72,15 @@ def read_image_bytes(name: str) -> bytes:
         raise UserError(f"{name!r}: {error}") from error
 
 
-def _bounded(data: bytes, name: str) -> bytes:
-    if len(data) > MAX_FILE_BYTES:
+def _bounded(content: bytes, name: str) -> bytes:
+    """Return `content`. Raises UserError when it is too large."""
+    if len(content) > MAX_FILE_BYTES:
         raise UserError(f"{name}: more than {MAX_FILE_BYTES // 2**20} MiB; a picture was expected")
-    return data
+    return content
 
 
 def _reason(name: str, error: OSError) -> str:
+    """Explain why a name cannot be read, and what to do."""
     if isinstance(error, IsADirectoryError) and os.access(name, os.R_OK | os.X_OK):
         return "a folder without pictures; name the files themselves if they are of a rare format"
     if isinstance(error, FileNotFoundError) and glob.has_magic(name):

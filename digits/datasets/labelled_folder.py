@@ -1,4 +1,8 @@
-"""Pictures that somebody labelled: a table `file,label[,writer]`, or a sub-folder per class."""
+"""Read the labels of a folder of image files: a table, or a sub-folder per class.
+
+The table `labels.csv` has the columns `file,label` and may have `writer`. Which files are images
+is in `image_files`.
+"""
 
 import csv
 import io
@@ -6,18 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from digits.datasets import image_files
+from digits.datasets.image_files import list_folder
 from digits.project.errors import UserError
 
 TABLE = "labels.csv"
-FORM = "columns `file,label` and, if wanted, `writer`"
+FORM = "columns `file,label` and, optionally, `writer`"
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A picture file, what is written on it (`/` between rows), and by whom (may be empty).
+    """An image file, the digits on it (`/` between rows), and their writer (may be empty).
 
-    `single`: the label is one class, not several.
+    `single` is whether the label is one class.
     """
 
     file: str
@@ -27,50 +31,48 @@ class LabelledFile:
 
 
 def read_labels(folder: Path, classes: list[str]) -> list[LabelledFile]:
-    """The labelled pictures of `folder`: by its labels.csv, or by its sub-folders.
+    """Read the labels of the images in `folder`: from its labels.csv, or from its sub-folders.
 
-    Files in a table are relative to the folder. Raises UserError, one line: no labels, a label
-    that is no class, a file that is missing or listed twice.
+    Files in a table are relative to the folder. Raises UserError, one line, when there are no
+    labels, a label has an unknown class, or a file is missing or listed twice.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the one that holds the pictures")
     table = folder / TABLE
-    found = _listed_in(table, classes) if table.is_file() else _sorted_in(folder, classes)
-    if not found:
+    images = _from_table(table, classes) if table.is_file() else _from_folders(folder, classes)
+    if not images:
         raise UserError(f"{folder}: no labelled picture; expected {_expected(classes)}")
-    return found
+    return images
 
 
 def _expected(classes: list[str]) -> str:
     return f"a {TABLE} with {FORM}, or sub-folders called {classes[0]} to {classes[-1]}"
 
 
-def _sorted_in(folder: Path, classes: list[str]) -> list[LabelledFile]:
-    """Pictures in a sub-folder per class."""
-    inside = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    for unknown in (p for p in inside if p.name not in classes):
+def _from_folders(folder: Path, classes: list[str]) -> list[LabelledFile]:
+    """List the images of a folder with a sub-folder per class."""
+    folders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    for unknown in (p for p in folders if p.name not in classes):
         raise UserError(f"{unknown}: {unknown.name} is no class; expected {_expected(classes)}")
-    return [
-        LabelledFile(file, p.name, True) for p in inside for file in image_files.list_folder(str(p))
-    ]
+    return [LabelledFile(file, p.name, True) for p in folders for file in list_folder(str(p))]
 
 
-def _listed_in(table: Path, classes: list[str]) -> list[LabelledFile]:
-    """Pictures in a table."""
-    found: dict[Path, LabelledFile] = {}
+def _from_table(table: Path, classes: list[str]) -> list[LabelledFile]:
+    """List the images of a table."""
+    images: dict[Path, LabelledFile] = {}
     for number, row in read_table(table):
         where = f"{table}, line {number}"
         name, label, writer = (row.get(c, "").strip() for c in ("file", "label", "writer"))
         file = table.parent / name
         if not name or not file.is_file():
             raise UserError(f"{where}: no file {str(file)!r}; files are relative to the table")
-        if file.resolve() in found:
+        if file.resolve() in images:
             raise UserError(f"{where}: {name} is listed twice; remove one of the lines")
         if not is_label(label, classes):
             expected = f"one of {', '.join(classes)}, or several, with / between rows"
             raise UserError(f"{where}: the label is {label!r}; expected {expected}")
-        found[file.resolve()] = LabelledFile(str(file), label, label in classes, writer)
-    return list(found.values())
+        images[file.resolve()] = LabelledFile(str(file), label, label in classes, writer)
+    return list(images.values())
 
 
 def is_label(label: str, classes: list[str]) -> bool:
@@ -79,9 +81,9 @@ def is_label(label: str, classes: list[str]) -> bool:
 
 
 def read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of a table with their numbers, by the lower-case names of its columns.
+    """Yield the rows of a table with their line numbers; keys are column names in lower case.
 
-    Raises UserError, one line: a file that cannot be read, is no CSV or has other columns.
+    Raises UserError, one line, when the file cannot be read, is not CSV or has other columns.
     """
     try:
         text = table.read_text(encoding="utf-8-sig")

@@ -66,7 +66,7 @@ def _card(mark: ScoredImage, answer: Prediction) -> Image:
     """A mistake: what was written, what was read, by whom and in which file."""
     said = f"read as {mark.said} ({mark.probability:.1%})" if mark.said else "no digit found"
     name = f"{mark.picture.writer}  {Path(mark.picture.file).name}".strip()
-    lines = [(f"{mark.picture.label} {said}", contact_sheet.ORANGE), (name, contact_sheet.GREY)]
+    lines = [(f"{mark.picture.label} {said}", contact_sheet.ORANGE), (name, contact_sheet.GRAY)]
     return prediction_images.prediction_card(answer, lines, zoom=5)
 
 

@@ -152,7 +152,7 @@ def test_a_sheet_shows_the_pictures(project, capsys):
 
     Path("sheet.png").write_bytes(picture("1"))
     told = refusal(capsys, "feedback", "--sheet", "sheet.png")
-    assert "was not made by digits feedback" in told
+    assert "was not written by digits feedback" in told
     assert Path("sheet.png").read_bytes() == picture("1")
 
 
@@ -192,7 +192,7 @@ def test_an_altered_picture_is_not_exported(project, capsys):
     Path("full").mkdir()
     Path("full/thing").touch()
     told = refusal(capsys, "feedback", "--export", "full")
-    assert "full is there and not empty" in told
+    assert "full exists and is not empty" in told
     stored = next(Path("data/feedback/pictures").iterdir())
     stored.write_bytes(picture("3"))
     told = refusal(capsys, "feedback", "--export", "extra")

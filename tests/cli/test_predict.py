@@ -147,7 +147,7 @@ def test_previews_go_into_a_new_folder_only(seven, capsys):
     assert run("predict", seven, "--save-preview", "seen") == 0
     assert [p.name for p in Path("seen").iterdir()] == ["00001-seven.png"]
     told = refusal(capsys, "predict", seven, "--save-preview", "seen")
-    assert told == "digits: seen is there and not empty; name a new folder for the previews\n"
+    assert told == "digits: seen exists and is not empty: choose a new folder for the previews\n"
 
 
 def test_without_a_model_the_message_says_how_to_get_one(seven, capsys, tmp_path_factory, reader):

@@ -91,7 +91,7 @@ def test_what_a_person_made_is_not_overwritten(labelled, capsys):
     before = mine.read_bytes()
 
     told = refusal(capsys, "score", "mine", "--mistakes", "mine/1.png")
-    assert "mine/1.png is there and was not made by digits score; name another file" in told
+    assert "mine/1.png exists and was not written by digits score: choose another file name" in told
     assert mine.read_bytes() == before
 
 

@@ -1,4 +1,4 @@
-"""Names on a command line become files, and files become bytes or one line."""
+"""Names on a command line become image files, and files become bytes or an error of one line."""
 
 import io
 import os
@@ -14,7 +14,7 @@ from digits.project.errors import UserError
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """Pictures in folders beside files that are none, as the working directory."""
+    """A working directory of image files and other files in folders."""
     monkeypatch.chdir(tmp_path)
     names = ["b.PNG", "a/2.jpg", "a/10.jpg", "a/deep/x.tiff", "scan", "labels.csv", "notes.txt"]
     for name in [*names, ".hidden.png", ".git/y.png", "a-b/z.png", "Thumbs.db"]:
@@ -26,14 +26,14 @@ def tree(tmp_path, monkeypatch):
 
 
 def test_a_folder_is_searched_in_the_order_of_names(tree):
-    """All pictures below it; no hidden ones, no other files, no endless loop."""
+    """All images below it are listed; hidden files, other files and links to folders are not."""
     expected = ["a/10.jpg", "a/2.jpg", "a/deep/x.tiff", "a-b/z.png", "b.PNG", "scan"]
 
     assert list(list_folder(".")) == [f"./{name}" for name in expected]
 
 
-def test_patterns_are_expanded_where_no_shell_did(tree):
-    """Wildcards match files and folders, sorted; a file of that very name comes first."""
+def test_patterns_are_expanded(tree):
+    """Wildcards match files and folders, sorted; a file with exactly that name comes first."""
     assert list(list_images(["a/*.jpg"])) == ["a/10.jpg", "a/2.jpg"]
     assert list(list_images(["?/deep"])) == ["a/deep/x.tiff"]
     (tree / "[1].png").touch()
@@ -49,8 +49,8 @@ def test_patterns_are_expanded_where_no_shell_did(tree):
         ("b.PNG/c.png", "b.PNG/c.png: Not a directory"),
     ],
 )
-def test_a_name_without_a_file_is_told_in_one_line(tree, name, words):
-    """What is named and not there is kept in the list, and its reading says why."""
+def test_a_name_without_a_file_is_an_error_of_one_line(tree, name, words):
+    """Such a name is listed, and reading it raises an error that explains it."""
     assert list(list_images([name])) == [name]
     with pytest.raises(UserError, match=rf"^{words}[^\n]*$"):
         read_image_bytes(name)
@@ -69,8 +69,8 @@ def test_bytes_come_from_files_pipes_and_standard_input(tree, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["large.png", "/dev/zero"])
-def test_what_is_far_too_large_is_not_read_whole(tree, monkeypatch, name):
-    """A huge file and an endless one are refused in one line."""
+def test_a_file_that_is_too_large_is_not_read(tree, monkeypatch, name):
+    """A huge file and an endless one are errors of one line."""
     monkeypatch.setattr(image_files, "MAX_FILE_BYTES", 2**20)
     with (tree / "large.png").open("wb") as file:
         file.truncate(2**40)

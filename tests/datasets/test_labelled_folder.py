@@ -1,4 +1,4 @@
-"""Labelled pictures come from a table or from folders; what is wrong is told in one line."""
+"""Labels come from a table or from sub-folders; a wrong table is an error of one line."""
 
 import pytest
 
@@ -19,16 +19,16 @@ def folder(tmp_path):
 
 
 def read(folder, text, encoding="utf-8"):
-    """What is read when labels.csv holds `text`."""
+    """Read the labels when labels.csv contains `text`."""
     (folder / "labels.csv").write_bytes(text.encode(encoding))
     return labelled_folder.read_labels(folder, CLASSES)
 
 
 def test_a_table_gives_files_labels_and_writers(folder):
     """Files are relative to the table; other columns, blank lines and spaces do not matter."""
-    found = read(folder, "note,Label ,file,writer\nx, 7,in/a.png,Ann\n\n,12/3,in/b.png\n")
+    labels = read(folder, "note,Label ,file,writer\nx, 7,in/a.png,Ann\n\n,12/3,in/b.png\n")
 
-    assert found == [
+    assert labels == [
         LabelledFile(str(folder / "in/a.png"), "7", True, "Ann"),
         LabelledFile(str(folder / "in/b.png"), "12/3", False, ""),
     ]
@@ -38,12 +38,12 @@ def test_a_table_gives_files_labels_and_writers(folder):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_table_may_come_from_a_spreadsheet(folder, encoding, delimiter, end):
-    """A byte order mark, semicolons or tabs, and Windows' ends of lines are fine."""
+    """A byte order mark, semicolons or tabs, and line ends of Windows are accepted."""
     lines = ["file,label", "in/ü.png,0", '"in/a.png","1"']
 
-    found = read(folder, end.join(lines).replace(",", delimiter) + end, encoding)
+    labels = read(folder, end.join(lines).replace(",", delimiter) + end, encoding)
 
-    assert [(p.file[-5:], p.label) for p in found] == [("ü.png", "0"), ("a.png", "1")]
+    assert [(p.file[-5:], p.label) for p in labels] == [("ü.png", "0"), ("a.png", "1")]
 
 
 @pytest.mark.parametrize(
@@ -59,33 +59,33 @@ def test_a_table_may_come_from_a_spreadsheet(folder, encoding, delimiter, end):
         ('file,label\n"' + "x" * 200_000 + '",1\n', "line 2: field larger"),
     ],
 )
-def test_a_wrong_table_is_told_in_one_line(folder, text, words):
-    """What was found, where, and what was expected."""
+def test_a_wrong_table_is_an_error_of_one_line(folder, text, words):
+    """The error says what was found, in which line, and what was expected."""
     with pytest.raises(UserError, match=rf"^[^\n]*{words}[^\n]*$"):
         read(folder, text)
 
 
-def test_a_table_in_another_encoding_is_refused(folder):
-    """Latin 1 is told from UTF-8."""
+def test_a_table_in_another_encoding_is_an_error(folder):
+    """Latin 1 is not read as UTF-8."""
     with pytest.raises(UserError, match="is not UTF-8"):
         read(folder, "file,label\nin/ü.png,1\n", "latin-1")
 
 
 def test_sub_folders_may_be_the_labels(folder):
-    """One folder per class; files that are no pictures and hidden folders are left out."""
+    """There is one folder per class; other files and hidden folders are skipped."""
     (folder / "in").rename(folder / "4")
     (folder / "0").mkdir()
     (folder / ".git").mkdir()
     (folder / "4/notes.txt").touch()
 
-    found = labelled_folder.read_labels(folder, CLASSES)
+    labels = labelled_folder.read_labels(folder, CLASSES)
 
-    assert {p.label for p in found} == {"4"}
-    assert [p.file[-5:] for p in found] == ["a.png", "b.png", "ü.png"]
+    assert {p.label for p in labels} == {"4"}
+    assert [p.file[-5:] for p in labels] == ["a.png", "b.png", "ü.png"]
 
 
-def test_a_class_without_pictures_is_told(tmp_path):
-    """Its folder alone is no set of pictures."""
+def test_folders_without_images_are_an_error(tmp_path):
+    """The folder of a class alone is not enough."""
     (tmp_path / "5").mkdir()
 
     with pytest.raises(UserError, match=r"^[^\n]*5?: no labelled picture; expected[^\n]*$"):

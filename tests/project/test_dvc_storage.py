@@ -139,10 +139,7 @@ def test_invalid_settings_of_dvc_are_an_error(checkout):
     """DVC's own error becomes one sentence."""
     (checkout / ".dvc/config").write_text("[core]\n    no_scm = perhaps\n")
 
-    with (
-        pytest.raises(UserError, match="DVC failed"),
-        dvc_storage.open_storage(),
-    ):
+    with pytest.raises(UserError, match="DVC failed"), dvc_storage.open_storage():
         pass
 
 
