@@ -1,4 +1,4 @@
-"""The pictures of a study, drawn by Optuna."""
+"""The figures of a study, drawn by Optuna; the texts are in `study_results`."""
 
 import warnings
 from collections.abc import Callable
@@ -7,78 +7,72 @@ from typing import Any
 
 import matplotlib
 import optuna
-from matplotlib import pyplot
-from matplotlib.ticker import MaxNLocator
-from optuna.importance import get_param_importances
-from optuna.trial import FrozenTrial, TrialState
+from matplotlib import pyplot, ticker
+from optuna.trial import TrialState
 from optuna.visualization import matplotlib as plots
 
 from digits.evaluation.figures import use_plain_log_ticks
 from digits.tuning.search_space import short_name
-from digits.tuning.study import DONE_STATES
+from digits.tuning.study import DONE_STATES, all_trials
 
 ERROR = "validation error, %"
 STYLE: Any = {"backend": "agg", "savefig.dpi": 110, "savefig.bbox": "tight", "font.size": 10}
 
 
 def draw_study(study: optuna.Study, folder: Path) -> list[Path]:
-    """Write what can be drawn of `study` into `folder`; the files."""
-    shown = _shown(study)
-    drawings: dict[str, Callable[[], object]] = {}
+    """Write the figures for which `study` has enough trials into `folder`; return their paths."""
+    shown = _error_study(study)
+    drawings: dict[str, Callable[[optuna.Study], None]] = {}
     if any(not trial.constraints["pruned"] for trial in shown.trials):
-        drawings["history"] = lambda: _history(shown)
-        drawings["slices"] = lambda: _slices(shown)
-        drawings["parallel"] = lambda: _parallel(shown)
+        drawings = {"history": _history, "slices": _slices, "parallel": _parallel}
+    paths = [_save(draw, shown, folder / f"{name}.png") for name, draw in drawings.items()]
     if parameter_importances(study):
-        drawings["importances"] = lambda: _importances(study)
-    return [_saved(drawn, folder / f"{name}.png") for name, drawn in drawings.items()]
+        paths.append(_save(_importances, study, folder / "importances.png"))
+    return paths
 
 
 def parameter_importances(study: optuna.Study) -> dict[str, float]:
-    """How much each parameter matters: PED-ANOVA, Watanabe et al. 2023; empty if too early."""
+    """The share of each parameter by PED-ANOVA (Watanabe et al. 2023); empty if too early."""
     try:
         with warnings.catch_warnings(action="error"):
-            return get_param_importances(study)
+            return optuna.importance.get_param_importances(study)
     except (ValueError, RuntimeError, UserWarning):
         return {}
 
 
-def _saved(drawn: Callable[[], object], path: Path) -> Path:
+def _save(draw: Callable[[optuna.Study], None], study: optuna.Study, path: Path) -> Path:
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an axis on which all values are equal
-        drawn()
+        draw(study)
         pyplot.gcf().savefig(path, metadata={"Software": None})
         pyplot.close()
     return path
 
 
-def _shown(study: optuna.Study) -> optuna.Study:
-    """The trials with their error in % and with short names.
+def _error_study(study: optuna.Study) -> optuna.Study:
+    """Copy the done trials, with errors in % as values and short names of parameters.
 
-    To Optuna a pruned trial has no value to be drawn; here it has that of its best epoch, and
-    looks as one does that breaks a constraint.
+    Optuna draws no pruned trial, since it has no value. In the copy a pruned trial has the
+    value of its best epoch and breaks a constraint, so that it is drawn in grey.
     """
     copy = optuna.create_study(direction="minimize")
-    for trial in study.get_trials(deepcopy=False, states=DONE_STATES):
+    for trial in all_trials(study, *DONE_STATES):
         if trial.intermediate_values:
-            copy.add_trial(_copied(trial))
+            shown = optuna.create_trial(
+                value=100 * (1 - max(trial.intermediate_values.values())),
+                params={short_name(name): value for name, value in trial.params.items()},
+                distributions={short_name(key): kind for key, kind in trial.distributions.items()},
+                constraints={"pruned": float(trial.state is TrialState.PRUNED)},
+            )
+            copy.add_trial(shown)
     return copy
-
-
-def _copied(trial: FrozenTrial) -> FrozenTrial:
-    return optuna.create_trial(
-        value=100 * (1 - max(trial.intermediate_values.values())),
-        params={short_name(name): value for name, value in trial.params.items()},
-        distributions={short_name(name): kind for name, kind in trial.distributions.items()},
-        constraints={"pruned": float(trial.state is TrialState.PRUNED)},
-    )
 
 
 def _history(study: optuna.Study) -> None:
     axes = plots.plot_optimization_history(study, target_name=ERROR)
     pyplot.gcf().set_size_inches(8, 4)
     axes.set(title="Trials, grey where pruned", yscale="log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     use_plain_log_ticks(axes.yaxis)
     axes.legend(["finished", "best so far"], loc="upper right")
 
@@ -86,8 +80,8 @@ def _history(study: optuna.Study) -> None:
 def _slices(study: optuna.Study) -> None:
     plots.plot_slice(study, target_name=ERROR)
     figure = pyplot.gcf()
-    for cell in (cell for cell in figure.axes if cell.get_xscale() == "log"):
-        use_plain_log_ticks(cell.xaxis)
+    for axes in (axes for axes in figure.axes if axes.get_xscale() == "log"):
+        use_plain_log_ticks(axes.xaxis)
     figure.suptitle("Error by each parameter; darker: later; grey: pruned")
 
 

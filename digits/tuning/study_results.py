@@ -1,14 +1,14 @@
-"""What a study found: its best trials, and whether they are better than the current values.
+"""The results of a study: its best trials, and whether they are better than the current values.
 
-The best of many trials is partly the luckiest, so the best few are trained again with other
-seeds, beside the current values, and only those results decide. Their pictures are the
-validation pictures still; the official test pictures play no part in tuning. What is better
-is written into params.yaml if that is wanted.
+The best of many trials is partly the luckiest. So the best settings are trained again with
+other seeds, beside the current values, and only those results decide. They come from the
+validation images too; tuning never reads the official test images. Figures are drawn in
+`study_figures`.
 """
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,17 +24,18 @@ from digits.project.text_table import format_table
 from digits.tuning.search_space import SearchSpace, Setting, short_name
 from digits.tuning.study import all_trials, count_states
 
+CURRENT_NAME = "current values"
 SEED_KEY = "train.seed"
-SHOWN_TRIALS = 5  # trials in the table
+SHOWN_TRIALS = 5
 CAVEAT = """\
-The trials' own accuracies flatter the best of them, which was chosen by them; the other seeds
-do so less, though their validation pictures are the same. p: McNemar's exact test, picture by
-picture. The test pictures play no part."""
+The trials' own accuracies flatter the best trial, since they selected it. Other seeds flatter
+it less, but the validation images are the same. p: McNemar's exact test on these images. The
+test images are not used."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A setting on other seeds: `right` (pictures,) is the share of them that label it rightly."""
+    """A setting trained with other seeds; `correct` (n,): the share of seeds right on an image."""
 
     name: str
     setting: Setting
@@ -43,87 +44,84 @@ class Candidate:
 
     @property
     def accuracy(self) -> float:
-        """The mean over seeds and pictures, a fraction."""
+        """The mean over seeds and images, a fraction."""
         return float(self.correct.mean())
 
-    def against(self, other: "Candidate", seed: int) -> str:
-        """How much better this is than `other`, and how sure that is."""
+    def format_difference(self, other: "Candidate", seed: int) -> str:
+        """The accuracy minus that of `other`, with its 95 % interval and p value."""
         low, high = significance.difference_interval(self.correct, other.correct, seed)
         p = significance.mcnemar_p_value(self.correct, other.correct)
         difference = self.accuracy - other.accuracy
         return f"{difference:+.2%} ({low:+.2%} to {high:+.2%}), p {p:.2g}"
 
 
-def format_results(study: optuna.Study, space: SearchSpace, compared: list[Candidate]) -> str:
-    """What a person wants to know in the end."""
+def format_results(study: optuna.Study, space: SearchSpace, candidates: list[Candidate]) -> str:
+    """Format the best trials, the time that they took, and the comparison, as text."""
     parts = [best_table(study, space.current)]
-    share = time_share(study)
-    if share is not None:
+    results = [t.user_attrs["result"] for t in all_trials(study) if "result" in t.user_attrs]
+    if finished := [r["seconds"] for r in results if r["outcome"] == "finished"]:
+        share = sum(r["seconds"] for r in results) / (np.mean(finished) * len(results))
         parts.append(f"pruning: {share:.0%} of the time of training every trial to the end")
-    if len(compared) > 1:
-        values = space.values
-        parts += [comparison_table(compared, values.tune.confirm, values.train.seed), CAVEAT]
-    if len(compared) < 2 or choose_winner(compared) is compared[0]:
+    if len(candidates) > 1:
+        parts += [comparison_table(candidates, space), CAVEAT]
+    if not choose_winner(candidates):
         parts.append("nothing better was found; params.yaml stays as it is")
     return "\n\n".join(parts)
 
 
 def progress_note(study: optuna.Study) -> str:
-    """How the trials have ended so far, and the best of them, in a few words."""
+    """How many trials are finished and pruned, and the best of them, in a few words."""
     count = count_states(study)
-    words = f"{count[TrialState.COMPLETE]} finished, {count[TrialState.PRUNED]} pruned"
-    if not count[TrialState.COMPLETE]:
-        return words
-    return f"{words}, best {study.best_value:.2%} (trial {study.best_trial.number})"
+    note = f"{count[TrialState.COMPLETE]} finished, {count[TrialState.PRUNED]} pruned"
+    if count[TrialState.COMPLETE]:
+        note += f", best {study.best_value:.2%} (trial {study.best_trial.number})"
+    return note
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that were trained to the end, best first; of equal ones the lower loss."""
-    ended = [t for t in all_trials(study) if t.state is TrialState.COMPLETE]
-    return sorted(ended, key=lambda t: (-float(t.value or 0), t.user_attrs["result"]["loss"]))
+    """The trials that trained to the end, most accurate first; ties by lower loss."""
+    finished = all_trials(study, TrialState.COMPLETE)
+    return sorted(finished, key=lambda t: (-float(t.value or 0), t.user_attrs["result"]["loss"]))
 
 
-def select_finalists(study: optuna.Study, current: Setting, count: int) -> list[FrozenTrial]:
-    """The `count` best finished trials of different settings other than `current`."""
-    found: dict[str, FrozenTrial] = {}
+def select_finalists(study: optuna.Study, current: Setting, count: int) -> dict[str, Setting]:
+    """Map names to the settings to compare: the current values, then the `count` best others."""
+    finalists = {CURRENT_NAME: current}
     for trial in finished_trials(study):
-        if trial.user_attrs["setting"] != current:
-            found.setdefault(_key(trial.user_attrs["setting"]), trial)
-    return list(found.values())[:count]
+        setting = trial.user_attrs["setting"]
+        if len(finalists) <= count and setting not in finalists.values():
+            finalists[f"trial {trial.number}"] = setting
+    return finalists
 
 
 def load_candidates(
-    study: optuna.Study, named: Mapping[str, Setting], seeds: Iterable[int]
+    study: optuna.Study, settings: Mapping[str, Setting], seeds: Sequence[int]
 ) -> list[Candidate]:
-    """Those of `named` that the confirming `study` has trained with each of `seeds`."""
-    results = {
-        _key(t.user_attrs["setting"]): t.user_attrs["result"]
-        for t in all_trials(study)
-        if t.state is TrialState.COMPLETE
-    }
-    found = []
-    for name, setting in named.items():
-        mine = [results.get(_key({**setting, SEED_KEY: seed})) for seed in seeds]
-        known = [result for result in mine if result is not None]
-        if len(known) == len(mine):
-            right = np.mean([_bits(result) for result in known], axis=0)
-            loss = float(np.mean([result["loss"] for result in known]))
-            found.append(Candidate(name, setting, right, loss))
-    return found
+    """Those of the named `settings` that the confirming `study` has trained with all `seeds`."""
+    finished = all_trials(study, TrialState.COMPLETE)
+    results = {_key(t.user_attrs["setting"]): t.user_attrs["result"] for t in finished}
+    candidates = []
+    for name, setting in settings.items():
+        keys = [_key(setting | {SEED_KEY: seed}) for seed in seeds]
+        if results.keys() >= set(keys):
+            correct = np.mean([_unpack(results[key]) for key in keys], axis=0)
+            loss = float(np.mean([results[key]["loss"] for key in keys]))
+            candidates.append(Candidate(name, setting, correct, loss))
+    return candidates
 
 
 def _key(setting: Setting) -> str:
     return json.dumps(setting, sort_keys=True)
 
 
-def _bits(result: dict[str, Any]) -> NDArray[np.uint8]:
-    """What `Attempt.result` packed."""
+def _unpack(result: dict[str, Any]) -> NDArray[np.uint8]:
+    """The bits that `TrialTraining.result` packed: 1 for each image with the right label."""
     packed = np.frombuffer(bytes.fromhex(result["right"]), np.uint8)
     return np.unpackbits(packed, count=result["n"])
 
 
 def best_table(study: optuna.Study, current: Setting) -> str:
-    """The best trials with what they trained with, how they did and how long they took."""
+    """A table of the best trials with their scores, times and settings; * marks `current`."""
     head = ["trial", "accuracy", "loss", "time", *map(short_name, current)]
     rows = []
     for trial in finished_trials(study)[:SHOWN_TRIALS]:
@@ -135,52 +133,44 @@ def best_table(study: optuna.Study, current: Setting) -> str:
     return format_table(head, rows)
 
 
-def comparison_table(compared: list[Candidate], seeds: int, seed: int) -> str:
-    """The candidates on other seeds, the current values first."""
-    current, *others = compared
-    head = [f"on {seeds} other seeds", "accuracy", "loss", "more than now (95 % interval)"]
+def comparison_table(candidates: list[Candidate], space: SearchSpace) -> str:
+    """A table of the candidates with their differences from the first, the current values."""
+    current, *others = candidates
+    head = [f"{space.tune.confirm} other seeds", "accuracy", "loss", "difference (95 % interval)"]
+    differences = [c.format_difference(current, space.values.train.seed) for c in others]
     rows = [
-        [c.name, f"{c.accuracy:.2%}", f"{c.loss:.4f}", c.against(current, seed)] for c in others
+        [c.name, f"{c.accuracy:.2%}", f"{c.loss:.4f}", difference]
+        for c, difference in zip((*others, current), (*differences, ""), strict=True)
     ]
-    rows.append([current.name, f"{current.accuracy:.2%}", f"{current.loss:.4f}", ""])
     return format_table(head, rows)
 
 
-def choose_winner(compared: list[Candidate]) -> Candidate:
-    """The most accurate; the current values, which come first, where others are not better."""
-    return max(compared, key=lambda candidate: candidate.accuracy)
-
-
-def time_share(study: optuna.Study) -> float | None:
-    """The time of all trials as a share of what they would take trained to the end."""
-    results = [t.user_attrs["result"] for t in all_trials(study) if "result" in t.user_attrs]
-    whole = [r["seconds"] for r in results if r["outcome"] == "finished"]
-    if not whole:
+def choose_winner(candidates: list[Candidate]) -> Candidate | None:
+    """The most accurate candidate; None if it is the first, the current values, or the only one."""
+    if len(candidates) < 2:
         return None
-    return float(sum(r["seconds"] for r in results) / (np.mean(whole) * len(results)))
+    best = max(candidates, key=lambda candidate: candidate.accuracy)
+    return best if best is not candidates[0] else None
 
 
-def offer_change(current: Setting, better: Candidate, *, apply: bool) -> None:
-    """Write a better setting into params.yaml, or say what that would change.
+def offer_change(current: Setting, winner: Candidate, *, apply: bool) -> None:
+    """Write the winner's setting into params.yaml, or print what that would change.
 
-    Raises UserError, and writes nothing, when the searched values are `current` no more.
+    Raises UserError, and writes nothing, when params.yaml no longer has the values `current`.
     """
     path = workspace.checkout_root() / "params.yaml"
-    changed = {key: value for key, value in better.setting.items() if value != current[key]}
+    changed = {key: value for key, value in winner.setting.items() if value != current[key]}
     if apply:
         if SearchSpace(params_file.load_params(path)).current != current:
-            found = f"{path} has had other values since this began; nothing was written"
-            raise UserError(f"{found}, run the command again to compare")
+            text = f"{path} has changed since the search began, so nothing was written"
+            raise UserError(f"{text}; run the command again to compare with the new values")
         params_file.write_values(path, changed)
-    rows = [
-        [k, params_file.format_value(current[k]), params_file.format_value(v)]
-        for k, v in changed.items()
-    ]
-    print(f"\n{better.name} is better; params.yaml {'is changed' if apply else 'would change'}:")
+    rows = [[k, *map(params_file.format_value, (current[k], v))] for k, v in changed.items()]
+    print(f"\n{winner.name} is better; params.yaml {'is changed' if apply else 'would change'}:")
     print(format_table(["", "from", "to"], rows))
     if apply:
-        print("\n`dvc repro` trains, evaluates and registers it")
+        print("\n`dvc repro` trains, evaluates and registers a model with these values")
     else:
         words = [f"-S {shlex.quote(word)}" for word in params_file.override_words(changed)]
-        print("\n`digits tune --apply` writes that; to try it alone:")
+        print("\n`digits tune --apply` writes them; to try them without changing the file:")
         print(" ".join(["dvc exp run", *words]))

@@ -1,4 +1,7 @@
-"""A worker's attempt at one trial: train, report, keep what was reached, stop in time."""
+"""The training of one trial: its epochs, reports to Optuna, checkpoints and result.
+
+`worker` decides which trial is trained and what becomes of it in the study and in MLflow.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -6,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import optuna
+from optuna import Trial
 
 from digits.evaluation import temperature_scaling
 from digits.project.errors import UserError
@@ -19,78 +22,74 @@ Row = dict[str, Any]
 
 
 class TrialTraining:
-    """One trial and its training, from its checkpoint if there is one."""
+    """The training of one trial, resumed from its checkpoint if there is one."""
 
-    def __init__(
-        self, trial: optuna.Trial, training: TrainingState, key: str, run: TrackedRun
-    ) -> None:
-        """`key` is the checkpoint's, `run` the trial's in MLflow."""
-        self._trial, self._training, self._key, self._run = trial, training, key, run
+    def __init__(self, trial: Trial, state: TrainingState, key: str, run: TrackedRun) -> None:
+        """`key` is that of the checkpoint; `run` is the trial's run in MLflow."""
+        self._trial, self._training, self._key, self._run = trial, state, key, run
         self.rows: list[Row] = []
         if saved := checkpoint.load(key):
             self.rows = saved["rows"]
-            training.load_state_dict(saved["training"])
+            state.load_state_dict(saved["training"])
 
     def train(self, stop: Callable[[], bool]) -> str:
-        """Train; `finished`, `pruned`, `diverged`, or `interrupted` when `stop` says so.
+        """Train until the end, or until Optuna prunes the trial or `stop()` is true.
 
-        Raises optuna's UpdateFinishedTrialError when the trial was given to another worker.
+        Returns `finished`, `pruned`, `diverged` or `interrupted`. Raises Optuna's
+        UpdateFinishedTrialError when the trial was given to another worker.
         """
-        last = self._training.train.epochs
         try:
             for row in self._epochs():
                 self._report(row)
-                if row["epoch"] == last:
+                if row["epoch"] == self._training.train.epochs:
                     break
-                # Asked for each trial, since the answer also makes it one to be compared with;
-                # the values that are compared with all others are trained to the end.
+                # Called for each trial, since it also stores the trial's rung for comparison with
+                # others. The current values are trained to the end: all others need them.
                 if self._trial.should_prune() and not self._trial.user_attrs.get("current"):
                     return "pruned"
                 if stop():
                     return "interrupted"
-        except UserError:  # the loss is no number any more
+        except UserError:  # the loss is not finite
             return "diverged"
         return "finished"
 
     def _report(self, row: Row) -> None:
-        """Tell Optuna what the trial would come to if it ended now: its best epoch."""
-        reached = max(r[METRIC] for r in self.rows if r["epoch"] <= row["epoch"])
-        self._trial.report(reached, row["epoch"])
+        """Report to Optuna the best accuracy up to the epoch of `row`."""
+        best = max(r[METRIC] for r in self.rows if r["epoch"] <= row["epoch"])
+        self._trial.report(best, row["epoch"])
 
     def _epochs(self) -> Iterator[Row]:
-        """Those of the checkpoint, the last of which may be news to Optuna, then new ones."""
+        """Yield the checkpoint's last epoch, which Optuna may not have, then new epochs."""
         for row in self.rows[:-1]:
             self._report(row)
         yield from self.rows[-1:]
         for epoch in training_loop.fit(self._training):
-            self.rows.append(asdict(epoch))
-            state = self._training.state_dict()
-            checkpoint.save(self._key, {"rows": self.rows, "training": state})
-            numbers = {name: value for name, value in self.rows[-1].items() if name != "epoch"}
-            self._run.log_history([(epoch.epoch, numbers)])
-            yield self.rows[-1]
+            row = asdict(epoch)
+            self.rows.append(row)
+            checkpoint.save(self._key, {"rows": self.rows, "training": self._training.state_dict()})
+            metrics = {name: value for name, value in row.items() if name != "epoch"}
+            self._run.log_history([(epoch.epoch, metrics)])
+            yield row
 
     @property
     def seconds(self) -> float:
-        """Time spent on the epochs, those before an interruption too."""
+        """Time spent on all epochs, also on those before an interruption."""
         return math.fsum(row["seconds"] for row in self.rows)
 
     def result(self) -> Row:
-        """What the kept weights do on the validation pictures.
+        """Scores of the best epoch's weights on the validation images.
 
-        `right` says for each picture whether its label is right, as bits in hexadecimal.
+        `right` tells for each image whether its predicted label is right, as bits in hexadecimal.
         """
         training = self._training
         training.network.load_state_dict(training_loop.best_weights(training))
-        outputs = training_loop.predict_logits(
-            training.network, training.validation.images, training.device
-        )
-        labels = training.validation.labels
-        right = outputs.argmax(1) == labels
-        temperature = temperature_scaling.fit_temperature(outputs, labels)
+        images, labels = training.validation.images, training.validation.labels
+        logits = training_loop.predict_logits(training.network, images, training.device)
+        correct = logits.argmax(1) == labels
+        temperature = temperature_scaling.fit_temperature(logits, labels)
         return {
-            "accuracy": float(right.mean()),
-            "loss": temperature_scaling.cross_entropy(outputs / temperature, labels),
-            "n": len(right),
-            "right": np.packbits(right).tobytes().hex(),
+            "accuracy": float(correct.mean()),
+            "loss": temperature_scaling.cross_entropy(logits / temperature, labels),
+            "n": len(correct),
+            "right": np.packbits(correct).tobytes().hex(),
         }

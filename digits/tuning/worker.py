@@ -1,7 +1,7 @@
-"""One worker: a process that runs trials of a study until there are enough.
+"""A worker: a process that runs trials of a study until there are enough.
 
-Started by `pool`. At SIGTERM, or when the process that started it is gone, it gives its trial
-back after the epoch, to be gone on with, and ends.
+`worker_pool` starts it. At SIGTERM, or when the process that started it has ended, the worker
+finishes its epoch, queues its trial again with all that it has reached, and ends.
 """
 
 import io
@@ -16,149 +16,132 @@ from pathlib import Path
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.study import MaxTrialsCallback
 from optuna.trial import FrozenTrial, TrialState
 
 from digits.datasets import split_files
 from digits.project import code_hash, params_file, workspace
 from digits.project.params_schema import Params
-from digits.tracking import nested_runs, run_context, tracking_store
-from digits.tracking.runs import TrackedRun
-from digits.training import checkpoint, device, networks
-from digits.training.training_loop import TrainingState
-from digits.tuning import search_space, study, study_storage
-from digits.tuning.search_space import SearchSpace
-from digits.tuning.study import RUN_ID_ATTRIBUTE
-from digits.tuning.trial_job import TrialJob
+from digits.tracking import nested_runs, run_context, runs, tracking_store
+from digits.training import checkpoint, device, networks, training_loop
+from digits.tuning import study, study_storage
+from digits.tuning.search_space import SearchSpace, training_values
 from digits.tuning.trial_training import TrialTraining
 
-# What MLflow calls the end of a trial; it has no word for a run that was pruned.
-RUN_STATUS = {
-    "finished": "FINISHED",
-    "pruned": "KILLED",
-    "diverged": "FAILED",
-    "interrupted": "KILLED",
-}
+# The status of the trial's run; MLflow has none for a pruned run.
+STATUS = {"finished": "FINISHED", "pruned": "KILLED", "diverged": "FAILED", "interrupted": "KILLED"}
 CLOCK_METRIC = "training_seconds"
 
 
-class _LeftError(BaseException):
-    """Says why a trial was left; it is no Exception, for which Optuna would end it as failed."""
+class _RequeuedError(BaseException):
+    """Holds the error that ended an attempt. Optuna would mark the trial of an Exception failed."""
 
 
 class _StoppedError(Exception):
-    """The worker was told to stop."""
+    """The worker is to end."""
 
 
-def run_worker(job: TrialJob) -> None:
+def run_worker(job: study.TrialJob) -> None:
     """Run trials until SIGTERM, or until none is left."""
-    event, starter = threading.Event(), multiprocessing.parent_process()
-    signal.signal(signal.SIGTERM, lambda *_: event.set())
-    threading.excepthook = lambda _: None  # a heartbeat that fails; the next report says why
+    terminated, parent = threading.Event(), multiprocessing.parent_process()
+    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
+    threading.excepthook = lambda _: None  # a heartbeat that fails; the next report raises too
     study_storage.silence_optuna()
-    TrialWorker(job, lambda: event.is_set() or not (starter and starter.is_alive())).work()
+    TrialWorker(job, lambda: terminated.is_set() or not (parent and parent.is_alive())).work()
 
 
 class TrialWorker:
-    """A job, and what is loaded once for all of its trials."""
+    """Runs the trials of one job, and holds what all of them share: images, study and space."""
 
-    def __init__(self, job: TrialJob, stop: Callable[[], bool]) -> None:
-        self._job, self._stop = job, stop
-        self._study = job.study
+    def __init__(self, job: study.TrialJob, stop: Callable[[], bool]) -> None:
+        self._job, self._study, self._stop = job, job.study, stop
         self._space = SearchSpace(job.values)
         root = workspace.checkout_root()
         self._training, self._validation = (split_files.load(root / path) for path in job.inputs)
         self._code = code_hash.source_hashes(Path(__file__))
         self._number = 0 if job.alone else secrets.randbits(32)
         self._key = ""  # of the last trial's checkpoint
-        with redirect_stderr(io.StringIO()):  # what there is to say the command has said
+        with redirect_stderr(io.StringIO()):  # the command has printed any warning already
             tracking_store.is_reachable(tracking_store.current_store())
 
     def work(self) -> None:
-        """Run trials until there are enough, time is over or `stop` says so."""
-        enough = MaxTrialsCallback(self._job.goal, states=(*study.DONE_STATES, TrialState.RUNNING))
+        """Run trials until there are enough, the time is over, or `stop()` is true."""
+        enough = optuna.study.MaxTrialsCallback(self._job.goal, study.CLAIMED_STATES)
         while not self._stop() and study.count_unclaimed(self._study, self._job.goal):
-            self._prepare()
+            self._renew_sampler()
             seconds = self._job.until and max(0.0, self._job.until - time.time())
             try:
-                self._study.optimize(self, timeout=seconds, callbacks=[self._tidy, enough])
-            except _LeftError as left:
-                (reason,) = left.args
+                self._study.optimize(self, timeout=seconds, callbacks=[self._after_trial, enough])
+            except _RequeuedError as requeued:
+                (reason,) = requeued.args
                 if not isinstance(reason, (_StoppedError, UpdateFinishedTrialError)):
                     raise reason from None
             else:
                 return
 
-    def _prepare(self) -> None:
-        tune = self._job.values.tune
-        self._study.sampler = study.build_sampler(self._study, tune, self._number)
+    def _renew_sampler(self) -> None:
+        self._study.sampler = study.build_sampler(self._study, self._job.values.tune, self._number)
 
-    def _tidy(self, _study: optuna.Study, _ended: FrozenTrial) -> None:
-        """Get ready for the next trial."""
+    def _after_trial(self, _study: optuna.Study, _trial: FrozenTrial) -> None:
+        """Delete the trial's checkpoint and prepare the next trial; Optuna calls this."""
         checkpoint.delete(self._key)
-        self._prepare()
+        self._renew_sampler()
         if self._stop():
             self._study.stop()
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Run a trial to its end, or give it back with all that it has reached."""
+        """Run a trial and return its accuracy; queue it again if it cannot be finished now."""
         try:
             return self._run(trial)
         except optuna.TrialPruned:
             raise
         except BaseException as error:
-            # There is none to give back when this process stood still so long that another has it.
+            # The trial has ended already if this process stood still and another one took it over.
             with suppress(*study_storage.FAILURES, UpdateFinishedTrialError):
                 trial.set_user_attr("process", {})
                 trial.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
-            raise _LeftError(error) from error
+            raise _RequeuedError(error) from error
 
     def _run(self, trial: optuna.Trial) -> float:
-        trial.set_user_attr("process", run_context.process_identity())  # first, see `study.requeue`
+        # This comes first: `study.requeue_abandoned` reads it.
+        trial.set_user_attr("process", run_context.process_identity())
         setting = self._space.draw(trial) | trial.user_attrs.get("setting", {})
         trial.set_user_attr("setting", setting)
-        name, parent = (
-            f"{self._study.study_name} {trial.number}",
-            self._study.user_attrs.get(RUN_ID_ATTRIBUTE),
-        )
-        run = nested_runs.start_trial_run(
-            parent, name, trial.user_attrs.get(RUN_ID_ATTRIBUTE), setting
-        )
+        name = f"{self._study.study_name} {trial.number}"
+        parent = self._study.user_attrs.get(study.RUN_ID_ATTRIBUTE)
+        resume = trial.user_attrs.get(study.RUN_ID_ATTRIBUTE)
+        run = nested_runs.start_trial_run(parent, name, resume, setting)
         try:
-            trial.set_user_attr(RUN_ID_ATTRIBUTE, run.id)
-            return self._attempt(
-                trial, params_file.with_changes(self._job.values, setting, name), run
-            )
+            trial.set_user_attr(study.RUN_ID_ATTRIBUTE, run.id)
+            values = params_file.with_changes(self._job.values, setting, name)
+            return self._train(trial, values, run)
         except (optuna.TrialPruned, _StoppedError, UpdateFinishedTrialError):
             raise
         except BaseException:
             run.end("FAILED", CLOCK_METRIC, 0.0)
             raise
 
-    def _attempt(self, trial: optuna.Trial, values: Params, run: TrackedRun) -> float:
-        self._key = self._checkpoint(values)
-        attempt = TrialTraining(trial, self._fresh(values), self._key, run)
-        outcome = attempt.train(self._stop)
-        found = attempt.result() if outcome == "finished" else {}
-        facts = {"outcome": outcome, "seconds": round(attempt.seconds, 3)}
-        trial.set_user_attr("result", found | facts)
+    def _train(self, trial: optuna.Trial, values: Params, run: runs.TrackedRun) -> float:
+        """Train the trial with `values`, and store its result in the study and in its run."""
+        decisive = training_values(values)
+        decisive["train"].pop("threads")  # does not change the result
+        self._key = checkpoint.key(decisive, self._job.inputs, self._code)
+        training = TrialTraining(trial, self._initial_state(values), self._key, run)
+        outcome = training.train(self._stop)
+        scores = training.result() if outcome == "finished" else {}
+        result = scores | {"outcome": outcome, "seconds": round(training.seconds, 3)}
+        trial.set_user_attr("result", result)
         run.set_tags({"trial.state": outcome, "trial.number": str(trial.number)})
-        # MLflow first: killed before Optuna has it, a trial is run again and ends its run again.
-        run.end(RUN_STATUS[outcome], CLOCK_METRIC, attempt.seconds)
+        # MLflow first: if the process is killed here, the trial and its run are repeated.
+        run.end(STATUS[outcome], CLOCK_METRIC, training.seconds)
         if outcome == "interrupted":
             raise _StoppedError
         if outcome != "finished":
             raise optuna.TrialPruned
-        return float(found["accuracy"])
+        return float(scores["accuracy"])
 
-    def _fresh(self, values: Params) -> TrainingState:
+    def _initial_state(self, values: Params) -> training_loop.TrainingState:
         train = values.train.model_copy(update={"threads": self._job.threads})
         device.configure_torch(train)
-        untrained = networks.build_network(values.model, int(self._training.labels.max()) + 1)
-        return TrainingState(untrained, self._training, self._validation, train, values.augment)
-
-    def _checkpoint(self, values: Params) -> str:
-        """The key of the trial's checkpoint: all that decides its result but the threads."""
-        decisive = {name: search_space.plain_values(values)[name] for name in search_space.SECTIONS}
-        decisive["train"].pop("threads")
-        return checkpoint.key(decisive, self._job.inputs, self._code)
+        network = networks.build_network(values.model, int(self._training.labels.max()) + 1)
+        images = self._training, self._validation
+        return training_loop.TrainingState(network, *images, train, values.augment)

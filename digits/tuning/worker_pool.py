@@ -1,4 +1,7 @@
-"""Workers on this computer: started, replaced when killed, and stopped in order."""
+"""The worker processes of this computer: started, replaced when killed, and ended in order.
+
+What a worker does is in `worker`.
+"""
 
 import multiprocessing
 import signal
@@ -6,97 +9,95 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
+from multiprocessing import connection, resource_tracker
 from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
 from optuna.trial import TrialState
 
 from digits.project.errors import UserError
 from digits.project.interrupts import defer_interrupts
 from digits.tuning import study, study_storage
-from digits.tuning.trial_job import TrialJob
 
-POLL_SECONDS = 0.5  # seconds between two looks at the workers and the study
-MAX_KILLED = 20  # killed workers after which something is wrong
-SHUTDOWN_SECONDS = 600.0  # seconds for the epochs that are under way when the workers are stopped
-# Workers are forked from a process that does nothing but import what they need, 3 s, once.
+POLL_SECONDS = 0.5  # between two looks at the workers and the study
+MAX_KILLED = 20  # workers that may be killed before the search gives up
+SHUTDOWN_SECONDS = 600.0  # for the current epochs when the workers are told to end
+# Workers are forked from a server process that has imported PRELOADED once.
 FORK_SERVER = multiprocessing.get_context("forkserver")
-FORK_SERVER.set_forkserver_preload(["digits.tuning.worker", "torch._dynamo", "mlflow"])
+PRELOADED = ["digits.tuning.worker", "torch._dynamo", "mlflow"]
 
 
-@dataclass(frozen=True)
-class _Worker:
+class _Worker(NamedTuple):
     process: BaseProcess
-    error: Connection  # what it sends when it fails
+    errors: connection.Connection  # receives the error that ends the worker
 
 
-def run_workers(job: TrialJob, count: int, watch: Callable[[], object]) -> None:
-    """Keep up to `count` workers at the job until nothing is left to do; call `watch` meanwhile.
+def run_workers(job: study.TrialJob, count: int, on_poll: Callable[[], object]) -> None:
+    """Keep up to `count` workers running until all trials are done; call `on_poll` regularly.
 
-    Waits for trials that run elsewhere. Raises what a worker fails with, and UserError when
-    they are killed again and again.
+    Waits for trials that run elsewhere. Raises the error that ended a worker, and UserError
+    when workers are killed too often.
     """
+    FORK_SERVER.set_forkserver_preload(PRELOADED)
     killed = 0
-    with _ending_workers() as workers:
+    with _worker_list() as workers:
         while True:
             with defer_interrupts():  # in SQLAlchemy's callbacks, Python would swallow Ctrl-C
-                gone = [worker for worker in workers if not worker.process.is_alive()]
-                killed += sum([_collect(worker, workers) for worker in gone])
+                ended = [worker for worker in workers if not worker.process.is_alive()]
+                killed += sum([_remove(worker, workers) for worker in ended])
                 if killed > MAX_KILLED:
-                    told = f"{killed} workers were killed; if memory is short, take fewer of them"
-                    raise UserError(f"{told} or smaller networks")
-                if gone or not workers:
+                    advice = "if memory is short, use fewer workers or smaller networks"
+                    raise UserError(f"{killed} workers were killed; {advice}")
+                if ended or not workers:
                     study.requeue_abandoned(job.study)
                 late = job.until and time.time() > job.until
                 left = 0 if late else study.count_unclaimed(job.study, job.goal)
                 running = study.count_states(job.study)[TrialState.RUNNING]
                 for _ in range(len(workers), min(count, left + running) if left else 0):
                     workers.append(_start(job))
-                watch()
+                on_poll()
                 if not workers and (late or not running):
                     return
             time.sleep(POLL_SECONDS)
 
 
-def _start(job: TrialJob) -> _Worker:
+def _start(job: study.TrialJob) -> _Worker:
     receiver, sender = FORK_SERVER.Pipe(duplex=False)
     process = FORK_SERVER.Process(target=_run_job, args=(job, sender), daemon=True)
-    # Blocked here it is blocked there too: Ctrl-C is for this process, which tells the others.
-    resource_tracker.ensure_running()  # else its start, in that of the process, ends the block
+    # Workers inherit the blocked Ctrl-C: it is for this process alone, which ends them in order.
+    resource_tracker.ensure_running()  # if `process.start` started it, Ctrl-C would be unblocked
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process.start()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return _Worker(process, receiver)
 
 
-def _run_job(job: TrialJob, error: Connection) -> None:
-    """Be a worker."""
-    from digits.tuning.worker import run_worker  # 3 s: torch
+def _run_job(job: study.TrialJob, errors: connection.Connection) -> None:
+    """Run `job` in the worker's process; send the error that a person can mend."""
+    from digits.tuning.worker import run_worker  # imports torch
 
     try:
         with study_storage.translate_storage_errors(job.url):
             run_worker(job)
-    except (UserError, OSError) as reason:
-        error.send(reason)
+    except (UserError, OSError) as error:
+        errors.send(error)
         sys.exit(2)
 
 
-def _collect(worker: _Worker, workers: list[_Worker]) -> bool:
-    """Take a worker out that is no more; whether it was killed. Raises what it failed with."""
+def _remove(worker: _Worker, workers: list[_Worker]) -> bool:
+    """Remove an ended worker; whether it was killed. Raises the error that it sent."""
     workers.remove(worker)
     status = worker.process.exitcode or 0
     if status == 2:
-        raise worker.error.recv()
+        raise worker.errors.recv()
     if status > 0:
         sys.exit(status)
     return status < 0
 
 
 @contextmanager
-def _ending_workers() -> Iterator[list[_Worker]]:
-    """A list of workers, of whom none is left at the end."""
+def _worker_list() -> Iterator[list[_Worker]]:
+    """Yield a list for running workers; after an error, let them finish their epochs."""
     workers: list[_Worker] = []
     try:
         yield workers

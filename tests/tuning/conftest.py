@@ -1,4 +1,4 @@
-"""A small search, its storages, and a real PostgreSQL server."""
+"""Fixtures: a small search, its storages, and a real PostgreSQL server."""
 
 import os
 import pwd
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 @pytest.fixture
 def values(values):
-    """params.yaml with a search that takes seconds."""
+    """The values of params.yaml with a search that takes seconds."""
     values["tune"] |= {"trials": 6, "finalists": 1, "confirm": 1, "pruner": "none"}
     values["tune"]["space"] = {
         "model.mlp.hidden": {"count": [1, 2], "size": {"choices": [8, 16, 32]}},
@@ -34,17 +35,17 @@ def values(values):
 
 @pytest.fixture
 def checked(values):
-    """`values` as the schema has them."""
+    """`values` as Params."""
     return params_file.check_params(values, "params.yaml")
 
 
 @pytest.fixture
 def rewrite_params(workspace, values):
-    """A function: changes of the tune section -> params.yaml has them, and its values."""
+    """A function that writes changes of the tune section to params.yaml and returns its Params."""
 
     def write(**changes):
         values["tune"] |= changes
-        text = yaml.safe_dump(values, default_flow_style=None)  # lists in a line, to be rewritten
+        text = yaml.safe_dump(values, default_flow_style=None)  # writes each list in one line
         (workspace / "params.yaml").write_text(text)
         return params_file.load_params(workspace / "params.yaml")
 
@@ -53,7 +54,7 @@ def rewrite_params(workspace, values):
 
 @pytest.fixture(scope="session")
 def server():
-    """The address of a PostgreSQL server that this test run has started; with a password."""
+    """The address, with the password, of a PostgreSQL server that runs for these tests."""
     if not BINARIES:
         pytest.skip("no PostgreSQL server is installed")
     folder = Path(tempfile.mkdtemp(prefix="postgres"))
@@ -62,16 +63,19 @@ def server():
     secret = folder / "password"
     secret.write_text("s3cret")
     os.chown(secret, owner.pw_uid, owner.pw_gid)
-    run = {"user": owner.pw_uid, "group": owner.pw_gid, "cwd": folder}
+    run = partial(subprocess.run, check=True, capture_output=True, cwd=folder)
+    run = partial(run, user=owner.pw_uid, group=owner.pw_gid)
     port, data = free_port(), folder / "data"
     command = [BINARIES[-1] / "initdb", "-D", data, "-U", "anna", "-A", "scram-sha-256"]
-    subprocess.run([*command, f"--pwfile={secret}"], check=True, capture_output=True, **run)
+    run([*command, f"--pwfile={secret}"])
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    options += " -c max_connections=400"  # killed workers leave theirs behind for a while
+    options += (
+        " -c max_connections=400"  # killed workers leave their connections behind for a while
+    )
     control = [BINARIES[-1] / "pg_ctl", "-D", data, "-l", folder / "log"]
-    subprocess.run([*control, "-o", options, "-w", "start"], check=True, capture_output=True, **run)
+    run([*control, "-o", options, "-w", "start"])
     yield make_url(f"postgresql://anna:s3cret@127.0.0.1:{port}/postgres")
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, **run)
+    run([*control, "-m", "immediate", "stop"])
     shutil.rmtree(folder)
 
 
@@ -88,7 +92,7 @@ def database(server):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, workspace, monkeypatch):
-    """Each kind of storage; PostgreSQL's address comes from the environment."""
+    """The address of each kind of storage; PostgreSQL's comes from the environment."""
     monkeypatch.delenv(study_storage.STORAGE_VARIABLE, raising=False)
     if request.param == "postgresql":
         address = request.getfixturevalue("database").render_as_string(hide_password=False)

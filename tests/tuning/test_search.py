@@ -1,4 +1,4 @@
-"""`digits tune` as a person runs it: killed, interrupted, joined, applied."""
+"""`digits tune` as a command: killed, interrupted, joined, applied, refused."""
 
 import random
 import re
@@ -19,37 +19,41 @@ from digits.project import params_file
 from digits.tracking import tracking_store
 from digits.tuning import search, study_storage
 from digits.tuning.search_space import SearchSpace
-from digits.tuning.study import confirmation_name
+from digits.tuning.study import DONE_STATES, confirmation_name
 from tests import processes
 from tests.cli.test_main import refusal
 from tests.conftest import part
 
 EPOCHS = 15
 TRIALS = 5
-DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @pytest.fixture
 def small(workspace, rewrite_params, values, official):
-    """A search of trials of a second or two: fewer pictures."""
+    """The Params of a search whose trials take a second or two: it has fewer images."""
     split_files.save(part(official, 0, 600), workspace / "data/splits/train.npz")
     values["train"]["epochs"] = EPOCHS
     return rewrite_params(trials=TRIALS, pruner="halving")
 
 
 @contextmanager
-def tuning(*options):
-    """The command in a group of its own, as a terminal would start it."""
+def start_tune(*options):
+    """Run the command; at the end kill it and its workers."""
     with processes.Process("digits", "tune", *options) as process:
         try:
             yield process
         finally:
-            for one in family(process):
-                one.kill()
+            kill_all(process)
 
 
-def family(process):
-    """The process and all that it started, as far as they live."""
+def kill_all(process):
+    """Kill a process and all that it started."""
+    for member in process_tree(process):
+        member.kill()
+
+
+def process_tree(process):
+    """The living processes of a command: its own and all that it started."""
     try:
         main = psutil.Process(process.pid)
         return [main, *main.children(recursive=True)]
@@ -57,13 +61,13 @@ def family(process):
         return []
 
 
-def workers(process):
-    """The worker processes of a command that live: those that its server forked."""
-    return [one for one in family(process) if process.pid not in {one.pid, one.ppid()}]
+def worker_processes(process):
+    """The living workers of a command: those that its fork server started."""
+    return [p for p in process_tree(process) if process.pid not in {p.pid, p.ppid()}]
 
 
-def trials(url, name="mlp"):
-    """The trials of a study; none before there is one."""
+def load_trials(url, name="mlp"):
+    """The trials of a study; none before it is created."""
     try:
         return optuna.load_study(study_name=name, storage=study_storage.connect_storage(url)).trials
     except KeyError:
@@ -71,160 +75,155 @@ def trials(url, name="mlp"):
 
 
 def wait_for(url, condition, seconds=240):
-    """Wait until the trials fulfil a condition."""
+    """Wait until `condition` is true for the trials."""
     until = time.monotonic() + seconds
-    while not condition(trials(url)):
+    while not condition(load_trials(url)):
         assert time.monotonic() < until
         time.sleep(0.1)
 
 
-def running(found):
-    """Whether a trial of these has reported an epoch and will not end before it is interrupted."""
-    return any(
-        t.state is TrialState.RUNNING and 0 < len(t.intermediate_values) <= EPOCHS / 2
-        for t in found
-    )
+def is_running(trials):
+    """Whether one of `trials` has reported an epoch and has half of its epochs to go."""
+    running = [t for t in trials if t.state is TrialState.RUNNING]
+    return any(0 < len(t.intermediate_values) <= EPOCHS / 2 for t in running)
 
 
 def check_counts(url, goal, workers):
-    """No more trials than may be, each of them once, and no run in MLflow is open."""
-    found = trials(url)
-    counted = [t for t in found if t.state is not TrialState.FAIL]
-    assert all(t.state in DONE for t in counted)
+    """Check that the study has as many trials as it should, each once, and no open run."""
+    trials = load_trials(url)
+    counted = [t for t in trials if t.state is not TrialState.FAIL]
+    assert all(t.state in DONE_STATES for t in counted)
     assert goal <= len(counted) <= goal + workers - 1
     assert sum("current" in t.user_attrs for t in counted) == 1
-    origins = [h[-1] for t in found if (h := t.system_attrs.get("retry_history"))]
+    origins = [h[-1] for t in trials if (h := t.system_attrs.get("retry_history"))]
     assert len(set(origins)) == len(origins)
-    here = tracking_store.current_store()
+    store = tracking_store.current_store()
     nested = "tags.`mlflow.parentRunId` != 'x'"
-    every = here.client.search_runs([here.experiment], nested, max_results=1000)
-    assert {run.info.status for run in every} <= {"FINISHED", "KILLED"}
-    told = Counter(run.data.tags.get("trial.state") for run in every)
-    ended = [
-        t.user_attrs["result"]["outcome"] for t in counted + trials(url, confirmation_name("mlp"))
-    ]
-    assert told["finished"] == ended.count("finished")
-    assert told["pruned"] == ended.count("pruned")
+    runs = store.client.search_runs([store.experiment], nested, max_results=1000)
+    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED"}
+    tags = Counter(run.data.tags.get("trial.state") for run in runs)
+    ended = counted + load_trials(url, confirmation_name("mlp"))
+    outcomes = Counter(t.user_attrs["result"]["outcome"] for t in ended)
+    assert all(tags[end] == outcomes[end] for end in ("finished", "pruned"))
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-def test_killed_again_and_again_a_search_ends_with_its_trials(url, small):
-    """Workers, then everything at once: none lost, none doubled, the command goes on."""
+def test_a_search_that_is_killed_several_times_runs_all_its_trials(url, small):
+    """Workers are killed, then the command too: no trial is lost or repeated."""
     chance = random.Random(2)
-    with tuning("--workers", "2") as process:
+    with start_tune("--workers", "2") as process:
         for _ in range(2):
-            wait_for(url, running)
+            wait_for(url, is_running)
             time.sleep(chance.random())
-            chance.choice(workers(process)).kill()
-        wait_for(url, lambda found: sum(t.state in DONE for t in found) >= 2 and running(found))
-        for one in family(process):
-            one.kill()
-    assert any(t.state is TrialState.RUNNING for t in trials(url))
+            chance.choice(worker_processes(process)).kill()
+        wait_for(url, lambda ts: sum(t.state in DONE_STATES for t in ts) >= 2 and is_running(ts))
+        kill_all(process)
+    assert any(t.state is TrialState.RUNNING for t in load_trials(url))
 
     done = processes.run("digits", "tune", "--workers", "2")
 
     assert done.returncode == 0, done.stderr
     check_counts(url, TRIALS, 2)
-    found = trials(url)
-    retried = [t for t in found if t.system_attrs.get("retry_history")]
+    trials = load_trials(url)
+    retried = [t for t in trials if t.system_attrs.get("retry_history")]
     assert retried
-    for trial in (t for t in retried if t.state in DONE):
-        before = found[trial.system_attrs["retry_history"][-1]]
+    for trial in (t for t in retried if t.state in DONE_STATES):
+        before = trials[trial.system_attrs["retry_history"][-1]]
         assert before.params.items() <= trial.params.items()
         assert before.intermediate_values.items() <= trial.intermediate_values.items()
     assert "Warning" not in done.stderr
 
 
-def test_ctrl_c_keeps_what_was_reached_and_apply_writes_what_is_better(
+def test_ctrl_c_keeps_all_epochs_and_apply_writes_a_better_setting(
     workspace, small, rewrite_params
 ):
-    """Interrupted, the command ends in order; then it finishes, and changes params.yaml."""
-    small = rewrite_params(pruner="none")  # so that there are others to compare
+    """The same command finishes the interrupted search, and changes params.yaml."""
+    small = rewrite_params(pruner="none")  # so that there are others to compare with
     url = study_storage.storage_url(None, small.tune.storage)
     before = (workspace / "params.yaml").read_text()
-    with tuning("--workers", "2") as process:
-        wait_for(url, running)
+    with start_tune("--workers", "2") as process:
+        wait_for(url, is_running)
         process.send_signal(signal.SIGINT)
-        told = process.communicate()[1]
-    assert process.returncode == 130, told
-    assert told.endswith("tune: interrupted; the same command goes on from here\n")
-    assert {t.state for t in trials(url)} <= {*DONE, TrialState.WAITING}
-    assert any(t.intermediate_values for t in trials(url) if t.state is TrialState.WAITING)
-    here = tracking_store.current_store()
-    assert {r.info.status for r in here.client.search_runs([here.experiment])} <= {
-        "FINISHED",
-        "KILLED",
-    }
+        stderr = process.communicate()[1]
+    assert process.returncode == 130, stderr
+    assert stderr.endswith("tune: interrupted; the same command goes on from here\n")
+    assert {t.state for t in load_trials(url)} <= {*DONE_STATES, TrialState.WAITING}
+    assert any(t.intermediate_values for t in load_trials(url) if t.state is TrialState.WAITING)
+    store = tracking_store.current_store()
+    statuses = {run.info.status for run in store.client.search_runs([store.experiment])}
+    assert statuses <= {"FINISHED", "KILLED"}
 
     done = processes.run("digits", "tune", "--apply")
 
     assert done.returncode == 0, done.stderr
     check_counts(url, TRIALS, 2)
     assert f"{TRIALS}/{TRIALS} trials, " in done.stderr
-    assert TrialState.FAIL not in {t.state for t in trials(url)}
-    assert "Warning" not in done.stderr + told
-    check_told(done.stdout, url)
+    assert TrialState.FAIL not in {t.state for t in load_trials(url)}
+    assert "Warning" not in done.stderr + stderr
+    check_output(done.stdout, url)
     check_applied(before, (workspace / "params.yaml").read_text(), done.stdout)
-    check_mlflow(here)
+    check_mlflow(store)
 
 
-def check_told(text, url):
-    """The table begins with the best trial; other seeds and their test follow."""
-    best = max(t.value for t in trials(url) if t.state is TrialState.COMPLETE)
+def check_output(text, url):
+    """Check that the best trial comes first, and the comparison on other seeds after it."""
+    best = max(t.value for t in load_trials(url) if t.state is TrialState.COMPLETE)
     assert text.strip().splitlines()[1].split()[1] == f"{best:.2%}"
     assert re.search(r"^trial \d+ .* [+-]\d+\.\d\d% \(.* to .*\), p ", text, re.MULTILINE)
     assert re.search(r"^current values +\d+\.\d\d% ", text, re.MULTILINE)
 
 
 def check_applied(before, after, text):
-    """What is better is in params.yaml, and nothing else changed; otherwise nothing did."""
-    first, then = yaml.safe_load(before), yaml.safe_load(after)
+    """Check that params.yaml has the printed changes, and no others."""
+    old, new = yaml.safe_load(before), yaml.safe_load(after)
     if "stays as it is" in text:
         assert before == after
         return
     assert "params.yaml is changed:" in text
     shown = re.findall(r"^(\S+\.\S+)  .+  (\S.*)$", text.split("is changed:")[1], re.MULTILINE)
-    assert {key for key in first if first[key] != then[key]} == {k.split(".")[0] for k, _ in shown}
-    now = SearchSpace(params_file.load_params()).current
-    assert {key: params_file.format_value(now[key]) for key, _ in shown} == dict(shown)
+    assert {key for key in old if old[key] != new[key]} == {k.split(".")[0] for k, _ in shown}
+    current = SearchSpace(params_file.load_params()).current
+    assert {key: params_file.format_value(current[key]) for key, _ in shown} == dict(shown)
 
 
-def check_mlflow(here):
-    """One run for the search, with pictures and importances, and the others below it."""
-    runs = here.client.search_runs([here.experiment], max_results=1000)
+def check_mlflow(store):
+    """Check the run of the search: its figures, its parameters, and all other runs below it."""
+    runs = store.client.search_runs([store.experiment], max_results=1000)
     (parent,) = (r for r in runs if r.info.run_name == "tune mlp")
     assert parent.info.status == "FINISHED"
     below = {r.data.tags.get("mlflow.parentRunId") for r in runs if r is not parent}
     assert below == {parent.info.run_id}
-    files = {f.path for f in here.client.list_artifacts(parent.info.run_id)}
+    files = {f.path for f in store.client.list_artifacts(parent.info.run_id)}
     assert files >= {"history.png", "parallel.png", "slices.png", "result.txt"}
     assert parent.data.params["train.epochs"] == "15"
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_a_second_command_joins(url, small, rewrite_params):
-    """Two commands with one storage share the trials, a killed worker's too; the first compares."""
-    rewrite_params(pruner="none")  # so that there are others to compare
-    with tuning() as first:
-        wait_for(url, running)
-        (worker,) = workers(first)
-        worker.suspend()  # until the other one is there
-        with tuning() as second:
-            wait_for(url, lambda found: sum(t.state is TrialState.RUNNING for t in found) == 2)
+def test_a_second_command_joins_the_search(url, small, rewrite_params):
+    """Both run trials, also that of a killed worker; the first command alone compares."""
+    rewrite_params(pruner="none")  # so that there are others to compare with
+    with start_tune() as first:
+        wait_for(url, is_running)
+        (worker,) = worker_processes(first)
+        worker.suspend()  # until the second command runs a trial
+        with start_tune() as second:
+            wait_for(url, lambda ts: sum(t.state is TrialState.RUNNING for t in ts) == 2)
             worker.kill()
-            joined = second.communicate(timeout=120)
-        led = first.communicate(timeout=120)
+            join = second.communicate(timeout=120)
+        lead = first.communicate(timeout=120)
 
-    assert (first.returncode, second.returncode) == (0, 0), led[1] + joined[1]
-    assert joined[0].startswith("joining study mlp, which another command began\n")
-    assert "current values" not in joined[0]
-    assert "current values" in led[0]
+    assert (first.returncode, second.returncode) == (0, 0), lead[1] + join[1]
+    assert join[0].startswith("joining study mlp, which another command began\n")
+    assert "current values" not in join[0]
+    assert "current values" in lead[0]
     check_counts(url, TRIALS, 2)
-    found = trials(url)
-    assert any(t.system_attrs.get("retry_history") for t in found)
-    assert len({t.user_attrs["process"]["process.pid"] for t in found if t.state in DONE}) == 2
-    kept = [path.read_bytes() for path in Path().rglob("*") if path.is_file()]
-    assert not any(b"s3cret" in text for text in ("".join(led + joined).encode(), *kept))
+    trials = load_trials(url)
+    assert any(t.system_attrs.get("retry_history") for t in trials)
+    assert (
+        len({t.user_attrs["process"]["process.pid"] for t in trials if t.state in DONE_STATES}) == 2
+    )
+    contents = [path.read_bytes() for path in Path().rglob("*") if path.is_file()]
+    assert not any(b"s3cret" in text for text in ("".join(lead + join).encode(), *contents))
 
 
 @pytest.mark.parametrize(
@@ -235,19 +234,21 @@ def test_a_second_command_joins(url, small, rewrite_params):
         ({"study": "a:confirm"}, [], "tune.study is 'a:confirm'"),
         ({"space": {"train.lr": {"low": 1, "high": 2}}}, [], "train.lr is not a known key"),
         ({}, ["--storage", "postgresql://a:s3cret@127.0.0.1:1/x"], "cannot be used"),
-        ({"storage": "postgresql://a:s3cret@h/x"}, [], "give the whole address in DIGITS_TUNE"),
+        ({"storage": "postgresql://a:s3cret@h/x"}, [], "put the address into DIGITS_TUNE"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(workspace, values, monkeypatch, capsys, case):
-    """A wrong value, space, count or address: status 2, and nothing is made."""
+def test_a_search_that_cannot_begin_is_refused_in_one_line(
+    workspace, values, monkeypatch, capsys, case
+):
+    """A wrong value, space, count or address gives status 2 and creates no study."""
     changes, options, words = case
     monkeypatch.delenv(study_storage.STORAGE_VARIABLE, raising=False)
     values["tune"] |= changes
     (workspace / "params.yaml").write_text(yaml.safe_dump(values))
-    told = refusal(capsys, "tune", *options)
+    message = refusal(capsys, "tune", *options)
 
-    assert words in told
-    assert "s3cret" not in told
+    assert words in message
+    assert "s3cret" not in message
     assert not Path(".state/tune.db").exists()
 
 
@@ -259,43 +260,40 @@ def test_what_cannot_be_done_is_one_line(workspace, values, monkeypatch, capsys,
         ("tune.space", {"train.learning_rate": {"low": 0.001, "high": 0.2}}, "begun with "),
     ],
 )
-def test_another_search_under_the_same_name_is_refused(small, capsys, case):
-    """Trials of other recipes or spaces are not comparable; the study stays as it was."""
+def test_another_search_with_the_same_name_is_refused(small, capsys, case):
+    """Trials with other fixed values or spaces are not comparable; the study stays as it was."""
     key, value, words = case
     url = study_storage.storage_url(None, small.tune.storage)
-    search.open_search(search.checked_space(small, 1), url, 1)
+    search.open_search(SearchSpace(small), url, 1)
     before = Path(".state/tune.db").read_bytes()
     params_file.write_values(Path("params.yaml"), {key: value})
 
-    told = refusal(capsys, "tune")
+    message = refusal(capsys, "tune")
 
-    assert words in told
-    assert "give tune.study another name" in told
+    assert words in message
+    assert "give tune.study another name" in message
     assert Path(".state/tune.db").read_bytes() == before
 
 
-def test_a_study_of_somebody_else_is_refused(workspace, small, capsys):
-    """Another direction, or trials of another program, under the same name."""
+def test_a_study_of_another_program_is_refused(workspace, small, capsys):
+    """It has another direction, or no fingerprint."""
+    storage = study_storage.connect_storage(study_storage.storage_url(None, small.tune.storage))
+    optuna.create_study(storage=storage, study_name="mlp", direction="minimize")
+
+    assert "study mlp was not created by `digits tune`" in refusal(capsys, "tune")
+
+
+def test_a_full_study_without_the_current_values_is_refused(workspace, small, values, capsys):
+    """Values changed by hand cannot be compared once the study has all its trials."""
     url = study_storage.storage_url(None, small.tune.storage)
-    optuna.create_study(
-        storage=study_storage.connect_storage(url), study_name="mlp", direction="minimize"
-    )
-
-    assert "study mlp was not made by this command" in refusal(capsys, "tune")
-
-
-def test_a_full_study_without_the_current_values_is_told(workspace, small, values, capsys):
-    """Values changed by hand are compared, or the message says why they cannot be."""
-    begun = search.open_search(
-        search.checked_space(small, 1), study_storage.storage_url(None, small.tune.storage), 1
-    )
+    begun = search.open_search(SearchSpace(small), url, 1)
     for _ in range(TRIALS):
         begun.study.add_trial(optuna.create_trial(value=0.5, params={}, distributions={}))
-    assert f"has its {TRIALS} trials, none with these values" in refusal(capsys, "tune")
+    assert f"has its {TRIALS} trials, but none with the values" in refusal(capsys, "tune")
 
 
 def test_without_a_tracking_server_the_search_goes_on(workspace, rewrite_params, monkeypatch):
-    """Every run is kept here until `digits send`, and the study is told of in few lines."""
+    """Every run is kept here until `digits send`, and one line reports the missing server."""
     rewrite_params(trials=3)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:s3cret@127.0.0.1:1")
     done = processes.run("digits", "tune")

@@ -1,4 +1,4 @@
-"""Addresses, locks and failing storages."""
+"""Storages: their addresses, locks and errors, and that no message contains a password."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ DEFAULT = "sqlite:///.state/tune.db"
 def test_the_command_line_comes_before_the_environment_and_that_before_params(
     workspace, monkeypatch
 ):
-    """--storage, then DIGITS_TUNE_STORAGE, then tune.storage; files count from the checkout."""
+    """The order is --storage, DIGITS_TUNE_STORAGE, tune.storage; paths start at the checkout."""
     monkeypatch.delenv(study_storage.STORAGE_VARIABLE, raising=False)
     assert study_storage.storage_url(None, DEFAULT).database == str(workspace / ".state/tune.db")
     monkeypatch.setenv(study_storage.STORAGE_VARIABLE, "postgresql://anna:s3cret@db/tune")
@@ -26,38 +26,32 @@ def test_the_command_line_comes_before_the_environment_and_that_before_params(
     assert study_storage.storage_url("sqlite:////tmp/x.db", DEFAULT).database == "/tmp/x.db"
 
 
-@pytest.mark.parametrize("given", ["nonsense", "mysql://u:s3cret@h/d", "sqlite://", "http://x"])
-def test_other_addresses_are_refused_without_their_password(workspace, given):
-    """Anything but a SQLite file or PostgreSQL is told in one line."""
+@pytest.mark.parametrize("address", ["nonsense", "mysql://u:s3cret@h/d", "sqlite://", "http://x"])
+def test_other_addresses_are_refused_without_their_password(workspace, address):
+    """Only SQLite files and PostgreSQL databases can be used."""
     with pytest.raises(UserError, match="expected sqlite:///FILE or postgresql://") as caught:
-        study_storage.storage_url(given, DEFAULT)
+        study_storage.storage_url(address, DEFAULT)
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "postgresql://anna:s3cret@127.0.0.1:1/tune",
-        "postgresql://anna@127.0.0.1:1/tune?password=s3cret",
-    ],
-)
-def test_an_unreachable_server_is_told_in_one_line(workspace, address):
-    """Where nothing listens the message has the address without its password."""
+@pytest.mark.parametrize("rest", [":s3cret@127.0.0.1:1/tune", "@127.0.0.1:1/tune?password=s3cret"])
+def test_an_unreachable_server_is_reported_in_one_line(workspace, rest):
+    """The message contains the address without its password."""
     with pytest.raises(UserError, match=r"postgresql://127.0.0.1:1/tune cannot be used") as caught:
-        study_storage.connect_storage(make_url(address))
+        study_storage.connect_storage(make_url(f"postgresql://anna{rest}"))
     assert "s3cret" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_wrong_password_is_not_told(server):
-    """Nor is the one that was tried in the database's own complaint."""
+def test_a_wrong_password_is_not_repeated(server):
+    """The database's message is shown without the password that was tried."""
     with pytest.raises(UserError, match="password authentication failed") as caught:
         study_storage.connect_storage(server.set(password="wr0ng"))
     assert "wr0ng" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_left_as_it_is(workspace):
-    """Another file under the name is told, not overwritten."""
+def test_a_file_that_is_not_a_database_stays_as_it_is(workspace):
+    """A file of another kind is reported and not overwritten."""
     path = workspace / ".state/tune.db"
     path.parent.mkdir()
     path.write_text("my own notes, longer than a page header of a database would be" * 20)
@@ -68,8 +62,8 @@ def test_a_file_that_is_no_database_is_left_as_it_is(workspace):
     assert path.read_bytes() == before
 
 
-def test_braces_in_an_address_are_part_of_it(tmp_path):
-    """Optuna takes an address for a template; a folder may still be called {x}."""
+def test_an_address_can_contain_braces(tmp_path):
+    """Optuna fills addresses as templates; a folder can be called {x} all the same."""
     url = make_url(f"sqlite:///{tmp_path}/{{x}}/tune.db")
     study_storage.connect_storage(url)
 
@@ -79,25 +73,25 @@ def test_braces_in_an_address_are_part_of_it(tmp_path):
 CREATE = """
 import os, sys, time
 from sqlalchemy import make_url
-from stages.tuning import storage
+from digits.tuning import study_storage
 print("ready")
 while not os.path.exists("go"):
     time.sleep(0.001)
-storage.connect(make_url(sys.argv[1]))
+study_storage.connect_storage(make_url(sys.argv[1]))
 """
 
 
-def test_many_first_users_at_once_make_one_storage(url):
-    """Four processes that open a fresh storage together all succeed."""
-    four = [Process(CREATE, url.render_as_string(hide_password=False)) for _ in range(4)]
-    assert [process.readline() for process in four] == ["ready\n"] * 4
+def test_processes_that_create_a_storage_together_all_succeed(url):
+    """Four processes open a new storage at the same time."""
+    openers = [Process(CREATE, url.render_as_string(hide_password=False)) for _ in range(4)]
+    assert [process.readline() for process in openers] == ["ready\n"] * 4
     Path("go").touch()
 
-    assert [process.communicate() for process in four] == [("ready\n", "")] * 4
+    assert [process.communicate() for process in openers] == [("ready\n", "")] * 4
 
 
-def test_a_lock_is_held_by_one_at_a_time(url):
-    """While one is inside, another waits, or is told when it would not wait."""
+def test_one_holder_at_a_time_has_a_lock(url):
+    """A second holder waits, or learns that the lock is taken; locks of other names are free."""
     order = []
 
     def second():
@@ -124,8 +118,8 @@ def test_a_lock_is_held_by_one_at_a_time(url):
     ("options", "words"),
     [("size=32k", "full|disk I/O error"), ("ro", "Read-only file system")],
 )
-def test_a_disk_that_takes_no_study_is_told(workspace, options, words):
-    """A full or a read-only disk is one line."""
+def test_a_disk_that_cannot_be_written_is_reported(workspace, options, words):
+    """A full disk and a read-only disk give an error that a person can mend."""
     with mounted(workspace / "small", options) as folder:
         url = make_url(f"sqlite:///{folder}/tune.db")
         with pytest.raises((UserError, OSError), match=words):
