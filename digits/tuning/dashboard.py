@@ -31,7 +31,7 @@ def serve_dashboard(tune: TuneParams, address: str | None, port: int) -> None:
     """Serve the pages until Ctrl-C, on `port` or the next free one.
 
     `address` replaces the configured storage. Raises UserError when the storage cannot be used
-    or has no such study.
+    or does not have the study.
     """
     url = study_storage.storage_url(address, tune.storage)
     with study_storage.translate_storage_errors(url):

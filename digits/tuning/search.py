@@ -51,7 +51,8 @@ def run_search(workers: int, address: str | None, *, apply: bool) -> None:
     set_thread_environment()  # for the workers
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends in order
     values = params_file.load_params(workspace.checkout_root() / "params.yaml")
-    if not 1 <= workers <= (cores := os.cpu_count() or 1):
+    cores = os.cpu_count() or 1
+    if not 1 <= workers <= cores:
         raise UserError(f"--workers is {workers}; this computer runs 1 to {cores} workers")
     space = SearchSpace(values)
     space.to_optuna(space.current)  # raises where the space excludes the first trial

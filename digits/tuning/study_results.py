@@ -28,9 +28,9 @@ CURRENT_NAME = "current values"
 SEED_KEY = "train.seed"
 SHOWN_TRIALS = 5
 CAVEAT = """\
-The trials' own accuracies flatter the best trial, since they selected it. Other seeds flatter
-it less, but the validation images are the same. p: McNemar's exact test on these images. The
-test images are not used."""
+The best trials were selected by their accuracies, so these are too high. Training with other
+seeds reduces this bias but does not remove it, since the validation images are the same. p:
+McNemar's exact test on these images. The test images are not used."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ class Candidate:
         """The accuracy minus that of `other`, with its 95 % interval and p value."""
         low, high = significance.difference_interval(self.correct, other.correct, seed)
         p = significance.mcnemar_p_value(self.correct, other.correct)
-        difference = self.accuracy - other.accuracy
-        return f"{difference:+.2%} ({low:+.2%} to {high:+.2%}), p {p:.2g}"
+        return f"{self.accuracy - other.accuracy:+.2%} ({low:+.2%} to {high:+.2%}), p {p:.2g}"
 
 
 def format_results(study: optuna.Study, space: SearchSpace, candidates: list[Candidate]) -> str:

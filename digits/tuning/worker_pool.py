@@ -21,7 +21,7 @@ from digits.tuning import study, study_storage
 
 POLL_SECONDS = 0.5  # between two looks at the workers and the study
 MAX_KILLED = 20  # workers that may be killed before the search gives up
-SHUTDOWN_SECONDS = 600.0  # for the current epochs when the workers are told to end
+SHUTDOWN_SECONDS = 600.0  # for the current epochs, after SIGTERM to the workers
 # Workers are forked from a server process that has imported PRELOADED once.
 FORK_SERVER = multiprocessing.get_context("forkserver")
 PRELOADED = ["digits.tuning.worker", "torch._dynamo", "mlflow"]
@@ -73,7 +73,7 @@ def _start(job: study.TrialJob) -> _Worker:
 
 
 def _run_job(job: study.TrialJob, errors: connection.Connection) -> None:
-    """Run `job` in the worker's process; send the error that a person can mend."""
+    """Run `job` in the worker's process; send the error that ends it, and exit with status 2."""
     from digits.tuning.worker import run_worker  # imports torch
 
     try:

@@ -119,7 +119,7 @@ def test_one_holder_at_a_time_has_a_lock(url):
     [("size=32k", "full|disk I/O error"), ("ro", "Read-only file system")],
 )
 def test_a_disk_that_cannot_be_written_is_reported(workspace, options, words):
-    """A full disk and a read-only disk give an error that a person can mend."""
+    """A full disk and a read-only disk give an error that names the cause."""
     with mounted(workspace / "small", options) as folder:
         url = make_url(f"sqlite:///{folder}/tune.db")
         with pytest.raises((UserError, OSError), match=words):
