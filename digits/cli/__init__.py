@@ -1,1 +1,10 @@
-"""TODO."""
+"""The command line, `digits VERB`: it parses words, calls another room and prints words.
+
+Each verb is a file with a function of its name, whose docstring is shown by `digits VERB --help`.
+`main` lists the verbs, and its docstring is shown by `digits --help`. `options` holds the
+arguments and options that several verbs share.
+
+The work itself lives in the other rooms, which never import this one. Modules that take long to
+import (MLflow, torch, ONNX Runtime, OpenCV) are imported inside the functions: `digits --help` and
+`digits predict` stay quick.
+"""

@@ -1,4 +1,4 @@
-"""`python -m digits.cli` is `digits`."""
+"""`python -m digits.cli`: the same as `digits`."""
 
 from digits.cli.main import main
 

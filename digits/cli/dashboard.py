@@ -1,20 +1,17 @@
-"""`digits dashboard`: open Optuna Dashboard on this computer: the study as it runs."""
+"""`digits dashboard`: show the hyperparameter search in Optuna Dashboard."""
 
-from typing import Annotated
-
-import typer
-
+from digits.cli.options import PortOption, StorageOption
 from digits.project import workspace
 
 
-def dashboard(
-    storage: Annotated[str | None, typer.Option(help="Address that replaces tune.storage.")] = None,
-    port: Annotated[int, typer.Option(help="First port to try.")] = 8080,
-) -> None:
-    """Open Optuna Dashboard on this computer: the study as it runs."""
+def dashboard(storage: StorageOption = None, port: PortOption = 8080) -> None:
+    """Show the hyperparameter search in Optuna Dashboard.
+
+    Serves the pages of the study named in params.yaml (tune.study) on this computer, also while
+    `digits tune` runs. Prints the address; Ctrl-C ends it.
+    """
     from digits.project import params_file
     from digits.tuning.dashboard import serve_dashboard
 
-    serve_dashboard(
-        params_file.load_params(workspace.checkout_root() / "params.yaml").tune, storage, port
-    )
+    values = params_file.load_params(workspace.checkout_root() / "params.yaml")
+    serve_dashboard(values.tune, storage, port)

@@ -1,48 +1,47 @@
-"""`digits feedback`: show what people said of answers on the page of `digits serve`."""
+"""`digits feedback`: count, draw and export the labels that people gave to served images."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from digits.project.errors import UserError
 
 
 def feedback(
     folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: data/feedback of this project]")
+        Path | None, Option(metavar="DIR", help="Folder to read. [default: data/feedback]")
     ] = None,
     *,
     sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw all of it into this PNG.")
+        Path | None, Option(metavar="FILE", help="Draw the labelled images into this PNG file.")
     ] = None,
     export: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write arrays to train on to this new folder."),
+        Path | None, Option(metavar="DIR", help="Write the digits as arrays to this new folder.")
     ] = None,
 ) -> None:
-    """Show what people said of answers on the page of `digits serve`.
+    """Count, draw or export the labels that people gave to images.
 
-    `digits score data/feedback` scores a model on it, and `dvc add data/feedback` makes a
-    revision of it that git can name.
+    The page of `digits serve` asks whether an answer is right, and stores the image with the right
+    label. This command prints how many images were misread, per class and per model version.
 
-    --export writes feedback.npz, digits as the network sees them, in the form of
-    data/splits/train.npz (`digits.datasets.split_files.load` reads both), and provenance.json: for
-    each digit the picture's SHA-256, the label, the answer, the model's version, the time.
-    `dvc repro` trains on MNIST alone.
+    --export writes feedback.npz and provenance.json. feedback.npz holds the extracted digits in
+    the format of data/splits/train.npz. provenance.json lists for each digit the SHA-256 of the
+    image, its label, the answer, the model version and the time. `dvc repro` does not use them.
+
+    `digits score data/feedback` measures a model on these images.
     """
-    from digits.datasets import feedback_export as made  # 0.3 s: OpenCV
-    from digits.datasets import feedback_store as kept
+    from digits.datasets import feedback_export, feedback_store  # 0.3 s: OpenCV
     from digits.project import workspace
 
-    place = folder or workspace.state_root() / kept.FOLDER
-    rows = kept.read_corrections(place)
+    folder = folder or workspace.state_root() / feedback_store.FOLDER
+    rows = feedback_store.read_corrections(folder)
     if not rows:
-        raise UserError(f"{place}: no feedback yet; `digits serve` has a page that collects it")
-    lines = [made.format_counts(rows)]
+        raise UserError(f"{folder}: no feedback yet; `digits serve` has a page that collects it")
+    texts = [feedback_export.format_counts(rows)]
     if sheet is not None:
-        made.draw_corrections(place, rows, sheet)
-        lines.append(f"drawn: {sheet}")
+        feedback_export.draw_corrections(folder, rows, sheet)
+        texts.append(f"drawn: {sheet}")
     if export is not None:
-        lines.append(made.export_arrays(place, rows, export))
-    print("\n\n".join(lines))
+        texts.append(feedback_export.export_arrays(folder, rows, export))
+    print("\n\n".join(texts))

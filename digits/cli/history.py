@@ -1,35 +1,38 @@
-"""`digits history`: show every change of an alias: when, by whom, why."""
+"""`digits history`: show and check the log of alias changes."""
 
 from typing import Annotated
 
-import typer
+from typer import Exit, Option
 
 
 def history(
     at: Annotated[
-        str | None, typer.Option(help="Who was champion then? 2026-11-20T12:00 is UTC.")
+        str | None,
+        Option(metavar="TIME", help="Show the champion at a time: 2026-11-20T12:00 (UTC)."),
     ] = None,
     accept: Annotated[
-        str | None, typer.Option(help="Go on after tampering; the text says why.")
+        str | None, Option(metavar="TEXT", help="Accept the differences found, and say why.")
     ] = None,
 ) -> None:
-    """Show every change of an alias: when, by whom, why.
+    """Show and check the log of alias changes.
 
-    The registry, metrics/aliases.jsonl and the aliases are held against each other. Exit
-    status: 0 when they agree or the file only ends earlier, 1 when not.
+    Each row is one change: who moved which alias, when, from which version to which, and why.
+    The log in the registry is compared with its copy in metrics/aliases.jsonl, and both with the
+    present aliases. Entries that the end of the file lacks are added to it.
+
+    While there are differences, no alias can be moved. --accept logs that somebody has looked at
+    them, and lets work go on.
+
+    Exit status: 0 if everything agrees, 1 if there are differences.
     """
-    from digits.registry import alias_history as record
-    from digits.registry import alias_moves  # 2 s: MLflow
+    from digits.registry import alias_history, alias_moves  # 2 s: MLflow
 
     if accept is not None:
-        print(record.accept_differences(accept))
+        print(alias_history.accept_differences(accept))
         return
-    asked = None if at is None else record.parse_time(at)
-    now = alias_moves.current_alias_state()
-    lines, status = record.check_log(now)
-    print(
-        record.format_log(now) if asked is None else record.champion_at(now, asked),
-        *lines,
-        sep="\n",
-    )
-    raise typer.Exit(status)
+    time = None if at is None else alias_history.parse_time(at)
+    state = alias_moves.current_alias_state()
+    lines, status = alias_history.check_log(state)
+    log = alias_history.champion_at(state, time) if time else alias_history.format_log(state)
+    print(log, *lines, sep="\n")
+    raise Exit(status)

@@ -1,10 +1,16 @@
-"""The `digits` command: one subcommand per thing a person runs."""
+"""Read handwritten digits in images; compare, publish and serve the models that read them.
+
+`dvc repro` trains, evaluates and registers a model with the values in params.yaml. Each registered
+model is a version; the alias `champion` marks the version in use.
+
+Every error is one line on standard error, with exit status 2 unless a command says otherwise.
+"""
 
 import importlib
 import sys
 from typing import NoReturn
 
-import typer
+from typer import Typer
 
 from digits.project.errors import run_reporting_errors
 
@@ -12,9 +18,8 @@ from digits.project.errors import run_reporting_errors
 COMMANDS = """predict score feedback results report recipe tune dashboard ui send versions history
 promote rollback prune pull compare lineage verify serve"""
 
-app = typer.Typer(
-    help="Handwritten digits: read them, look at what was trained, compare it, publish it.\n\n"
-    "`dvc repro` trains; the values are in params.yaml.",
+app = Typer(
+    help=__doc__,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,5 +30,8 @@ for name in COMMANDS.split():
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line, or `arguments`; see `guarded` for the exit statuses."""
+    """Run `digits` with `arguments`, by default those of the process, and exit.
+
+    The exit statuses are those of `run_reporting_errors`, or the command's own.
+    """
     sys.exit(run_reporting_errors("digits", lambda: app(arguments)))

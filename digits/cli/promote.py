@@ -1,15 +1,16 @@
-"""`digits promote`: make a version champion by hand, if its files are right."""
+"""`digits promote`: make a registered version the champion."""
 
-from typing import Annotated
-
-import typer
+from digits.cli.options import ReasonOption, VersionArgument
 
 
-def promote(
-    version: Annotated[str, typer.Argument(help="A number or an alias.")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the record.")],
-) -> None:
-    """Make a version champion by hand, if its files are right."""
+def promote(version: VersionArgument, reason: ReasonOption) -> None:
+    """Make a registered version the champion.
+
+    The promotion rules (`register` in params.yaml) are not applied. The version's files are
+    verified first: if they are not what was registered, nothing changes.
+
+    Example: digits promote 3 --reason "best on photographs"
+    """
     from digits.registry import promotion  # 2 s: MLflow
 
     print(promotion.promote_manually(version, reason))

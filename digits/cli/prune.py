@@ -1,18 +1,21 @@
-"""`digits prune`: remove the files of old versions; shows them and asks first."""
+"""`digits prune`: remove the files of old registered versions."""
 
 from typing import Annotated
 
-import typer
+from typer import Option
 
 
 def prune(
-    keep: Annotated[int, typer.Option(min=0, help="Newest versions that stay whole.")] = 10,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    keep: Annotated[int, Option(min=0, metavar="N", help="Spare the N newest versions.")] = 10,
+    yes: Annotated[bool, Option("--yes", help="Remove the files without asking.")] = False,
 ) -> None:
-    """Remove the files of old versions; shows them and asks first.
+    """Remove the files of old registered versions.
 
-    A champion, a former champion and what a git tag names stay.
+    Lists the versions first, then asks. Their entries, runs and metrics stay in the registry.
+
+    Files are spared if their version has an alias or was ever champion, if a git tag's dvc.lock
+    names their model, or if another version shares them.
     """
-    from digits.registry.pruning import prune_versions as removed  # 2 s: MLflow
+    from digits.registry import pruning  # 2 s: MLflow
 
-    print(removed(keep, yes=yes))
+    print(pruning.prune_versions(keep, yes=yes))

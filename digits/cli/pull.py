@@ -1,25 +1,29 @@
-"""`digits pull`: put a verified model on this disk."""
+"""`digits pull`: copy a verified model to a folder."""
 
 import os
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from digits.cli.options import ModelArgument
+
+TO = "Folder to write. [default: models/pulled/NAME-VERSION]"
 
 
 def pull(
     model: ModelArgument = "champion",
-    to: Annotated[Path | None, typer.Option(help="Default: models/pulled/NAME-VERSION.")] = None,
+    to: Annotated[Path | None, Option(metavar="DIR", help=TO)] = None,
 ) -> None:
-    """Put a verified model on this disk.
+    """Copy a verified model to a folder.
 
-    A version comes from the registry, the model of a git revision from DVC's cache or
-    remote. What is not exactly what was registered or committed is refused.
+    A version comes from the registry, the model of a git revision from DVC's cache or remote.
+    If any byte differs from what was registered or committed, nothing is copied.
+
+    Example: digits pull champion --to /srv/digits
     """
     from digits.registry import model_reference, published_model  # 2 s: MLflow
 
-    found = model_reference.resolve(model)
-    folder = published_model.pull_model(found, to)
-    print(f"{found.name} is in {os.path.relpath(folder)}  {found.content_sha256[:12]}")
+    resolved = model_reference.resolve(model)
+    folder = published_model.pull_model(resolved, to)
+    print(f"{resolved.name} is in {os.path.relpath(folder)}  {resolved.content_sha256[:12]}")

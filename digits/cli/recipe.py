@@ -1,14 +1,21 @@
-"""`digits recipe`: print a recipe as options: `dvc exp run $(digits recipe cnn)`."""
+"""`digits recipe`: print a recipe as options for `dvc exp run`."""
 
 from typing import Annotated
 
-import typer
+from typer import Argument
 
 from digits.project import workspace
 
 
-def recipe(name: Annotated[str, typer.Argument(help="A recipe of params.yaml.")]) -> None:
-    """Print a recipe as options: `dvc exp run $(digits recipe cnn)`."""
+def recipe(
+    name: Annotated[str, Argument(metavar="NAME", help="A key of `recipes` in params.yaml.")],
+) -> None:
+    """Print a recipe as options for `dvc exp run`.
+
+    A recipe is a named set of changes to the values in params.yaml.
+
+    Example: dvc exp run $(digits recipe cnn)
+    """
     from digits.project import params_file
 
     values = params_file.load_params(workspace.checkout_root() / "params.yaml")

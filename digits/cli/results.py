@@ -1,4 +1,4 @@
-"""`digits results`: show the trained model: its scores, its version, its run."""
+"""`digits results`: show the trained model's scores, version and run."""
 
 from typing import Any
 
@@ -6,48 +6,42 @@ from digits.inference import model_manifest
 from digits.project import atomic_files, workspace
 from digits.project.text_table import format_table
 
-NEXT = """\
+HEAD = ["", "accuracy", "95 % interval", "pictures", "loss", "ECE"]
+NEXT_STEPS = """\
 next        . .venv/bin/activate
-            digits ui                                the runs, in a browser
-            dvc exp run -S train.learning_rate=0.01  another value
-            dvc exp run $(digits recipe cnn)          another network
-            dvc metrics diff                         what it changed"""
+            digits ui                                open the runs in a browser
+            dvc exp run -S train.learning_rate=0.01  train with another value
+            dvc exp run $(digits recipe cnn)         train another network
+            dvc metrics diff                         compare the scores with the last commit"""
 
 
 def results() -> None:
-    """Show the trained model: its scores, its version, its run."""
+    """Show the trained model's scores, version and run.
+
+    Reads what the last `dvc repro` wrote to metrics/ and models/digits. Accuracy and loss are on
+    the validation and the test images; ECE is the expected calibration error.
+    """
     root = workspace.checkout_root()
     trained, tested, registered = (
         atomic_files.read_json(root / f"metrics/{name}.json")
         for name in ("train", "evaluate", "register")
     )
-    manifest = atomic_files.read_json(root / "models/digits" / model_manifest.MANIFEST)
-    print(
-        format_table(
-            ["", "accuracy", "95 % interval", "pictures", "loss", "ECE"],
-            [_scores("validation", trained, "validation_"), _scores("test", tested, "")],
-        )
-    )
-    print()
-    print(f"network     {manifest['kind']}, {trained['parameters']:,} parameters")
-    place = "no alias" if registered["alias"] == "none" else registered["alias"]
+    manifest = atomic_files.read_json(root / workspace.MODEL_OUTPUT / model_manifest.MANIFEST)
+    rows = [_scores("validation", trained, "validation_"), _scores("test", tested, "")]
+    alias = "no alias" if registered["alias"] == "none" else registered["alias"]
+    version = f" version {registered['version']}, {alias}"
     if registered["version"] is None:
-        print(f"registered  {registered['name']}: not yet, `digits send` does it")
-    else:
-        print(f"registered  {registered['name']} version {registered['version']}, {place}")
-    print(f"MLflow run  {manifest['run_id']}")
-    print()
-    print(NEXT)
+        version = ": not yet, `digits send` does it"
+    print(f"{format_table(HEAD, rows)}\n")
+    print(f"network     {manifest['kind']}, {trained['parameters']:,} parameters")
+    print(f"registered  {registered['name']}{version}")
+    print(f"MLflow run  {manifest['run_id']}\n\n{NEXT_STEPS}")
 
 
 def _scores(name: str, metrics: dict[str, Any], prefix: str) -> list[str]:
-    """A row of the table of results."""
-    low, high = metrics[f"{prefix}accuracy_interval"]
-    return [
-        name,
-        f"{metrics[f'{prefix}accuracy']:.2%}",
-        f"{low:.2%} to {high:.2%}",
-        f"{metrics[f'{prefix}n']:,}",
-        f"{metrics[f'{prefix}loss']:.4f}",
-        f"{metrics[f'{prefix}ece']:.2%}",
-    ]
+    """Return a row of the table: the scores on one split."""
+    accuracy, (low, high), n, loss, ece = (
+        metrics[prefix + key] for key in ("accuracy", "accuracy_interval", "n", "loss", "ece")
+    )
+    interval = f"{low:.2%} to {high:.2%}"
+    return [name, f"{accuracy:.2%}", interval, f"{n:,}", f"{loss:.4f}", f"{ece:.2%}"]

@@ -1,16 +1,13 @@
-"""`digits rollback`: make the champion before this one champion again."""
+"""`digits rollback`: make the previous champion the champion again."""
 
-from typing import Annotated
-
-import typer
+from digits.cli.options import ReasonOption
 
 
-def rollback(
-    reason: Annotated[str, typer.Option(help="Why; kept in the record.")] = "no reason given",
-) -> None:
-    """Make the champion before this one champion again.
+def rollback(reason: ReasonOption = "no reason given") -> None:
+    """Make the previous champion the champion again.
 
-    A second rollback goes further back, never to a version that was rolled back from.
+    A second rollback goes one champion further back. It never returns to a version that was
+    rolled back from; `digits promote` does that.
     """
     from digits.registry import promotion  # 2 s: MLflow
 

@@ -1,32 +1,35 @@
-"""`digits score`: say how good the model is on your own labelled pictures."""
+"""`digits score`: measure a model's accuracy on your own labelled images."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
-from digits.cli.options import ModelOption, SeveralOption
+from digits.cli.options import JsonOption, ModelOption, SeveralOption
 
-MAKER = "digits score"  # stands in pictures made here, which may be replaced
+MAKER = "digits score"  # stands in the PNG files made here, which may be overwritten
+FOLDER = "Images in a sub-folder per class, or with a table labels.csv."
 
 
 def score(
-    folder: Annotated[
-        Path, typer.Argument(help="Pictures with a labels.csv, or in a sub-folder per class.")
-    ],
+    folder: Annotated[Path, Argument(metavar="FOLDER", help=FOLDER)],
     *,
     model: ModelOption = None,
     several: SeveralOption = None,
     mistakes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the mistakes into this PNG.")
+        Path | None, Option(metavar="FILE", help="Draw the misread images into this PNG file.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="All numbers as one object.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Say how good the model is on your own labelled pictures.
+    """Measure a model's accuracy on your own labelled images.
 
-    labels.csv has the columns `file` (relative to the table) and `label`, and may have
-    `writer`. The label of several digits has / between rows. A picture that cannot be
-    read, or on which no digit is found, counts as wrong.
+    Prints the accuracy with its 95 % interval, per class and per writer, and each mistake. An
+    image that cannot be read, or on which no digit is found, counts as a mistake.
+
+    labels.csv has the columns `file` (relative to the table), `label` and, if you like, `writer`.
+    The label of an image with several digits has "/" between rows, for example 12/34.
+
+    Example: digits score my-digits --mistakes mistakes.png
     """
     from json import dumps
 
@@ -36,10 +39,10 @@ def score(
     from digits.registry import model_reference  # 2 s: scikit-learn
 
     loaded = classifier.load(model_reference.resolve(model).folder)
-    pictures = labelled_folder.read_labels(folder, loaded.classes)
+    images = labelled_folder.read_labels(folder, loaded.classes)
     if mistakes is not None:
         contact_sheet.check_overwritable(mistakes, MAKER)
-    marks, cards = slice_scores.score_images(pictures, loaded, several, draw=mistakes is not None)
+    marks, cards = slice_scores.score_images(images, loaded, several, draw=mistakes is not None)
     numbers = slice_scores.summarize(marks, loaded.classes)
     if mistakes and cards:
         wrong = len(numbers["mistakes"])

@@ -1,28 +1,19 @@
-"""`digits send`: send what was kept here while the tracking server was away."""
+"""`digits send`: send runs and models that wait for the tracking server."""
 
-from functools import partial
-
-from digits.project import atomic_files, workspace
+from digits.project import workspace
 
 
 def send() -> None:
-    """Send what was kept here while the tracking server was away."""
+    """Send runs and models that wait for the tracking server.
+
+    While the server at MLFLOW_TRACKING_URI does not answer, training keeps its runs, models and
+    registrations in .state/runs. This command writes them to the server, and the promotion rules
+    (`register` in params.yaml) decide which version becomes champion. Repeating it is harmless.
+    """
     from digits.project import params_file
-    from digits.registry import (
-        promotion_decision,
-        register_model,
-        send_pending,  # 2 s: MLflow
-    )
+    from digits.registry import send_pending  # 2 s: MLflow
 
     root = workspace.checkout_root()
     rules = params_file.load_params(root / "params.yaml").register_
-    validation = root / "data/splits/validation.npz"
-    sent = send_pending.send_pending(
-        partial(promotion_decision.decide_alias, rules=rules, validation=validation)
-    )
-    registration = root / "metrics/register.json"
-    for version, decision in sent.versions:
-        waits = registration.exists() and atomic_files.read_json(registration)
-        if waits and waits["content_sha256"] == version.content_sha256:
-            register_model.write_registration(version, decision, registration)
-    print(sent)
+    validation, registration = root / "data/splits/validation.npz", root / "metrics/register.json"
+    print(send_pending.send_and_decide(rules, validation, registration=registration))

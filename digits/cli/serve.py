@@ -1,40 +1,39 @@
-"""`digits serve`: serve a model: a page to draw on, and an API."""
+"""`digits serve`: serve a model over HTTP, with a page to draw on."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from digits.cli.options import MODEL
 
+HOST = "Address to listen on. One that other computers can reach needs a token."
+TOKEN_FILE = "File with the token, 16 characters or more. [default: DIGITS_TOKEN]"  # noqa: S105
+
 
 def serve(
-    model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL)] = "champion",
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    model: Annotated[str, Option(metavar="MODEL", help=MODEL)] = "champion",
+    host: Annotated[str, Option(metavar="ADDRESS", help=HOST)] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")
+        int, Option(min=0, max=65535, metavar="PORT", help="Port to listen on; 0 takes a free one.")
     ] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
-    token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Holds the token; or set DIGITS_TOKEN.")
-    ] = None,
+    workers: Annotated[int, Option(min=1, metavar="N", help="Processes that answer requests.")] = 1,
+    token_file: Annotated[Path | None, Option(metavar="FILE", help=TOKEN_FILE)] = None,
 ) -> None:
-    """Serve a model: a page to draw on, and an API.
+    """Serve a model over HTTP, with a page to draw on.
 
-    When an alias moves, the new version is fetched, checked and taken up without a dropped
-    request. Only this computer can ask, unless --host names an address that others reach;
-    then a token is needed, sent as `Authorization: Bearer TOKEN` or as a browser's password.
+    Open http://localhost:8000 to draw digits or drop images, and /docs for the HTTP API. When an
+    alias moves, the service checks and loads the new version, then switches between two requests.
+    If the check fails, it keeps the old version.
 
-    SIGTERM or Ctrl-C: what was asked is answered, then it ends.
+    Clients send the token as `Authorization: Bearer TOKEN`, browsers as the password. On a network
+    that you do not trust, put a proxy in front that speaks TLS and cuts clients that do not read.
 
-    Open to a network that you do not trust, put a proxy in front that ends connections whose
-    client does not read its answer, and that speaks TLS.
+    SIGTERM or Ctrl-C: the service answers the requests that it has received, then ends.
+
+    Example: digits serve --host 0.0.0.0 --token-file token.txt
     """
-    from digits.service import (
-        access_control,
-        processes,  # 0.5 s: ONNX Runtime
-    )
+    from digits.service import access_control, processes  # 0.5 s: ONNX Runtime
 
-    processes.run_service(
-        model, host, port, workers=workers, token=access_control.read_token(token_file)
-    )
+    token = access_control.read_token(token_file)
+    processes.run_service(model, host, port, workers=workers, token=token)

@@ -1,21 +1,29 @@
-"""`digits tune`: search for better values; goes on after Ctrl-C."""
+"""`digits tune`: search for better hyperparameters with Optuna."""
 
 import sys
 from typing import Annotated
 
-import typer
+from typer import Option
 
+from digits.cli.options import StorageOption
 from digits.project.errors import run_reporting_errors
+
+WORKERS = "Parallel processes, at most one per processor; they share train.threads."
 
 
 def tune(
-    workers: Annotated[int, typer.Option(help="Processes; they share train.threads.")] = 1,
-    storage: Annotated[str | None, typer.Option(help="Address that replaces tune.storage.")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Write what is better.")] = False,
+    workers: Annotated[int, Option(metavar="N", help=WORKERS)] = 1,
+    storage: StorageOption = None,
+    apply: Annotated[bool, Option("--apply", help="Write the winner to params.yaml.")] = False,
 ) -> None:
-    """Search for better values; goes on after Ctrl-C.
+    """Search for better hyperparameters with Optuna.
 
-    The section tune of params.yaml says what is searched, how and for how long.
+    The section `tune` of params.yaml sets the search space, the trials and the time limit. At the
+    end, the best trials and the present values are trained again with other seeds and compared. If
+    a trial wins, --apply writes its values.
+
+    Ctrl-C loses nothing: the same command continues the study. On other machines, the same command
+    joins it, for example with --storage postgresql://user@host/digits.
     """
     from digits.tuning.search import run_search  # 3 s: MLflow and Optuna
 

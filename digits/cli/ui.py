@@ -1,12 +1,14 @@
-"""`digits ui`: open the MLflow UI on this computer: runs, metrics, models."""
+"""`digits ui`: show runs, metrics and versions in the MLflow UI."""
 
-from typing import Annotated
-
-import typer
+from digits.cli.options import PortOption
 
 
-def ui(port: Annotated[int, typer.Option(help="First port to try.")] = 5000) -> None:
-    """Open the MLflow UI on this computer: runs, metrics, models."""
+def ui(port: PortOption = 5000) -> None:
+    """Show runs, metrics and versions in the MLflow UI.
+
+    Starts the UI on this computer and prints its address; Ctrl-C ends it. If MLFLOW_TRACKING_URI
+    names a server that answers, prints the address of that server instead.
+    """
     from digits.tracking.mlflow_ui import serve_ui  # 2 s: MLflow
 
     serve_ui(port)

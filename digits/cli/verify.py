@@ -1,42 +1,44 @@
-"""`digits verify`: check every version, and everything that DVC tracks."""
+"""`digits verify`: check models and data against their checksums."""
 
 from typing import Annotated
 
-import typer
+from typer import Argument, Exit, Option
 
 from digits.cli.options import MODEL
+
+REBUILD = "Instead, train this version again from its commit and compare the bytes."
 
 
 def verify(
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help=f"Check this alone. {MODEL}")
+        str | None, Argument(metavar="MODEL", help=f"Check only this model. {MODEL}")
     ] = None,
     *,
-    rebuild: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Build it again and compare the bytes.")
-    ] = None,
+    rebuild: Annotated[str | None, Option(metavar="VERSION", help=REBUILD)] = None,
 ) -> None:
-    """Check every version, and everything that DVC tracks.
+    """Check models and data against their checksums.
 
-    Exit status: 0 when all is well, 1 when something is not pushed or the record of aliases
-    differs, 2 when something is not what it was.
+    Without MODEL, reads every registered version, all data and models that dvc.lock names, in
+    DVC's cache and its remotes, and models/digits. Also checks the log of aliases, as
+    `digits history` does.
+
+    Exit status: 0 if everything is right, 1 if files are not pushed, a remote does not answer or
+    the log of aliases differs, 2 if a file was changed, or a rebuilt model has other bytes.
     """
-    from digits.registry import verification  # 2 s: MLflow
-
     if rebuild is not None:
-        from digits.registry.rebuild_check import rebuild_version as build
+        from digits.registry import rebuild_check  # 2 s: MLflow
 
-        raise typer.Exit(build(rebuild))
+        raise Exit(rebuild_check.rebuild_version(rebuild))
     if model is not None:
         from digits.registry import model_reference
 
         checked = model_reference.resolve(model)
         print(f"{checked.name}  ok  {checked.content_sha256[:12]}")
         return
-    from digits.registry import alias_history, alias_moves
+    from digits.registry import alias_history, alias_moves, verification
 
     findings = verification.verify_all()
     print(verification.format_results(findings))
     lines, status = alias_history.check_log(alias_moves.current_alias_state())
     print("\n".join(lines))
-    raise typer.Exit(max([status, *(finding.state for finding in findings)]))
+    raise Exit(max([status, *(finding.state for finding in findings)]))

@@ -1,4 +1,4 @@
-"""`digits versions`: list the registered versions, with what the gate said of each."""
+"""`digits versions`: list the registered versions."""
 
 from typing import TYPE_CHECKING
 
@@ -9,32 +9,35 @@ if TYPE_CHECKING:
     from digits.registry.alias_moves import AliasState
     from digits.registry.model_version import RegisteredVersion
 
-
 HEAD = ["version", "alias", "gate", "validation", "test", "registered (UTC)", "commit", "run"]
 
 
 def versions() -> None:
-    """List the registered versions, with what the gate said of each."""
+    """List the registered versions with their aliases and accuracies.
+
+    Newest first. The column "gate" shows what the promotion rules decided. "former champion"
+    marks a version that was champion, "no files" one whose files `digits prune` removed.
+    """
     from digits.registry import alias_moves, registration
     from digits.tracking import tracking_store  # 2 s: MLflow
 
-    now = alias_moves.current_alias_state()
-    with tracking_store.translate_errors(now.store):
-        found = registration.list_versions(now.store, now.name)
-    if not found:
-        raise UserError(f"{now.name} has no version yet; `dvc repro` registers one")
-    rows = [_row(version, now) for version in found]
+    state = alias_moves.current_alias_state()
+    with tracking_store.translate_errors(state.store):
+        registered = registration.list_versions(state.store, state.name)
+    if not registered:
+        raise UserError(f"{state.name} has no version yet; `dvc repro` registers one")
+    rows = [_row(version, state) for version in registered]
     print(text_table.format_table(HEAD, rows, left=(0, 1, 2)))
-    for text in [*now.disagreements, *now.log.problems]:
+    for text in [*state.disagreements, *state.log.problems]:
         print(f"note: {text_table.printable(text)}; `digits history` tells more")
 
 
-def _row(version: "RegisteredVersion", now: "AliasState") -> list[str]:
+def _row(version: "RegisteredVersion", state: "AliasState") -> list[str]:
     scores = [version.metric("validation_accuracy"), version.metric("test_accuracy")]
     return [
         str(version.number),
-        _aliases(version, now),
-        _gate(version),
+        _aliases(version, state),
+        _verdict(version.tags.get("gate", ""), version.tags.get("gate.mode", "enforce")),
         *("" if score is None else f"{score:.2%}" for score in scores),
         f"{version.created:%Y-%m-%d %H:%M}",
         version.commit[:10],
@@ -42,16 +45,15 @@ def _row(version: "RegisteredVersion", now: "AliasState") -> list[str]:
     ]
 
 
-def _aliases(version: "RegisteredVersion", now: "AliasState") -> str:
-    """The aliases; "former champion" for one that was; "no files" after `digits prune`."""
+def _aliases(version: "RegisteredVersion", state: "AliasState") -> str:
+    """Return the aliases, and the marks "former champion" and "no files"."""
     from digits.registry.artifact_removal import REMOVED_TAG
 
-    past = version.number in now.log.champions and "champion" not in version.aliases
-    marks = {"former champion": past, "no files": REMOVED_TAG in version.tags}
+    former = version.number in state.log.champions and "champion" not in version.aliases
+    marks = {"former champion": former, "no files": REMOVED_TAG in version.tags}
     return ", ".join([*version.aliases, *(mark for mark, holds in marks.items() if holds)])
 
 
-def _gate(version: "RegisteredVersion") -> str:
-    """What the gate said, and in which mode unless that is the usual one."""
-    verdict, mode = version.tags.get("gate", ""), version.tags.get("gate.mode", "enforce")
+def _verdict(verdict: str, mode: str) -> str:
+    """Return the verdict of the promotion rules, with their mode unless they are enforced."""
     return verdict if mode in {"enforce", verdict} else f"{verdict} ({mode})"

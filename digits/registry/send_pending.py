@@ -2,15 +2,17 @@
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from digits.project import process_locks
+from digits.project import atomic_files, process_locks
 from digits.project.errors import UserError
-from digits.registry import promotion, registration
+from digits.project.params_schema import RegisterParams
+from digits.registry import promotion, register_model, registration
 from digits.registry.model_version import UNSENT_TAG, RegisteredVersion
 from digits.registry.promotion import Decide
-from digits.registry.promotion_decision import PromotionDecision
+from digits.registry.promotion_decision import PromotionDecision, decide_alias
 from digits.tracking import journal_folders, store_uri, tracking_store
 from digits.tracking.journal import REGISTER, Journal
 from digits.tracking.tracking_store import StoredRun, TrackingStore
@@ -78,3 +80,17 @@ def _send_journal(waiting: Journal, decide: Decide, done: SentSummary) -> None:
     waiting.write(register)
     if kinds - {REGISTER}:
         done.runs.add(waiting.run_id)
+
+
+def send_and_decide(rules: RegisterParams, validation: Path, *, registration: Path) -> SentSummary:
+    """Send what waits, as `send_pending` does, and apply `rules` to each version that is sent.
+
+    `validation` is the split that models are compared on. If the file `registration` waits for
+    one of these versions, the decision is written to it.
+    """
+    sent = send_pending(partial(decide_alias, rules=rules, validation=validation))
+    for version, decision in sent.versions:
+        waiting = registration.exists() and atomic_files.read_json(registration)
+        if waiting and waiting["content_sha256"] == version.content_sha256:
+            register_model.write_registration(version, decision, registration)
+    return sent
