@@ -150,35 +150,6 @@ def test_previews_go_into_a_new_folder_only(seven, capsys):
     assert told == "digits: seen exists and is not empty: choose a new folder for the previews\n"
 
 
-def test_without_a_model_the_message_says_how_to_get_one(seven, capsys, tmp_path_factory, reader):
-    """An altered one, none, no project, where only --model helps: one line, status 2."""
-    weights = seven.parent / "models/digits/weights.pt"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    told = refusal(capsys, "predict", seven, "--json")
-    assert f"{weights} differs from its manifest; get the model anew with `dvc checkout`" in told
-    shutil.rmtree(seven.parent / "models")
-    assert "no model here yet; `dvc repro` trains one" in refusal(capsys, "predict", seven)
-    os.chdir(tmp_path_factory.mktemp("elsewhere"))
-    assert "no dvc.yaml in" in refusal(capsys, "predict", seven)
-    assert run("predict", seven, "--model", reader) == 0
-    assert " 7 " in capsys.readouterr().out
-
-
-def test_a_registered_version_may_be_named(enter, variants, capsys):
-    """--model champion and --model 1 give the same answer as the folder they came from."""
-    enter("good")
-    picture("7").save("seven.png")
-    capsys.readouterr()
-    assert run("predict", "seven.png", "--csv", "--model", variants["good"]) == 0
-    expected = capsys.readouterr().out
-
-    for name in ("champion", "1"):
-        assert run("predict", "seven.png", "--csv", "--model", name) == 0
-        assert capsys.readouterr().out == expected
-    told = refusal(capsys, "predict", "seven.png", "--model", "challenger")
-    assert "digits has no version 'challenger'" in told
-
-
 def test_two_forms_at_once_are_refused(seven, capsys):
     """--json and --csv exclude each other."""
     assert "exclude each other" in refusal(capsys, "predict", seven, "--json", "--csv")

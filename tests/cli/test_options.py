@@ -1,0 +1,60 @@
+"""Which model `predict` and `score` take, and that a changed one is refused before it is loaded."""
+
+import shutil
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+from digits.inference.model_integrity import MODEL_FILES
+from tests import sealed
+from tests.cli.test_main import refusal, run
+from tests.drawing import written
+from tests.registry.test_verification import damage
+
+COMMANDS = pytest.mark.parametrize("command", ["predict", "score"])
+
+
+@COMMANDS
+def test_models_digits_is_the_default_or_else_the_champion(enter, variants, capsys, command):
+    """Both, and the number of a version, answer as the folder that they stand for."""
+
+    def output(*options):
+        capsys.readouterr()
+        assert run(command, "mine", "--json", *options) == 0
+        return capsys.readouterr().out
+
+    enter("good")
+    Path("mine/3").mkdir(parents=True)
+    Path("mine/3/seven.png").write_bytes(written("7"))  # a mistake: `score` prints its probability
+    good, loud = (output("--model", variants[name]) for name in ("good", "loud"))
+
+    assert good != loud
+    assert output() == output("--model", "champion") == output("--model", "1") == good
+    shutil.copytree(variants["loud"], "models/digits")
+    assert output() == loud
+
+
+@COMMANDS
+@pytest.mark.parametrize("name", sorted(MODEL_FILES))
+def test_a_changed_file_is_refused_before_anything_is_loaded(
+    tmp_path, monkeypatch, capsys, command, name
+):
+    """One line names the file, status 2; with --model and without."""
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").touch()
+    damage(sealed.seal(tmp_path / "models/digits") / name)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", pytest.fail)
+
+    for options in ([], ["--model", "models/digits"]):
+        assert f"models/digits/{name}" in refusal(capsys, command, "mine", *options)
+
+
+@COMMANDS
+def test_without_a_model_one_line_says_how_to_get_one(workspace, monkeypatch, capsys, command):
+    """No model and no version, an unknown version, no project: status 2."""
+    assert "no version yet; `dvc repro` registers one" in refusal(capsys, command, "mine")
+    message = refusal(capsys, command, "mine", "--model", "challenger")
+    assert "git has no revision 'challenger'" in message
+    monkeypatch.chdir("/")
+    assert "no dvc.yaml in" in refusal(capsys, command, "mine")
