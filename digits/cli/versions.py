@@ -29,7 +29,7 @@ def versions() -> None:
     rows = [_row(version, state) for version in registered]
     print(text_table.format_table(HEAD, rows, left=(0, 1, 2)))
     for text in [*state.disagreements, *state.log.problems]:
-        print(f"note: {text_table.printable(text)}; `digits history` tells more")
+        print(f"note: {text_table.printable(text)}; see `digits history`")
 
 
 def _row(version: "RegisteredVersion", state: "AliasState") -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line says what to do where there is nothing to show."""
+"""`digits` lists its commands, and explains in one line why there is nothing to show."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ OTHER_FILES = {"__init__", "__main__", "main", "options"}  # of digits/cli
 
 
 def run(*arguments):
-    """The exit status of `digits` with `arguments`."""
+    """Run `digits` with `arguments`; its exit status."""
     try:
         return errors.run_reporting_errors("digits", lambda: app([str(a) for a in arguments]))
     except SystemExit as end:
@@ -22,18 +22,18 @@ def run(*arguments):
 
 
 def refusal(capsys, *arguments):
-    """The one line with which `digits` refuses `arguments`, and prints nothing."""
+    """Run `digits`, which has to refuse `arguments` in one line with status 2; that line."""
     capsys.readouterr()
     assert run(*arguments) == 2
-    told = capsys.readouterr()
-    assert (told.out, told.err.count("\n")) == ("", 1)
-    return told.err
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    return printed.err
 
 
 def test_help_names_every_command(capsys):
-    """`digits --help` lists every command, and each has a file of its name."""
+    """`digits --help` lists every command with a sentence; each has a file of its name."""
     assert run("--help") == 0
-    listed = re.findall(r"^  (\w+)  +\S", capsys.readouterr().out, re.MULTILINE)
+    listed = re.findall(r"^  (\w+)  +\S.*[^.]\.$", capsys.readouterr().out, re.MULTILINE)
 
     files = {path.stem for path in Path(main.__file__).parent.glob("*.py")} - OTHER_FILES
     assert set(listed) == files
@@ -53,13 +53,13 @@ def test_help_names_every_command(capsys):
         (["recipe", "rnn"], "params.yaml has no recipe 'rnn'; it has cnn, "),
     ],
 )
-def test_where_there_is_nothing_one_line_says_what_to_do(workspace, capsys, arguments, words):
+def test_if_there_is_nothing_one_line_says_what_to_do(workspace, capsys, arguments, words):
     """Nothing trained, registered or configured: one line, status 2."""
     assert words in refusal(capsys, *arguments)
 
 
 def test_a_recipe_is_printed_as_options_of_dvc(workspace, values, capsys):
-    """Keys and values in one line without quotes or blanks within a value, for $(...)."""
+    """One line, without quotes and without blanks in a value, because a shell splits $(...)."""
     values["recipes"] = {"wide": {"model.mlp.hidden": [64, 32], "train.device": "cpu"}}
     (workspace / "params.yaml").write_text(yaml.safe_dump(values))
 
@@ -68,12 +68,12 @@ def test_a_recipe_is_printed_as_options_of_dvc(workspace, values, capsys):
 
 
 def test_without_versions_there_is_nothing_to_prune_and_no_history(workspace, capsys):
-    """No error: nothing is what there is."""
+    """That is no error."""
     assert (run("prune"), run("history")) == (0, 0)
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
 
-    assert "nothing to remove: digits has 0 version(s), 10 are kept" in told
-    assert "digits has no record yet; it begins with the first change of an alias" in told
+    assert "nothing to remove: digits has 0 version(s), 10 are kept" in output
+    assert "digits has no record yet; it begins with the first change of an alias" in output
 
 
 def test_outside_of_a_project_one_line_says_so(tmp_path, monkeypatch, capsys):

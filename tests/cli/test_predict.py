@@ -1,4 +1,4 @@
-"""`digits predict`: what it prints, what it returns, how it ends."""
+"""`digits predict`: its formats, its exit statuses, and how it ends early."""
 
 import csv
 import json
@@ -24,13 +24,13 @@ from tests.strokes import empty, packed, page
 HEAVY = {"torch", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "optuna"}
 
 
-def picture(text, seed=0, **how):
+def draw(text):
     """A page with `text` as a Pillow image."""
-    return Image.fromarray(page(text, np.random.default_rng(seed), **how))
+    return Image.fromarray(page(text, np.random.default_rng(0)))
 
 
 def png_header(width, height):
-    """A PNG that says how large it is, and ends after that."""
+    """A PNG file that ends after its size."""
     body = b"IHDR" + width.to_bytes(4) + height.to_bytes(4) + bytes([8, 2, 0, 0, 0])
     start = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
     return start + (0).to_bytes(4) + b"IDAT" + zlib.crc32(b"IDAT").to_bytes(4)
@@ -47,13 +47,13 @@ def project(tmp_path, monkeypatch, reader):
 
 @pytest.fixture
 def seven(project):
-    """A picture of a seven in a project."""
-    picture("7").save(project / "seven.png")
+    """An image of a seven in a project."""
+    draw("7").save(project / "seven.png")
     return project / "seven.png"
 
 
-def test_a_line_per_picture_without_what_only_training_needs(seven):
-    """File, digit, probability; no torch, MLflow, pandas, matplotlib or scipy on the way."""
+def test_a_line_per_image_without_heavy_imports(seven):
+    """File, digit, probability; torch, MLflow, pandas, matplotlib and scipy are not imported."""
     code = "import sys; from digits.cli.main import main\n"
     code += "try: main()\nfinally: print(*sys.modules)"
     done = call(seven.parent, sys.executable, "-c", code, "predict", "seven.png")
@@ -65,8 +65,8 @@ def test_a_line_per_picture_without_what_only_training_needs(seven):
     assert not HEAVY & set(modules.split())
 
 
-def test_standard_input_is_a_picture(seven):
-    """`-` is read, alone or among files."""
+def test_a_hyphen_is_standard_input(seven):
+    """An image like the others, in its place among the files."""
     command = [sys.executable, "-m", "digits.cli", "predict", "-", "seven.png", "--json"]
     with seven.open("rb") as file:
         done = subprocess.run(command, stdin=file, capture_output=True, check=True)
@@ -79,20 +79,20 @@ def test_standard_input_is_a_picture(seven):
 
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
 def test_several_digits_are_a_text_and_an_empty_page_has_none(project, capsys, form):
-    """Found automatically or asked for; neither is an error, and every form tells it."""
-    picture("2026/1122").save(project / "date.png")
+    """With --multi and without, in every format; neither is an error."""
+    draw("2026/1122").save(project / "date.png")
     Image.fromarray(empty(np.random.default_rng(0))).save(project / "empty.png")
 
     for choice in ([], ["--multi"]):
         assert run("predict", "date.png", "empty.png", *form, *choice) == 0
-        told = capsys.readouterr().out
-        assert "2026/1122" in told
-        assert "no digit" in told
+        output = capsys.readouterr().out
+        assert "2026/1122" in output
+        assert "no digit" in output
 
 
-def test_one_digit_and_its_runners_up(project, capsys):
-    """--single gives one digit whatever there is; --top as many as there are classes at most."""
-    picture("26").save(project / "two.png")
+def test_one_digit_and_its_most_probable_classes(project, capsys):
+    """--single reads one digit from any image; --top lists at most as many classes as there are."""
+    draw("26").save(project / "two.png")
     assert run("predict", "two.png", "--single", "--json", "--top", 99) == 0
     (row,) = json.loads(capsys.readouterr().out)
     chances = [entry["probability"] for entry in row["top"][0]]
@@ -103,9 +103,8 @@ def test_one_digit_and_its_runners_up(project, capsys):
 
 
 def bad_files():
-    """Names of no pictures, each with its bytes, where it has any, and what is said of it."""
-    good = picture("7")
-    png, jpeg = packed(good, "PNG"), packed(good, "JPEG")
+    """Names that cannot be read, each with its bytes (None: no file) and words of its error."""
+    png, jpeg = (packed(draw("7"), kind) for kind in ("PNG", "JPEG"))
     return {
         "text.png": (b"hello", "no picture"),
         "nothing.jpg": (b"", "an empty file"),
@@ -120,8 +119,8 @@ def bad_files():
 
 
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
-def test_a_bad_file_is_one_line_and_stops_nothing(seven, capsys, form):
-    """Status 1 beside a good file, 2 alone; programs get a row with the status `error`."""
+def test_an_unreadable_file_is_one_line_of_error(seven, capsys, form):
+    """The other files are read: status 1, or 2 if there are none. JSON has the status `error`."""
     bad = bad_files()
     (seven.parent / "folder").mkdir()
     for name, (content, _) in bad.items():
@@ -131,26 +130,25 @@ def test_a_bad_file_is_one_line_and_stops_nothing(seven, capsys, form):
     assert run("predict", "text.png", *form) == 2
     capsys.readouterr()
     assert run("predict", "seven.png", *bad, "seven.png", *form) == 1
-    told = capsys.readouterr()
-    for line, (name, (_, words)) in zip(told.err.splitlines(), bad.items(), strict=True):
+    output, errors = capsys.readouterr()
+    for line, (name, (_, words)) in zip(errors.splitlines(), bad.items(), strict=True):
         assert line.startswith(f"digits: {name}: ")
         assert words in line
     if form == ["--json"]:
-        rows = json.loads(told.out)
+        rows = json.loads(output)
         assert [row["status"] for row in rows] == ["ok", *["error"] * len(bad), "ok"]
     if not form:
-        assert told.out.count(" 7 ") == 2
+        assert output.count(" 7 ") == 2
 
 
 def test_previews_go_into_a_new_folder_only(seven, capsys):
-    """What the network saw, one PNG per picture; a folder with files in it is refused."""
-    assert run("predict", seven, "--save-preview", "seen") == 0
-    assert [p.name for p in Path("seen").iterdir()] == ["00001-seven.png"]
-    told = refusal(capsys, "predict", seven, "--save-preview", "seen")
-    assert told == "digits: seen exists and is not empty: choose a new folder for the previews\n"
+    """One PNG file per image; a folder with files in it is refused."""
+    assert run("predict", seven, "--save-preview", "new") == 0
+    assert [p.name for p in Path("new").iterdir()] == ["00001-seven.png"]
+    assert "for the previews" in refusal(capsys, "predict", seven, "--save-preview", "new")
 
 
-def test_two_forms_at_once_are_refused(seven, capsys):
+def test_two_formats_at_once_are_refused(seven, capsys):
     """--json and --csv exclude each other."""
     assert "exclude each other" in refusal(capsys, "predict", seven, "--json", "--csv")
 
@@ -176,26 +174,26 @@ def test_ctrl_c_leaves_valid_json(seven):
     ) as process:
         first = [process.stdout.readline() for _ in range(2)]
         process.send_signal(signal.SIGINT)  # while a thread waits for the pipe
-        told, complaint = process.communicate(timeout=60)
+        rest, error = process.communicate(timeout=60)
 
-    assert [row["digit"] for row in json.loads("".join(first) + told)] == [7]
-    assert complaint == "digits: interrupted after 1 of 2 files\n"
+    assert [row["digit"] for row in json.loads("".join(first) + rest)] == [7]
+    assert error == "digits: interrupted after 1 of 2 files\n"
     assert process.returncode == 130
 
 
 def peak(folder, arguments):
-    """The most memory, in MiB, that `digits predict` needs, and what it prints."""
+    """Run `digits predict`; its peak memory in MiB and the lines that it prints."""
     code = "import resource, sys; from digits.cli.main import main\ntry: main()\nfinally:\n"
     code += " print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)"
     done = call(folder, sys.executable, "-c", code, "predict", *arguments)
     return float(done.stderr), done.stdout.splitlines()
 
 
-def test_a_large_folder_is_answered_in_order_and_bounded_memory(project):
-    """Eight times as many pictures need no more memory; each has its line, in its place."""
+def test_a_large_folder_is_read_in_order_and_in_bounded_memory(project):
+    """Eight times as many images need no more memory; each has its line, in its place."""
     digits = [project / f"{digit}.png" for digit in range(10)]
     for digit, path in enumerate(digits):
-        picture(str(digit)).save(path)
+        draw(str(digit)).save(path)
     for folder, count in (("few", 100), ("many", 800)):
         (project / folder).mkdir()
         for i in range(count):
@@ -211,19 +209,18 @@ def test_a_large_folder_is_answered_in_order_and_bounded_memory(project):
 
 
 def test_mnist_is_read_as_well_from_files_as_from_arrays(reader, official):
-    """3,000 pictures as PNG files score within 0.1 points of the bare network.
+    """On 3,000 images, PNG files score within 0.1 points of arrays that the network gets directly.
 
-    They are among the last of the official training pictures, which `reader` has not seen: the
-    official test pictures are read by `evaluate` alone.
+    They are of the official training images that `reader` was not trained on: only `evaluate`
+    reads the official test images.
     """
     model = classifier.load(reader)
     images, labels = official.images[54000::2], official.labels[54000::2]
     scans = (decode_image(packed(Image.fromarray(image), "PNG"), "held out") for image in images)
-    seen = [extract_glyphs(scan).images for scan in scans]
+    glyphs = [extract_glyphs(scan).images for scan in scans]
 
-    assert {len(pictures) for pictures in seen} == {1}
-    bare, whole = (
-        (model.logits(pictures).argmax(1) == labels).mean()
-        for pictures in (images, np.concatenate(seen))
+    assert set(map(len, glyphs)) == {1}
+    from_arrays, from_files = (
+        (model.logits(x).argmax(1) == labels).mean() for x in (images, np.concatenate(glyphs))
     )
-    assert abs(whole - bare) < 0.001
+    assert abs(from_files - from_arrays) < 0.001

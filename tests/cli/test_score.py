@@ -1,4 +1,4 @@
-"""`digits score`: labelled pictures of one's own, counted and shown."""
+"""`digits score` measures accuracy on labelled images."""
 
 import json
 import shutil
@@ -15,10 +15,10 @@ from tests.strokes import empty, page
 
 @pytest.fixture
 def labelled(tmp_path, monkeypatch, reader):
-    """A project with a model and a folder of labelled pictures; four of twelve are mistakes.
+    """A project with a model and a folder of 13 labelled images, three of them mistakes.
 
-    Ten digits by two writers, of which one is labelled wrongly on purpose, a file that is
-    no picture, an empty page, and a number.
+    Ten digits by two writers, one of which has a wrong label on purpose, a file that is no image,
+    an empty page, and a number.
     """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
@@ -40,40 +40,38 @@ def labelled(tmp_path, monkeypatch, reader):
 def scored(capsys, *arguments):
     """The numbers that `digits score --json` prints."""
     assert run("score", *arguments, "--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert isinstance(found, dict)
-    return found
+    return json.loads(capsys.readouterr().out)
 
 
-def test_people_get_shares_and_names(labelled):
+def test_a_table_and_every_mistake_are_printed(labelled):
     """The command as a person runs it."""
-    told = processes.run("digits", "score", "mine").stdout.splitlines()
+    lines = processes.run("digits", "score", "mine").stdout.splitlines()
 
-    (total,) = (line for line in told if line.startswith("pictures "))
+    (total,) = (line for line in lines if line.startswith("pictures "))
     assert total.split()[1:4] == ["13", "10", "76.9%"]
-    assert "mine/text.png: 1 cannot be read" in told
-    assert "mine/empty.png: 2 no digit found" in told
-    assert any(line.startswith("mine/0.png: 9 read as 0 (") for line in told)
+    assert "mine/text.png: 1 cannot be read" in lines
+    assert "mine/empty.png: 2 no digit found" in lines
+    assert any(line.startswith("mine/0.png: 9 read as 0 (") for line in lines)
 
 
-def test_programs_get_all_numbers(labelled, capsys):
-    """What cannot be read and what has no digit is wrong, and named with the reason."""
-    found = scored(capsys, "mine")
+def test_json_has_all_numbers(labelled, capsys):
+    """An image that cannot be read or has no digit is a mistake, listed with the reason."""
+    numbers = scored(capsys, "mine")
 
-    assert (found["all"]["n"], found["all"]["right"]) == (13, 10)
-    assert found["several"]["right"] == 1
-    assert {name: w["n"] for name, w in found["writers"].items()} == {"A": 6, "B": 7}
-    assert found["writers_mean"] == pytest.approx((4 / 6 + 6 / 7) / 2, abs=1e-6)
-    assert found["classes"]["9"]["read_as"] == {"0": 1}
-    assert {m["file"]: m["status"] for m in found["mistakes"] if m["status"] != "ok"} == {
+    assert (numbers["all"]["n"], numbers["all"]["right"]) == (13, 10)
+    assert numbers["several"]["right"] == 1
+    assert {name: w["n"] for name, w in numbers["writers"].items()} == {"A": 6, "B": 7}
+    assert numbers["writers_mean"] == pytest.approx((4 / 6 + 6 / 7) / 2, abs=1e-6)
+    assert numbers["classes"]["9"]["read_as"] == {"0": 1}
+    assert {m["file"]: m["status"] for m in numbers["mistakes"] if m["status"] != "ok"} == {
         "mine/text.png": "error",
         "mine/empty.png": "no digit",
     }
-    assert "no picture" in next(m for m in found["mistakes"] if m["status"] == "error")["error"]
+    assert "no picture" in next(m for m in numbers["mistakes"] if m["status"] == "error")["error"]
 
 
-def test_mistakes_are_drawn(labelled, capsys):
-    """One sheet, made anew by the next call; without mistakes none is written."""
+def test_mistakes_are_drawn(labelled):
+    """One sheet, written again by the next call; without mistakes there is none."""
     assert run("score", "mine", "--mistakes", "wrong.png") == 0
     first = Path("wrong.png").read_bytes()
     assert Image.open("wrong.png").size[0] > 400
@@ -85,23 +83,22 @@ def test_mistakes_are_drawn(labelled, capsys):
     assert not Path("none.png").exists()
 
 
-def test_what_a_person_made_is_not_overwritten(labelled, capsys):
-    """A picture of somebody else; nothing is scored before that is known."""
+def test_another_file_is_not_overwritten_by_a_sheet(labelled, capsys):
+    """It is refused before anything is scored."""
     mine = labelled / "mine/1.png"
     before = mine.read_bytes()
 
-    told = refusal(capsys, "score", "mine", "--mistakes", "mine/1.png")
-    assert "mine/1.png exists and was not written by digits score: choose another file name" in told
+    assert "by digits score" in refusal(capsys, "score", "mine", "--mistakes", "mine/1.png")
     assert mine.read_bytes() == before
 
 
-def test_one_digit_may_be_demanded(labelled, capsys):
-    """--single takes each picture for one digit, so the number is wrong."""
+def test_with_single_each_image_is_one_digit(labelled, capsys):
+    """So the number is read wrongly."""
     assert scored(capsys, "mine", "--single")["several"]["right"] == 0
 
 
-def test_what_is_wrong_is_told_in_one_line(labelled, capsys):
-    """Folders without labels, and no model."""
+def test_a_folder_without_labels_or_model_is_refused(labelled, capsys):
+    """One line, status 2."""
     assert "digits is no class; expected a labels.csv" in refusal(capsys, "score", "models")
-    told = refusal(capsys, "score", "mine", "--model", "./nowhere")
-    assert "./nowhere: no such file or folder; name the folder of a model" in told
+    message = refusal(capsys, "score", "mine", "--model", "./nowhere")
+    assert "./nowhere: no such file or folder; name the folder of a model" in message

@@ -1,4 +1,4 @@
-"""The table of versions tells what each is, was, and what the gate said of it."""
+"""`digits versions` shows aliases, former champions and the verdict of the promotion rules."""
 
 from digits.cli.versions import versions
 from digits.registry import alias_moves, promotion, registration
@@ -7,7 +7,7 @@ from digits.tracking import tracking_store
 
 
 def test_alias_verdict_and_past_are_shown(enter, capsys):
-    """Champion, former champion, challenger; a version whose files were removed."""
+    """Champion and former champions; a version whose files were removed."""
     enter("poor", gate="dry-run")
     for variant in ("poor", "good", "same"):
         enter(variant)
@@ -20,15 +20,15 @@ def test_alias_verdict_and_past_are_shown(enter, capsys):
     lines = capsys.readouterr().out.splitlines()
 
     assert lines[0].split()[:4] == ["version", "alias", "gate", "validation"]
-    shown = [" ".join(line.split()) for line in lines[1:]]
-    assert shown[0].startswith("3 champion failed 50.00% 50.00%")
-    assert shown[1].startswith("2 former champion passed 50.00%")
-    assert shown[2].startswith("1 former champion, no files first 50.00%")
-    assert len(shown) == 3
+    rows = [" ".join(line.split()) for line in lines[1:]]
+    assert rows[0].startswith("3 champion failed 50.00% 50.00%")
+    assert rows[1].startswith("2 former champion passed 50.00%")
+    assert rows[2].startswith("1 former champion, no files first 50.00%")
+    assert len(rows) == 3
 
 
-def test_what_differs_is_noted(enter, capsys):
-    """What the table cannot show is told below it."""
+def test_differences_from_the_log_are_noted(enter, capsys):
+    """Below the table, in a line each."""
     enter("good")
     enter("poor")
     client = tracking_store.embedded_store().client
@@ -37,32 +37,32 @@ def test_what_differs_is_noted(enter, capsys):
     client.delete_registered_model_tag("digits", entry.id)
     capsys.readouterr()
     versions()
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
 
-    assert "note: champion is version 2 in the registry" in told
-    assert "not in the registry; `digits history` tells more" in told
+    assert "note: champion is version 2 in the registry" in output
+    assert "not in the registry; see `digits history`" in output
 
 
 def test_many_versions_need_no_more_queries_than_few(workspace, monkeypatch):
-    """One search and one look at the registered model, whatever there is."""
+    """One search for versions and one query of the registered model, however many there are."""
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
-    here, asked = tracking_store.embedded_store(), []
-    here.client.create_registered_model("digits")
+    store, queries = tracking_store.embedded_store(), []
+    store.client.create_registered_model("digits")
     for name in ("search_model_versions", "get_registered_model", "get_model_version"):
         original = getattr(SqlAlchemyStore, name)
 
-        def counted(*arguments, original=original, **named):
-            asked.append(original.__name__)
-            return original(*arguments, **named)
+        def counted(*arguments, original=original, **options):
+            queries.append(original.__name__)
+            return original(*arguments, **options)
 
         monkeypatch.setattr(SqlAlchemyStore, name, counted)
     counts = []
     for number in range(1, 21):
-        here.client.create_model_version("digits", "s3://nowhere/model")
-        here.client.set_registered_model_alias("digits", f"number-{number}", str(number))
-        asked.clear()
-        assert registration.list_versions(here, "digits")[0].aliases == (f"number-{number}",)
-        counts.append(sorted(asked))
+        store.client.create_model_version("digits", "s3://nowhere/model")
+        store.client.set_registered_model_alias("digits", f"number-{number}", str(number))
+        queries.clear()
+        assert registration.list_versions(store, "digits")[0].aliases == (f"number-{number}",)
+        counts.append(sorted(queries))
 
     assert counts == [["get_registered_model", "search_model_versions"]] * 20
