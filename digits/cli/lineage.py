@@ -43,10 +43,7 @@ def _identity(traced: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _origin(traced: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield rows for uncommitted changes, data, search, machine and parameters."""
     if traced["commit"]["dirty"]:
-        yield (
-            "uncommitted",
-            "changes that are in no commit; `digits ui` shows the run's source.diff",
-        )
+        yield "uncommitted", "changes that no commit has: source.diff of the run in `digits ui`"
     for path, digest in traced["data"].items():
         yield "data", f"{digest[:12]}  {path}"
     for name, key in (("tuning", "tuning"), ("machine", "machine"), ("parameter", "params")):
