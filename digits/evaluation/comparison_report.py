@@ -1,64 +1,105 @@
-"""A comparison as a file: an HTML page that needs no server, network or script, and a picture."""
+"""A comparison of two models as text for a terminal, as an HTML page, and as a PNG.
+
+The page needs no server, network or script. The comparison itself is in `model_comparison`.
+"""
 
 import base64
 import io
-from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from digits.datasets import contact_sheet
-from digits.evaluation.model_comparison import MADE_BY, ComparedModel, Ints, ModelComparison
-from digits.project import html_templates
+from digits.evaluation.model_comparison import ComparedModel, ModelComparison
+from digits.evaluation.scores import Ints
+from digits.project import atomic_files, html_templates
+from digits.project.text_table import format_table
 
 TEMPLATE = Path(__file__).with_name("comparison.html")
-MAX_IMAGES = 120  # pictures of one half of the page
-MAX_DRAWN = 48  # of one half of the PNG
-Half = tuple[
-    Ints, ComparedModel, ComparedModel
-]  # positions of pictures, the model that is right, the other
+MADE_BY = "digits compare"  # stands in each file written here; only such a file is overwritten
+MAX_IMAGES = 120  # on the page, of those that one model alone classifies correctly
+MAX_CARDS = 48  # in the PNG, of the same
+COLORS = (contact_sheet.INK, contact_sheet.ORANGE)
 
 
-def render_page(found: ModelComparison) -> str:
-    """The text of the HTML file; the pictures are embedded."""
-    return html_templates.render(
-        TEMPLATE,
-        found=found,
-        made_by=MADE_BY,
-        halves=_halves(found),
-        most=MAX_IMAGES,
-        embedded=partial(_data_url, found),
-        caption=partial(_caption, found),
-    )
+def write_files(comparison: ModelComparison, html: Path | None, png: Path | None) -> None:
+    """Write the comparison as page and PNG, where a path is given.
 
-
-def draw_disagreements(found: ModelComparison, path: Path) -> None:
-    """Write a PNG of the pictures that one side labels rightly, those of `b` in orange.
-
-    Below each, the label and what the other side says.
+    Raises UserError, and writes nothing, when another file exists at a path.
     """
-    right_a = f"only {found.a.name} is right: {len(found.only_a)}"
-    right_b = f"in orange, only {found.b.name} is right: {len(found.only_b)}"
-    colours = (contact_sheet.INK, contact_sheet.ORANGE)
-    cards = [
-        contact_sheet.glyph_card(255 - found.images.images[i], (_caption(found, i, wrong), colour))
-        for (positions, _, wrong), colour in zip(_halves(found), colours, strict=True)
-        for i in positions[:MAX_DRAWN]
+    for path in filter(None, (html, png)):
+        contact_sheet.check_overwritable(path, MADE_BY)
+    if html is not None:
+        atomic_files.write_bytes(html, render_page(comparison).encode())
+    if png is not None:
+        draw_disagreements(comparison, png)
+
+
+def format_comparison(comparison: ModelComparison) -> str:
+    """Return the comparison as text for a terminal."""
+    models, result = {"A": comparison.a, "B": comparison.b}, comparison.result
+    low, high = result.interval
+    difference = f"A - B {result.difference:+.2%} (95 % interval {low:+.2%} to {high:+.2%})"
+    images, p_value = f"{len(comparison.images):,} validation images", f"p = {result.p_value:.2g}"
+    rows = [*_table_rows(comparison), *comparison.parameters]
+    lines = [f"{letter}  {model.name}  {model.content[:12]}" for letter, model in models.items()]
+    lines += ["", format_table(["", "A", "B"], rows), ""]
+    lines.append(f"{difference} on {images}, exact McNemar {p_value}: {comparison.verdict}")
+    lines += [f"note: {letter}: {note}" for letter, m in models.items() for note in m.notes]
+    return "\n".join(lines)
+
+
+def _table_rows(comparison: ModelComparison) -> list[list[str]]:
+    """Return the rows of numbers: what a number is, and its values of both models."""
+    models = (comparison.a, comparison.b)
+    accuracies = [comparison.accuracy(model) for model in models]
+    return [
+        ["validation accuracy", *(f"{share:.2%}" for share, _ in accuracies)],
+        ["95 % interval", *(f"{low:.2%} to {high:.2%}" for _, (low, high) in accuracies)],
+        ["right where the other errs", *(f"{len(only)}" for _, _, only in _halves(comparison))],
+        ["ONNX file", *(f"{model.size / 1e6:.2f} MB" for model in models)],
+        ["one image, median", *(f"{model.scores.seconds * 1e6:.0f} µs" for model in models)],
     ]
-    contact_sheet.write_sheet(cards, f"{right_a}; {right_b}", path, MADE_BY)
 
 
-def _caption(found: ModelComparison, position: int, wrong: ComparedModel) -> str:
-    classes, label = found.result.classes, found.images.labels[position]
+def render_page(comparison: ModelComparison) -> str:
+    """Return the page as HTML, with its images embedded."""
+    halves = [
+        (right.name, len(only), [_figure(comparison, i, wrong) for i in only[:MAX_IMAGES]])
+        for right, wrong, only in _halves(comparison)
+    ]
+    values = {"comparison": comparison, "rows": _table_rows(comparison), "halves": halves}
+    return html_templates.render(TEMPLATE, made_by=MADE_BY, **values)
+
+
+def draw_disagreements(comparison: ModelComparison, path: Path) -> None:
+    """Write a PNG of the images that one model alone classifies correctly, of `b` in orange.
+
+    Below each are its label and the class that the other model predicts.
+    """
+    counts = [f"only {m.name} is right: {len(only)}" for m, _, only in _halves(comparison)]
+    cards = []
+    for (_, wrong, only), color in zip(_halves(comparison), COLORS, strict=True):
+        for i in only[:MAX_CARDS]:
+            line = (_caption(comparison, i, wrong), color)
+            cards.append(contact_sheet.glyph_card(255 - comparison.images.images[i], line))
+    contact_sheet.write_sheet(cards, "; in orange, ".join(counts), path, MADE_BY)
+
+
+def _halves(comparison: ModelComparison) -> list[tuple[ComparedModel, ComparedModel, Ints]]:
+    """Return the model that is right, the other, and the positions; first where `a` is right."""
+    a, b = comparison.a, comparison.b
+    return [(a, b, comparison.only_a), (b, a, comparison.only_b)]
+
+
+def _caption(comparison: ModelComparison, position: int, wrong: ComparedModel) -> str:
+    classes, label = comparison.result.classes, comparison.images.labels[position]
     return f"{classes[label]}, not {classes[wrong.predicted[position]]}"
 
 
-def _halves(found: ModelComparison) -> list[Half]:
-    return [(found.only_a, found.a, found.b), (found.only_b, found.b, found.a)]
-
-
-def _data_url(found: ModelComparison, position: int) -> str:
-    """A picture as a data address, dark on light as people write."""
+def _figure(comparison: ModelComparison, position: int, wrong: ComparedModel) -> tuple[str, str]:
+    """Return a data URL of an image, dark on light, and its caption."""
     buffer = io.BytesIO()
-    Image.fromarray(255 - found.images.images[position]).save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    Image.fromarray(255 - comparison.images.images[position]).save(buffer, "PNG")
+    url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return url, _caption(comparison, position, wrong)

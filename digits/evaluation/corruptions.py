@@ -1,92 +1,80 @@
-"""Fifteen ways to spoil test pictures that leave the digit readable for people.
+"""Fifteen corruptions of test images that leave the digit readable for people.
 
-They are the fifteen of Mu & Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision"
-(2019, arXiv 1906.02337), written anew from what the paper says that each one is, at one
-severity each. The severities below are our own, chosen by eye: scores are comparable
-between models of this project, not with published ones on MNIST-C's files.
+They are the corruptions of Mu and Gilmer 2019, "MNIST-C: A Robustness Benchmark for Computer
+Vision" (arXiv 1906.02337), written anew from the paper, at one severity each. The severities
+below are this project's own, chosen by eye. So scores can be compared between models of this
+project, not with published ones on the files of MNIST-C.
 
-Each corruption draws its random numbers in one call, picture after picture. So what
-happens to a picture depends on its place among the others, never on what follows it.
+Each corruption draws its random numbers in one call, image after image. So the result for an
+image depends on its position in the stack, never on the images behind it.
 """
 
 import math
 import zlib
-from collections.abc import Callable
 
 import numpy as np
+from numpy.random import Generator
 from scipy import fft, ndimage, signal
 
-from digits.evaluation.image_operations import (
-    ByteImages,
-    blur,
-    draw_white,
-    neighbors,
-    random_inverse,
-    random_line,
-    sobel,
-    to_uint8,
-    to_unit_range,
-    warp,
-)
+from digits.evaluation import image_operations as ops
+from digits.evaluation.image_operations import ByteImages, blur, to_uint8, to_unit_range
 
-CHUNK = 500  # pictures at a time: what is worked on fits the processor's cache
+CHUNK = 500  # images at a time, so that intermediate arrays fit the processor's cache
 
 PHOTONS = 4  # expected per white pixel
 IMPULSES = 0.2  # share of pixels that turn black or white
 GLASS_SIGMA, GLASS_REACH = 0.7, 1  # pixels
-MOTION = 6.0  # pixels: how far the picture moves while it is taken
+MOTION = 6.0  # pixels: length of the path during the exposure
 SHEAR = 0.5  # pixels sideways per pixel down
-SCALE = 0.6  # size of the digit, as a share of what it was
+SCALE = 0.6  # size of the digit, as a share of the original
 ANGLE = 30.0  # degrees
 BRIGHTNESS = 0.4  # share of white that every pixel gains
 SHIFT = 3  # pixels, on both axes
 STRIPE = 8  # pixels wide
-FOG = 1.2  # the thickest fog's light, as a multiple of white
-SPLASH_SIGMA, SPLASH_SHARE, SPLASH_LIGHT = 1.5, 0.15, 0.6  # pixels, of the area, of white
+FOG = 1.2  # light of the thickest fog, as a multiple of white
+SPLASH_SIGMA, SPLASH_SHARE, SPLASH_LIGHT = 1.5, 0.15, 0.6  # pixels, share of area, of white
 DOT_STEP, DOT_RADIUS = 4.0, 1.0  # pixels
 ZIGZAG_STEP, ZIGZAG_HEIGHT, ZIGZAG_RADIUS = 8.0, 3.0, 0.6  # pixels
 CANNY_SIGMA, CANNY_LOW, CANNY_HIGH = 1.0, 0.1, 0.2  # pixels; steps of white per pixel
-Corruption = Callable[[ByteImages, np.random.Generator], ByteImages]
 
 
 def corrupt(images: ByteImages, name: str, seed: int) -> ByteImages:
-    """`images` (n, side, side) uint8, 0 is background, spoilt by the corruption `name`.
+    """Apply the corruption `name` to `images` (n, side, side) uint8, 0 is background.
 
-    The result follows from the arguments alone, whatever ran before; the first k of n
-    pictures come out as they would alone.
+    The result follows from the arguments alone. The first k of n images come out as they
+    would without the others.
     """
     result = np.empty_like(images)
     for start in range(0, len(images), CHUNK):
-        generator = np.random.default_rng([seed, zlib.crc32(name.encode()), start])
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), start])
         part = slice(start, start + CHUNK)
-        result[part] = CORRUPTIONS[name](images[part], generator)
+        result[part] = CORRUPTIONS[name](images[part], rng)
     return result
 
 
-def shot_noise(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """Too little light: each pixel counts a Poisson number of photons, up to white."""
-    return to_uint8(generator.poisson(to_unit_range(images) * PHOTONS) / PHOTONS)
+def shot_noise(images: ByteImages, rng: Generator) -> ByteImages:
+    """Simulate too little light: each pixel counts a Poisson number of photons, up to white."""
+    return to_uint8(rng.poisson(to_unit_range(images) * PHOTONS) / PHOTONS)
 
 
-def impulse_noise(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """Salt and pepper: some pixels are stuck at white, as many at black."""
-    chance = generator.random(images.shape, dtype=np.float32)
+def impulse_noise(images: ByteImages, rng: Generator) -> ByteImages:
+    """Turn random pixels white, and as many black: salt and pepper."""
+    chance = rng.random(images.shape, dtype=np.float32)
     salted = np.where(chance < IMPULSES / 2, np.uint8(255), images)
     return np.where(chance > 1 - IMPULSES / 2, np.uint8(0), salted)
 
 
-def glass_blur(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """Frosted glass: each pixel shows some place nearby, between two slight blurs."""
-    jumps = generator.integers(
-        -GLASS_REACH, GLASS_REACH, (len(images), 2, *images.shape[1:]), np.int8, endpoint=True
-    )
-    shown = neighbors(blur(to_unit_range(images), GLASS_SIGMA), jumps[:, 0], jumps[:, 1])
-    return to_uint8(blur(shown, GLASS_SIGMA))
+def glass_blur(images: ByteImages, rng: Generator) -> ByteImages:
+    """Simulate frosted glass: each pixel shows one nearby, between two slight blurs."""
+    shape = (len(images), 2, *images.shape[1:])
+    jumps = rng.integers(-GLASS_REACH, GLASS_REACH, shape, np.int8, endpoint=True)
+    smooth = blur(to_unit_range(images), GLASS_SIGMA)
+    return to_uint8(blur(ops.neighbors(smooth, jumps[:, 0], jumps[:, 1]), GLASS_SIGMA))
 
 
-def motion_blur(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """The mean over a straight movement, in a direction of its own for each picture."""
-    angle = generator.random((len(images), 1, 1)) * math.pi
+def motion_blur(images: ByteImages, rng: Generator) -> ByteImages:
+    """Average each image over a straight movement in a random direction."""
+    angle = rng.random((len(images), 1, 1)) * math.pi
     reach = math.ceil(MOTION / 2)
     steps = np.linspace(-MOTION / 2, MOTION / 2, 4 * reach + 1)[:, None]  # half a pixel or less
     ticks = np.arange(-reach, reach + 1)
@@ -96,54 +84,52 @@ def motion_blur(images: ByteImages, generator: np.random.Generator) -> ByteImage
     return to_uint8(signal.fftconvolve(to_unit_range(images), paths, "same", axes=(1, 2)))
 
 
-def shear(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """Slanted, to the left or to the right."""
-    return warp(
-        images, random_inverse(np.array([[1.0, 0.0], [SHEAR, 1.0]]), len(images), generator)
-    )
+def shear(images: ByteImages, rng: Generator) -> ByteImages:
+    """Slant each image, to the left or to the right."""
+    return ops.warp_randomly(images, np.array([[1.0, 0.0], [SHEAR, 1.0]]), rng)
 
 
-def scale(images: ByteImages, _: np.random.Generator) -> ByteImages:
-    """Smaller, in the middle."""
-    return warp(images, np.tile(np.eye(2) / SCALE, (len(images), 1, 1)))
+def scale(images: ByteImages, _: Generator) -> ByteImages:
+    """Shrink each image about its centre."""
+    return ops.warp(images, np.tile(np.eye(2) / SCALE, (len(images), 1, 1)))
 
 
-def rotate(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """Turned about the middle, one way or the other."""
+def rotate(images: ByteImages, rng: Generator) -> ByteImages:
+    """Rotate each image about its centre, clockwise or counterclockwise."""
     sin, cos = math.sin(math.radians(ANGLE)), math.cos(math.radians(ANGLE))
-    return warp(images, random_inverse(np.array([[cos, -sin], [sin, cos]]), len(images), generator))
+    return ops.warp_randomly(images, np.array([[cos, -sin], [sin, cos]]), rng)
 
 
-def brightness(images: ByteImages, _: np.random.Generator) -> ByteImages:
-    """Everything lighter, the background too."""
+def brightness(images: ByteImages, _: Generator) -> ByteImages:
+    """Make every pixel lighter, the background too."""
     return to_uint8(to_unit_range(images) + BRIGHTNESS)
 
 
-def translate(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """Moved along a diagonal, towards one of the four corners."""
+def translate(images: ByteImages, rng: Generator) -> ByteImages:
+    """Move each image along a diagonal, towards one of the four corners."""
     side = images.shape[-1]
-    around = np.pad(images, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
-    places = np.lib.stride_tricks.sliding_window_view(around, (side, side), (1, 2))
-    y, x = generator.integers(2, size=(len(images), 2)).T * 2 * SHIFT
-    return places[np.arange(len(images)), y, x]
+    padded = np.pad(images, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), (1, 2))
+    y, x = rng.integers(2, size=(len(images), 2)).T * 2 * SHIFT
+    return windows[np.arange(len(images)), y, x]
 
 
-def stripe(images: ByteImages, _: np.random.Generator) -> ByteImages:
-    """Black and white change places in an upright stripe through the middle."""
+def stripe(images: ByteImages, _: Generator) -> ByteImages:
+    """Swap black and white in an upright stripe through the centre."""
     result, left = images.copy(), (images.shape[-1] - STRIPE) // 2
     result[:, :, left : left + STRIPE] = 255 - result[:, :, left : left + STRIPE]
     return result
 
 
-def fog(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """Light from drifting haze, as a fractal; then exposed so that white stays white.
+def fog(images: ByteImages, rng: Generator) -> ByteImages:
+    """Add light from drifting haze, a fractal; then scale so that white stays white.
 
-    In place of the usual midpoint displacement stands noise whose amplitude falls with
-    the square of the frequency, which looks the same and has no grid.
+    The paper makes its fractal by midpoint displacement. Here it is noise whose amplitude
+    falls with the square of the frequency: the result looks alike and has no grid.
     """
     side = images.shape[-1]
-    wide = 2 * side  # of a field that wraps around, no two borders may meet in the picture
-    noise = generator.standard_normal((len(images), wide, wide), dtype=np.float32)
+    wide = 2 * side  # the field wraps around, so an image must not contain both of its borders
+    noise = rng.standard_normal((len(images), wide, wide), dtype=np.float32)
     frequency = np.hypot(fft.fftfreq(wide)[:, None], fft.rfftfreq(wide))
     frequency[0, 0] = np.inf  # a field without mean
     haze = fft.irfft2(fft.rfft2(noise) / frequency.astype(np.float32) ** 2)[:, :side, :side]
@@ -151,70 +137,55 @@ def fog(images: ByteImages, generator: np.random.Generator) -> ByteImages:
     return to_uint8((to_unit_range(images) + FOG * (haze - low) / (high - low)) / (1 + FOG))
 
 
-def spatter(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """Splashes of grey on the lens: where smoothed noise is high, with soft rims."""
-    noise = generator.standard_normal(images.shape, dtype=np.float32)
+def spatter(images: ByteImages, rng: Generator) -> ByteImages:
+    """Splash gray on the lens: where smoothed noise is high, with soft edges."""
+    noise = rng.standard_normal(images.shape, dtype=np.float32)
     height = blur(noise, SPLASH_SIGMA, mode="wrap")
     level = np.quantile(height, 1 - SPLASH_SHARE, axis=(1, 2), keepdims=True)
     cover = np.clip((height - level) / height.std((1, 2), keepdims=True) * 4, 0, 1)
     return to_uint8(to_unit_range(images) * (1 - cover) + SPLASH_LIGHT * cover)
 
 
-def dotted_line(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """A white dotted line over the digit, in any direction."""
-    along, across = random_line(images, generator)
+def dotted_line(images: ByteImages, rng: Generator) -> ByteImages:
+    """Draw a white dotted line over the digit, in any direction."""
+    along, across = ops.random_line(images, rng)
     to_dot = np.mod(along, DOT_STEP) - DOT_STEP / 2
-    return draw_white(images, np.hypot(to_dot, across) - DOT_RADIUS)
+    return ops.draw_white(images, np.hypot(to_dot, across) - DOT_RADIUS)
 
 
-def zigzag(images: ByteImages, generator: np.random.Generator) -> ByteImages:
-    """A white zigzag over the digit, in any direction."""
-    along, across = random_line(images, generator)
+def zigzag(images: ByteImages, rng: Generator) -> ByteImages:
+    """Draw a white zigzag over the digit, in any direction."""
+    along, across = ops.random_line(images, rng)
     wave = np.abs(np.mod(along / ZIGZAG_STEP, 1) * 4 - 2) - 1  # a triangle from -1 to 1
     slope = 4 * ZIGZAG_HEIGHT / ZIGZAG_STEP
     distance = np.abs(across - ZIGZAG_HEIGHT * wave) / math.hypot(1, slope)
-    return draw_white(images, distance - ZIGZAG_RADIUS)
+    return ops.draw_white(images, distance - ZIGZAG_RADIUS)
 
 
-def canny_edges(images: ByteImages, _: np.random.Generator) -> ByteImages:
-    """Only the outlines, one pixel wide: Canny, A Computational Approach to Edge Detection, 1986.
+def canny_edges(images: ByteImages, _: Generator) -> ByteImages:
+    """Reduce each digit to its outlines, one pixel wide.
 
-    Kept are ridges of the gradient that are above the low threshold and hang together
-    with a place above the high one.
+    Canny 1986 ("A computational approach to edge detection"): an edge is a ridge of the
+    gradient that is above the low threshold everywhere and above the high one somewhere.
     """
     smooth = blur(to_unit_range(images), CANNY_SIGMA)
-    down, right = sobel(smooth, 1, 2), sobel(smooth, 2, 1)
+    down, right = ops.sobel(smooth, 1, 2), ops.sobel(smooth, 2, 1)
     steep = np.hypot(down, right)
     octant = np.rint(np.arctan2(down, right) / (math.pi / 4)) * (math.pi / 4)
     y, x = np.rint(np.sin(octant)).astype(int), np.rint(np.cos(octant)).astype(int)
-    # Strictly above one of the two: of a ridge two pixels wide, one is kept.
-    ridge = (steep >= neighbors(steep, y, x)) & (steep > neighbors(steep, -y, -x))
+    # Strictly above one of the two neighbours, so that a ridge two pixels wide becomes one wide.
+    ridge = (steep >= ops.neighbors(steep, y, x)) & (steep > ops.neighbors(steep, -y, -x))
     ridge &= steep > CANNY_LOW
-    together = np.zeros((3, 3, 3), bool)
-    together[1] = True  # diagonals hang together, pictures do not
-    edges, count = ndimage.label(ridge, together)
-    kept = np.zeros(count + 1, bool)
-    kept[edges[ridge & (steep > CANNY_HIGH)]] = True
-    return np.where(kept[edges], np.uint8(255), np.uint8(0))
+    connectivity = np.zeros((3, 3, 3), bool)
+    connectivity[1] = True  # diagonal neighbours are connected, images are not
+    components, count = ndimage.label(ridge, connectivity)
+    is_edge = np.zeros(count + 1, bool)
+    is_edge[components[ridge & (steep > CANNY_HIGH)]] = True
+    return np.where(is_edge[components], np.uint8(255), np.uint8(0))
 
 
-CORRUPTIONS: dict[str, Corruption] = {
-    function.__name__: function
-    for function in (
-        shot_noise,
-        impulse_noise,
-        glass_blur,
-        motion_blur,
-        shear,
-        scale,
-        rotate,
-        brightness,
-        translate,
-        stripe,
-        fog,
-        spatter,
-        dotted_line,
-        zigzag,
-        canny_edges,
-    )
-}
+# In the order of the paper, which is also that of the rows of metrics/robustness.csv.
+NOISE_AND_BLUR = (shot_noise, impulse_noise, glass_blur, motion_blur)
+TRANSFORMS = (shear, scale, rotate, brightness, translate)
+OVERLAYS = (stripe, fog, spatter, dotted_line, zigzag)
+CORRUPTIONS = {f.__name__: f for f in (*NOISE_AND_BLUR, *TRANSFORMS, *OVERLAYS, canny_edges)}

@@ -1,4 +1,7 @@
-"""TODO"""
+"""Median latency of exported models on ONNX Runtime, measured in turns.
+
+The latency of the service with its queue and HTTP is measured by tests/bench/bench_serve.py.
+"""
 
 import timeit
 from collections.abc import Sequence
@@ -11,23 +14,22 @@ from numpy.typing import NDArray
 
 from digits.inference import classifier, model_integrity
 
-ROUNDS = 30  # of latency; each model in turn, so that a busy moment meets both
-CALLS = 20  # a round
+ROUNDS = 30  # each model once per round, so that other load on the machine affects all alike
+CALLS = 20  # per round
 WARM_UP = 50  # calls that are not counted
 
 
-def measure_latencies(folders: Sequence[Path], picture: NDArray[np.uint8]) -> list[float]:
-    """The median seconds that each model takes for `picture` (1, 28, 28), on one thread.
+def measure_latencies(folders: Sequence[Path], image: NDArray[np.uint8]) -> list[float]:
+    """Return each model's median seconds for `image` (1, 28, 28), on one thread.
 
-    Measured in turns on ONNX Runtime. The ratio means something on a busy machine, too; the
-    seconds are of this machine and moment.
+    The seconds depend on the machine and its load; their ratio hardly does.
     """
     sessions = [classifier.session(folder / model_integrity.ONNX, threads=1) for folder in folders]
-    calls = [partial(session.run, None, {"pictures": picture}) for session in sessions]
+    calls = [partial(session.run, None, {"pictures": image}) for session in sessions]
     for call in calls:
         timeit.timeit(call, number=WARM_UP)
-    spent: list[list[float]] = [[] for _ in calls]
+    seconds: list[list[float]] = [[] for _ in calls]
     for _ in range(ROUNDS):
-        for call, times in zip(calls, spent, strict=True):
+        for call, times in zip(calls, seconds, strict=True):
             times.extend(timeit.repeat(call, number=1, repeat=CALLS))
-    return [median(times) for times in spent]
+    return [median(times) for times in seconds]

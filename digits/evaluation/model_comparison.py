@@ -1,16 +1,19 @@
-"""Two models on the validation pictures, for people; the test pictures are not touched."""
+"""Two models on the validation images, for people: scores, parameters, who is right where.
+
+The test images are not read. `comparison_report` formats the comparison as text, page and PNG.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digits.datasets import split_files
 from digits.datasets.split_files import LabelledImages
-from digits.evaluation import paired_comparison, scores
+from digits.evaluation import paired_comparison
 from digits.evaluation.paired_comparison import IncomparableError, ModelScores, PairedComparison
+from digits.evaluation.scores import Ints, wilson_interval
 from digits.inference import model_integrity
 from digits.inference.model_integrity import ResolvedModel
 from digits.project import hashing, workspace
@@ -20,60 +23,49 @@ from digits.tracking.run_context import INPUT_TAG
 
 SIGNIFICANT = 0.05
 VALIDATION = Path("data/splits/validation.npz")
-MADE_BY = "digits compare"  # stands in each file that shows a comparison
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class ComparedModel(ModelScores):
-    """One of the two models: the numbers of the gate, which model it is, what it answers.
+class ComparedModel:
+    """One of the two models: `size` in bytes of its ONNX file, `predicted` (n,) class indices.
 
-    `size` in bytes of its ONNX file, `params` as text, `predicted` (n,) class indices;
-    `notes` say what to think of before believing it.
+    `params` are flat and those of its run; without the run, those of its network alone.
+    `notes` are reasons to doubt its scores.
     """
 
     name: str
     content: str
     size: int
-    params: Mapping[str, str]
+    scores: ModelScores
     predicted: Ints
+    params: Mapping[str, str]
     notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Both models on `pictures`; in `contest`, `a` is the candidate and `b` the champion."""
+    """Two models on `images`; in `result`, `a` is the candidate and `b` the champion.
+
+    `only_a` and `only_b` are positions of images that only this model classifies correctly.
+    """
 
     a: ComparedModel
     b: ComparedModel
     images: LabelledImages
     result: PairedComparison
+    only_a: Ints
+    only_b: Ints
 
-    def is_correct(self, side: ComparedModel) -> NDArray[np.bool_]:
-        """Which pictures a side labels rightly, (n,)."""
-        return np.equal(side.predicted, self.images.labels)
-
-    def accuracy(self, side: ComparedModel) -> tuple[float, tuple[float, float]]:
-        """The accuracy of a side and its 95 % interval, fractions."""
-        n = len(self.images)
-        return side.correct / n, scores.wilson_interval(side.correct, n)
-
-    @property
-    def only_a(self) -> Ints:
-        """The pictures that only `a` labels rightly, as positions."""
-        return np.flatnonzero(self.is_correct(self.a) & ~self.is_correct(self.b))
-
-    @property
-    def only_b(self) -> Ints:
-        """The pictures that only `b` labels rightly, as positions."""
-        return np.flatnonzero(self.is_correct(self.b) & ~self.is_correct(self.a))
+    def accuracy(self, model: ComparedModel) -> tuple[float, tuple[float, float]]:
+        """Return the accuracy of `a` or `b` and its 95 % interval, fractions."""
+        right, n = model.scores.correct, len(self.images)
+        return right / n, wilson_interval(right, n)
 
     @property
     def verdict(self) -> str:
-        """Whether the difference is more than chance, in words."""
+        """Whether the difference in accuracy is more than chance, in words."""
         if self.a.content == self.b.content:
-            return "both are the same bytes"
+            return "both models have the same files"
         if self.result.p_value >= SIGNIFICANT:
             return "no difference beyond chance"
         better = self.a if self.result.difference > 0 else self.b
@@ -81,63 +73,48 @@ class ModelComparison:
 
     @property
     def parameters(self) -> list[tuple[str, str, str]]:
-        """Parameters that differ: name, value of `a`, value of `b`.
-
-        Only of sections that both have: a model without its run knows its network alone.
-        """
-        ours, theirs = self.a.params, self.b.params
-        sections = {k.partition(".")[0] for k in ours} & {k.partition(".")[0] for k in theirs}
-        names = [k for k in sorted(ours.keys() | theirs.keys()) if k.partition(".")[0] in sections]
-        rows = [(name, ours.get(name, "-"), theirs.get(name, "-")) for name in names]
-        return [row for row in rows if row[1] != row[2]]
+        """Parameters that differ, of sections that both models have: name, value of each."""
+        a, b = self.a.params, self.b.params
+        sections = {k.partition(".")[0] for k in a} & {k.partition(".")[0] for k in b}
+        names = [k for k in sorted(a.keys() | b.keys()) if k.partition(".")[0] in sections]
+        return [(k, a.get(k, "-"), b.get(k, "-")) for k in names if a.get(k) != b.get(k)]
 
 
-def compare(
-    a: str, b: str, models: Sequence[ResolvedModel], validation: Path = VALIDATION
-) -> ModelComparison:
-    """Compare two `models`, which a person called `a` and `b`, on the validation images.
+def compare(a: str, b: str, models: Sequence[ResolvedModel]) -> ModelComparison:
+    """Compare two `models`, which the user calls `a` and `b`, on the validation images.
 
     Raises UserError when their classes differ, or when the split is missing or damaged.
     """
-    path = workspace.checkout_root() / validation
-    pictures = split_files.load(path)
-    folders = [model.folder for model in models]
+    path = workspace.checkout_root() / VALIDATION
+    images, folders = split_files.load(path), [model.folder for model in models]
     try:
-        found, predicted = paired_comparison.compare_models(folders[0], folders[1], pictures)
+        result, predicted = paired_comparison.compare_models(folders[0], folders[1], images)
     except IncomparableError as error:
-        message = f"{a} and {b} name other classes; compare models of the same classes"
-        raise UserError(message) from error
+        rule = "only models with the same classes can be compared"
+        raise UserError(f"{a} and {b} have {error}: {rule}") from error
     digest = hashing.file_sha256(path)
-    told = [_run_parameters(model, validation.as_posix(), digest) for model in models]
-    sides = [
-        ComparedModel(
-            **vars(numbers),
-            name=given if given == model.name else f"{given} ({model.name})",
-            content=model.content_sha256,
-            size=(model.folder / model_integrity.ONNX).stat().st_size,
-            params=params,
-            predicted=answers,
-            notes=notes,
-        )
-        for given, model, numbers, answers, (params, notes) in zip(
-            (a, b), models, (found.candidate, found.champion), predicted, told, strict=True
-        )
-    ]
-    return ModelComparison(sides[0], sides[1], pictures, found)
+    first = _describe(a, models[0], result.candidate, predicted[0], digest)
+    second = _describe(b, models[1], result.champion, predicted[1], digest)
+    right_a, right_b = (answers == images.labels for answers in predicted)
+    only_a, only_b = np.flatnonzero(right_a & ~right_b), np.flatnonzero(right_b & ~right_a)
+    return ModelComparison(first, second, images, result, only_a, only_b)
 
 
-def _run_parameters(
-    model: ResolvedModel, path: str, digest: str
-) -> tuple[dict[str, str], list[str]]:
-    """The parameters of a model, and what speaks against judging it by these pictures.
+def _describe(
+    reference: str, model: ResolvedModel, scores: ModelScores, predicted: Ints, split_hash: str
+) -> ComparedModel:
+    """Add name, size, parameters and notes of a model, which the user calls `reference`.
 
-    All parameters are those of its run; without it, those of the network that it carries.
+    A run whose validation split has another hash than `split_hash` gives a note.
     """
-    run = run_lookup.find_run(str(model.manifest["run_id"]))
-    if run is None:
-        own = run_context.flatten_params(model.manifest["network"], "model.")
-        return own, ["its run is in no store that answers: whether it has seen them is unknown"]
-    data = run.store.client.get_run(run.run_id).data
-    same = data.tags.get(f"{INPUT_TAG}{path}") == digest
-    notes = [] if same else ["it was trained on another split: it may have seen some of them"]
-    return dict(data.params), notes
+    name = reference if reference == model.name else f"{reference} ({model.name})"
+    size = (model.folder / model_integrity.ONNX).stat().st_size
+    if run := run_lookup.find_run(str(model.manifest["run_id"])):
+        data = run.store.client.get_run(run.run_id).data
+        same = data.tags.get(f"{INPUT_TAG}{VALIDATION.as_posix()}") == split_hash
+        notes = [] if same else ["it was trained on another split, perhaps on these images"]
+        params = dict(data.params)
+    else:
+        params = run_context.flatten_params(model.manifest["network"], "model.")
+        notes = ["its run is in no store that answers: it may have been trained on these images"]
+    return ComparedModel(name, model.content_sha256, size, scores, predicted, params, notes)

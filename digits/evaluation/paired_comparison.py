@@ -1,31 +1,30 @@
-"""Two models side by side on the same pictures: right or wrong, calibration, latency."""
+"""Two models on the same images: who is right where, calibration, latency.
+
+Which model becomes champion is decided in `registry`; the report for people is in
+`model_comparison`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from digits.datasets.split_files import LabelledImages
 from digits.evaluation import scores, significance
 from digits.evaluation.latency import measure_latencies
+from digits.evaluation.scores import Floats, Ints
 from digits.inference import classifier
 from digits.project.errors import UserError
 
 SEED = 1  # of the bootstrap
 
-Ints = NDArray[np.int64]
-
 
 class IncomparableError(UserError):
-    """Two models that do not answer the same question."""
+    """Two models have different classes."""
 
 
 @dataclass(frozen=True)
 class ModelScores:
-    """One of two models on the same pictures: `recall` per class, `seconds` per picture."""
+    """One of the two models: `recall` per class, `seconds` per image."""
 
     correct: int
     recall: Sequence[float]
@@ -35,10 +34,10 @@ class ModelScores:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Two models on the same `n` pictures of `classes`.
+    """Two models on the same `n` images of `classes`.
 
-    `gained` pictures only the candidate labels rightly, `lost` only the champion; `p` and
-    `interval` are of the difference of their accuracies, as in `paired`.
+    Only the candidate classifies `gained` images correctly, only the champion `lost` images.
+    `p_value` and `interval` are of the difference of their accuracies, as in `significance`.
     """
 
     n: int
@@ -52,48 +51,43 @@ class PairedComparison:
 
     @property
     def difference(self) -> float:
-        """The accuracy of the candidate minus that of the champion."""
+        """Accuracy of the candidate minus that of the champion, a fraction."""
         return (self.gained - self.lost) / self.n
 
 
 def compare_models(
-    candidate: Path, champion: Path, pictures: LabelledImages
+    candidate: Path, champion: Path, images: LabelledImages
 ) -> tuple[PairedComparison, tuple[Ints, Ints]]:
-    """The contest of the models in two folders, and the classes that each predicts, (n,).
+    """Compare the models in two folders; also return the classes that each predicts, (n,).
 
-    Raises IncomparableError when their classes differ, UserError when one is missing or
+    Raises IncomparableError when their classes differ, UserError when a model is missing or
     damaged.
     """
     models = [classifier.load(folder) for folder in (candidate, champion)]
-    classes = models[0].classes
-    if classes != models[1].classes:
-        ours, theirs = (", ".join(model.classes) for model in models)
-        raise IncomparableError(f"the candidate knows {ours}, the champion {theirs}"[:300])
-    seconds = measure_latencies([candidate, champion], pictures.images[:1])
-    logits = [model.logits(pictures.images) for model in models]
-    sides = [_model_scores(*pair, pictures, classes) for pair in zip(logits, seconds, strict=True)]
+    classes, others = (model.classes for model in models)
+    if classes != others:
+        names = f"{', '.join(classes)}; {', '.join(others)}"
+        raise IncomparableError(f"different classes ({names[:300]})")
+    seconds = measure_latencies([candidate, champion], images.images[:1])
+    logits = [model.logits(images.images) for model in models]
+    both = [_score(*pair, images.labels, classes) for pair in zip(logits, seconds, strict=True)]
     predicted = logits[0].argmax(1), logits[1].argmax(1)
-    a, b = (answer == pictures.labels for answer in predicted)
-    found = PairedComparison(
-        n=len(pictures),
+    a, b = (answer == images.labels for answer in predicted)
+    comparison = PairedComparison(
+        n=len(images),
         classes=classes,
-        candidate=sides[0],
-        champion=sides[1],
+        candidate=both[0],
+        champion=both[1],
         gained=int((a & ~b).sum()),
         lost=int((b & ~a).sum()),
         p_value=significance.mcnemar_p_value(a, b),
         interval=significance.difference_interval(a, b, SEED),
     )
-    return found, predicted
+    return comparison, predicted
 
 
-def _model_scores(
-    logits: NDArray[np.float32], seconds: float, pictures: LabelledImages, classes: list[str]
-) -> ModelScores:
-    rows: list[Any] = scores.per_class(pictures.labels, logits.argmax(1), classes)
-    return ModelScores(
-        correct=int((logits.argmax(1) == pictures.labels).sum()),
-        recall=[float(row["recall"]) for row in rows],
-        ece=scores.score(logits, pictures.labels).ece,
-        seconds=seconds,
-    )
+def _score(logits: Floats, seconds: float, labels: Ints, classes: list[str]) -> ModelScores:
+    predicted = logits.argmax(1)
+    recall = [float(row["recall"]) for row in scores.per_class(labels, predicted, classes)]
+    correct, ece = int((predicted == labels).sum()), scores.score(logits, labels).ece
+    return ModelScores(correct=correct, recall=recall, ece=ece, seconds=seconds)

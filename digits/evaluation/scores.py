@@ -1,6 +1,10 @@
-"""Numbers from predictions: accuracy with its interval, per-class scores, calibration."""
+"""Scores of predictions: accuracy with its interval, scores per class, calibration error.
+
+All functions take arrays. Drawing them is in `figures`, two models at once in `significance`.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +20,7 @@ Ints = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Scores:
-    """How good a model is on n labelled pictures."""
+    """Scores of a model on n labelled images; shares are fractions."""
 
     n: int
     accuracy: float
@@ -25,7 +29,7 @@ class Scores:
     ece: float
 
     def as_metrics(self) -> dict[str, object]:
-        """The numbers as JSON holds them, rounded to what n can tell."""
+        """Return the scores as JSON values, rounded to six digits."""
         interval = [round(x, 6) for x in self.accuracy_interval]
         rounded = {name: round(x, 6) for name, x in vars(self).items() if isinstance(x, float)}
         return {"n": self.n, "accuracy_interval": interval, **rounded}
@@ -33,49 +37,42 @@ class Scores:
 
 def score(logits: Floats, labels: Ints) -> Scores:
     """Score `logits` (n, classes) against `labels` (n,)."""
-    right = int((logits.argmax(1) == labels).sum())
+    n, right = len(labels), int((logits.argmax(1) == labels).sum())
     likelihood = log_softmax(logits.astype(np.float64), axis=1)
     return Scores(
-        n=len(labels),
-        accuracy=right / len(labels),
-        accuracy_interval=wilson_interval(right, len(labels)),
-        loss=float(-likelihood[np.arange(len(labels)), labels].mean()),
+        n=n,
+        accuracy=right / n,
+        accuracy_interval=wilson_interval(right, n),
+        loss=float(-likelihood[np.arange(n), labels].mean()),
         ece=calibration_error(reliability_curve(np.exp(likelihood), labels)),
     )
 
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share, after Wilson (1927): holds near 0 and 1 too."""
+    """Return the 95 % interval of a share, after Wilson 1927; it holds near 0 and 1 too."""
     bounds = binomtest(right, n).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
     return float(bounds.low), float(bounds.high)
 
 
-def per_class(labels: Ints, predicted: Ints, classes: list[str]) -> list[dict[str, object]]:
-    """Precision, recall and F1 of each class, and how many pictures it has."""
+def per_class(labels: Ints, predicted: Ints, classes: list[str]) -> list[dict[str, Any]]:
+    """Return precision, recall, F1 and the number of images of each class."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    names = list(range(len(classes)))
-    columns = precision_recall_fscore_support(labels, predicted, labels=names, zero_division=0)
-    rows = zip(classes, *columns, strict=True)
+    indices = range(len(classes))
+    columns = precision_recall_fscore_support(labels, predicted, labels=indices, zero_division=0)
+    names = ("precision", "recall", "f1")
     return [
-        {
-            "class": c,
-            "precision": round(p, 6),
-            "recall": round(r, 6),
-            "f1": round(f, 6),
-            "n": int(n),
-        }
-        for c, p, r, f, n in rows
+        {"class": c, **{k: round(x, 6) for k, x in zip(names, row, strict=True)}, "n": int(n)}
+        for c, *row, n in zip(classes, *columns, strict=True)
     ]
 
 
 def reliability_curve(probabilities: Floats, labels: Ints) -> list[dict[str, float]]:
-    """Per bin of confidence: how many pictures, their mean confidence and accuracy.
+    """Return the number of images, mean confidence and accuracy per bin of confidence.
 
-    Empty bins are left out. Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
+    Empty bins are left out. Guo et al. 2017 ("On calibration of modern neural networks").
     """
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
         {
@@ -89,6 +86,6 @@ def reliability_curve(probabilities: Floats, labels: Ints) -> list[dict[str, flo
 
 
 def calibration_error(curve: list[dict[str, float]]) -> float:
-    """Expected calibration error of a `reliability` curve, as a fraction (Guo et al. 2017)."""
+    """Return the expected calibration error, a fraction, of a reliability curve."""
     n = sum(row["n"] for row in curve)
     return sum(row["n"] / n * abs(row["confidence"] - row["accuracy"]) for row in curve)

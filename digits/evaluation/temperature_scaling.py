@@ -1,4 +1,7 @@
-"""Making probabilities mean what they say."""
+"""Temperature scaling: divide logits by one number so that probabilities are calibrated.
+
+The calibration error itself is in `scores`.
+"""
 
 import math
 
@@ -11,10 +14,10 @@ LIMIT = 20.0  # a temperature lies between 1 / LIMIT and LIMIT
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """What to divide `logits`, (n, classes), by, so that probabilities mean what they say.
+    """Return the temperature that minimises the cross-entropy of `labels` (n,).
 
-    It minimises the cross-entropy over `labels`, (n,). Guo et al. 2017 ("On calibration
-    of modern neural networks").
+    Divide `logits` (n, classes) by it. Guo et al. 2017 ("On calibration of modern neural
+    networks").
     """
 
     def loss(log_temperature: float) -> float:
@@ -25,6 +28,6 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 
 
 def cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Mean negative log likelihood of `labels`, (n,), under `logits`, (n, classes)."""
-    rows = log_softmax(logits.astype(np.float64), axis=1)
-    return float(-rows[np.arange(len(labels)), labels].mean())
+    """Return the mean negative log likelihood of `labels` (n,) under `logits` (n, classes)."""
+    likelihood = log_softmax(logits.astype(np.float64), axis=1)
+    return float(-likelihood[np.arange(len(labels)), labels].mean())

@@ -66,11 +66,7 @@ def augment_images(
 
 
 def _random_factors(
-    count: int,
-    side: int,
-    augment: AugmentParams,
-    rows: Tensor,
-    generator: torch.Generator,
+    count: int, side: int, augment: AugmentParams, rows: Tensor, generator: torch.Generator
 ) -> Tensor:
     """How much of each row of the basis goes into x and y, (count, 2, 3 + fields) float32."""
     device = rows.device

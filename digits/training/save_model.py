@@ -53,11 +53,7 @@ def save_model(
 
 
 def write_model_files(
-    fitted: nn.Module,
-    model: ModelParams,
-    temperature: float,
-    run_id: str,
-    folder: Path,
+    fitted: nn.Module, model: ModelParams, temperature: float, run_id: str, folder: Path
 ) -> None:
     """Write a network in both forms, and their manifest, into `folder`."""
     about = describe_model(model, temperature)

@@ -67,10 +67,7 @@ def train(
 
 
 def start_training(
-    model: ModelParams,
-    augment: AugmentParams,
-    train: TrainParams,
-    parts: dict[str, LabelledImages],
+    model: ModelParams, augment: AugmentParams, train: TrainParams, parts: dict[str, LabelledImages]
 ) -> TrainingState:
     """A network with fresh weights, ready to be fitted."""
     device.configure_torch(train)
