@@ -1,8 +1,8 @@
-"""The state of an unfinished training, kept outside DVC's outputs in .state/.
+"""The state of unfinished trainings, in .state/checkpoints, outside the outputs of DVC.
 
-Keyed by the hash of everything that decides the result, so it is found again by the same
-command and by no other. Not flushed to the disk: the system keeps written pages when a
-process is killed, and a file torn by a power cut fails to load and counts as absent.
+A checkpoint is found by the hash of everything that decides the result, so only the same
+command finds it. It is not flushed to the disk: the system keeps written pages when a process is
+killed, and a file that a power cut truncates fails to load and counts as absent.
 """
 
 import io
@@ -19,29 +19,29 @@ STALE_DAYS = 14
 
 
 def key(*decisive: object) -> str:
-    """The key of a training: a hash of the JSON values that decide its result, and of torch."""
+    """Hash the JSON values that decide the result of a training, and the version of torch."""
     return hashing.json_sha256([*decisive, torch.__version__])
 
 
 def checkpoint_path(key: str) -> Path:
-    """Where the checkpoint of inputs with hash `key` lies."""
+    """Return the path of the checkpoint with this key."""
     return workspace.checkout_root() / ".state" / "checkpoints" / f"{key[:32]}.pt"
 
 
 def save(key: str, state: dict[str, Any]) -> None:
-    """Keep `state` (tensors, numbers, strings, lists, dicts) until `drop`."""
-    target = checkpoint_path(key)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
+    """Keep `state` (tensors, numbers, strings, lists, dicts) until `delete`."""
+    path = checkpoint_path(key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
     partial.write_bytes(torch_bytes(state))
-    partial.replace(target)
+    partial.replace(path)
 
 
 def torch_bytes(state: dict[str, Any]) -> bytes:
-    """The bytes of `torch.save`; equal states give equal bytes.
+    """Return the bytes that `torch.save` writes; equal states give equal bytes.
 
-    Written to a file by its name they would depend on that name, and a full disk would be
-    a RuntimeError.
+    Given a path, `torch.save` writes the name of the file into it, and raises RuntimeError when
+    the disk is full.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -49,19 +49,17 @@ def torch_bytes(state: dict[str, Any]) -> bytes:
 
 
 def load(key: str) -> dict[str, Any] | None:
-    """The state that was saved last, or None. Runs no code: weights_only."""
+    """Return the state that was saved last, or None. Runs no code: weights_only."""
     try:
-        state: dict[str, Any] = torch.load(
-            checkpoint_path(key), map_location="cpu", weights_only=True
-        )
+        state: dict[str, Any] = torch.load(checkpoint_path(key), "cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
         return None
     return state
 
 
 def delete(key: str) -> None:
-    """Remove the checkpoint, and those that nobody came back for."""
+    """Remove the checkpoint, and all that were not used for STALE_DAYS."""
     checkpoint_path(key).unlink(missing_ok=True)
-    for other in checkpoint_path(key).parent.glob("*"):
-        if time.time() - other.stat().st_mtime > STALE_DAYS * 86400:
-            other.unlink(missing_ok=True)
+    for path in checkpoint_path(key).parent.glob("*"):
+        if time.time() - path.stat().st_mtime > STALE_DAYS * 86400:
+            path.unlink(missing_ok=True)

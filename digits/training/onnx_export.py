@@ -1,4 +1,8 @@
-"""TODO"""
+"""The ONNX form of a trained network: bytes of images in, calibrated logits out.
+
+Running the file is in `inference.classifier`, checking one of unknown origin in
+`inference.onnx_check`.
+"""
 
 from pathlib import Path
 
@@ -11,16 +15,16 @@ from digits.training.networks import normalize_images
 
 
 class ExportedClassifier(nn.Module):
-    """A trained network with what belongs around it: bytes of pictures in, logits out."""
+    """A trained network with the scaling of its input and the temperature of its logits."""
 
     def __init__(self, network: nn.Module, temperature: float) -> None:
         super().__init__()
         self.network = network
         self.temperature = temperature
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """(n, 28, 28) uint8 -> (n, classes) float32 calibrated logits."""
-        logits: Tensor = self.network(normalize_images(pictures))
+        logits: Tensor = self.network(normalize_images(images))
         return logits / self.temperature
 
 
@@ -29,9 +33,9 @@ def export_onnx(
 ) -> None:
     """Write `network`, on the CPU, with its calibration to one ONNX file.
 
-    Input `pictures` is uint8 (n, 28, 28), output `logits` float32 (n, classes), for any
-    n. `description` becomes the file's metadata. Equal weights give equal bytes: what
-    the exporter notes about source files and call stacks is removed.
+    Input `pictures` is uint8 (n, 28, 28), output `logits` float32 (n, classes), for any n.
+    `description` becomes the file's metadata. Equal weights give equal bytes: the exporter's
+    notes about source files and call stacks are removed.
     """
     example = torch.zeros((2, SIDE, SIDE), dtype=torch.uint8)
     program = torch.onnx.export(
@@ -44,13 +48,12 @@ def export_onnx(
         verbose=False,
     )
     assert program is not None
-    proto = program.model_proto  # made anew whenever it is asked for
+    proto = program.model_proto  # a new object at each access
     graph = proto.graph
     values = (*graph.input, *graph.output, *graph.initializer, *graph.value_info)
-    for holder in (graph, *graph.node, *values, *proto.functions):
+    for holder in (proto, graph, *graph.node, *values, *proto.functions):
         holder.ClearField("doc_string")
         holder.ClearField("metadata_props")
-    proto.ClearField("metadata_props")
     for key in sorted(description):
         proto.metadata_props.add(key=key, value=description[key])
     write_bytes(path, proto.SerializeToString(deterministic=True))

@@ -1,4 +1,4 @@
-"""TODO"""
+"""The optimizer and its learning rate schedule; the steps are taken in `training_loop`."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ from digits.project.params_schema import TrainParams
 
 
 def build_optimizer(network: nn.Module, train: TrainParams) -> torch.optim.Optimizer:
-    """AdamW, fused; only matrices and kernels decay.
+    """Return AdamW, fused, with weight decay on matrices and kernels alone.
 
     Loshchilov and Hutter 2019 ("Decoupled weight decay regularization").
     """
@@ -21,7 +21,7 @@ def build_optimizer(network: nn.Module, train: TrainParams) -> torch.optim.Optim
 
 
 def learning_rate_at(train: TrainParams, step: int, steps: int) -> float:
-    """The rate of the `step`-th step from 0: linear to the peak, then linear to 0.
+    """Return the learning rate of the `step`-th step from 0: linear to the peak, then to 0.
 
     `steps` is the number per epoch. Smith and Topin 2017 ("Super-convergence").
     """

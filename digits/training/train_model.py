@@ -1,9 +1,7 @@
-"""Fit one network and save it in both forms; opens the MLflow run.
+"""Train one network, save it in both forms, and log it as a run: the whole stage `train`.
 
-    python -m stages.train
-
-Killed or interrupted, the same command goes on after the last finished epoch and ends
-with the same bytes.
+After a kill or Ctrl-C the same command continues behind the last finished epoch and ends with
+the same bytes. The epochs themselves are in `training_loop`, the files in `save_model`.
 """
 
 import os
@@ -35,16 +33,17 @@ def train(
     history: Path,
     metrics: Path,
 ) -> None:
-    """Train `model`, keep the weights that validate best, write them and the numbers.
+    """Train `model`; write the weights with the best validation accuracy, and the numbers.
 
-    Raises UserError when training diverges or when the exported form disagrees.
+    Raises UserError when training diverges or when the two forms of the model disagree.
     """
-    sections = {"model": model, "augment": augment, "train": train}
-    values = {name: section.model_dump(mode="json") for name, section in sections.items()}
     paths = {"training": training, "validation": validation}
-    inputs = {path.as_posix(): hashing.file_sha256(path) for path in paths.values()}
-    code = code_hash.source_hashes(Path(__file__))
-    decisive: dict[str, Any] = {"params": values, "inputs": inputs, "code": code}
+    sections = {"model": model, "augment": augment, "train": train}
+    decisive: dict[str, Any] = {
+        "params": {name: section.model_dump(mode="json") for name, section in sections.items()},
+        "inputs": {path.as_posix(): hashing.file_sha256(path) for path in paths.values()},
+        "code": code_hash.source_hashes(Path(__file__)),
+    }
     parts = {name: split_files.load(path) for name, path in paths.items()}
     state = start_training(model, augment, train, parts)
     key = checkpoint.key(decisive, str(state.device))
@@ -52,39 +51,36 @@ def train(
     name = os.environ.get("DVC_EXP_NAME") or model.kind
     with runs.tracked_run(name, resume=saved["run_id"], **decisive) as run:
         run.log_inputs({path.as_posix(): len(parts[name]) for name, path in paths.items()})
-        rows: list[Row] = []
         for rows in _epochs(state, key, saved, run.id):
             run.log_epoch(rows[-1]["epoch"], _plottable(rows[-1]))
         summary = save_model(state, model, run, trained)
         # without the seconds, so that equal runs give equal files
-        atomic_files.write_csv(
-            history, [{k: v for k, v in r.items() if k != "seconds"} for r in rows]
-        )
+        lasting = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+        atomic_files.write_csv(history, lasting)
         atomic_files.write_json(metrics, {"epochs": len(rows), **summary})
-        numbers = _plottable(summary)
-        run.log_model(trained, parts["validation"].images[:2], numbers, step=len(rows))
+        examples = parts["validation"].images[:2]
+        run.log_model(trained, examples, _plottable(summary), step=len(rows))
     checkpoint.delete(key)
 
 
 def start_training(
     model: ModelParams, augment: AugmentParams, train: TrainParams, parts: dict[str, LabelledImages]
 ) -> TrainingState:
-    """A network with fresh weights, ready to be fitted."""
+    """Return a network with new random weights, ready to be fitted."""
     device.configure_torch(train)
-    fresh = networks.build_network(model, len(CLASSES))
-    state = TrainingState(fresh, parts["training"], parts["validation"], train, augment)
-    count = networks.count_parameters(fresh)
-    n = len(parts["training"])
-    print(f"{model.kind}: {count:,} parameters, {n:,} pictures, {state.device}")
+    network = networks.build_network(model, len(CLASSES))
+    count, n = networks.count_parameters(network), len(parts["training"])
+    state = TrainingState(network, parts["training"], parts["validation"], train, augment)
+    print(f"{model.kind}: {count:,} parameters, {n:,} images, {state.device}")
     return state
 
 
 def _epochs(state: TrainingState, key: str, saved: Row, run_id: str) -> Iterator[list[Row]]:
-    """Fit to the end, from the checkpoint if there is one; yields all rows so far."""
+    """Fit to the end, from the checkpoint if there is one; yield all rows after each epoch."""
     rows: list[Row] = list(saved["rows"])
     if saved["training"]:
         state.load_state_dict(saved["training"])
-        print(f"going on after epoch {state.epoch}, from the checkpoint of an unfinished run")
+        print(f"continuing after epoch {state.epoch}, from the checkpoint of an unfinished run")
         yield rows
     for epoch in training_loop.fit(state):
         rows.append(asdict(epoch))
@@ -94,16 +90,14 @@ def _epochs(state: TrainingState, key: str, saved: Row, run_id: str) -> Iterator
 
 
 def _print_progress(epoch: EpochRecord, rows: list[Row], epochs: int) -> None:
-    """One line of progress, with the time that is left."""
+    """Print the numbers of an epoch, and the time that is left."""
     left = sum(row["seconds"] for row in rows) / len(rows) * (epochs - epoch.epoch)
-    print(
-        f"epoch {epoch.epoch:3}/{epochs}  loss {epoch.train_loss:.4f}  "
-        f"validation loss {epoch.validation_loss:.4f}, accuracy {epoch.validation_accuracy:.2%}  "
-        f"{epoch.seconds:.1f} s, {left:.0f} s left",
-        flush=True,
-    )
+    loss, accuracy = f"{epoch.validation_loss:.4f}", f"{epoch.validation_accuracy:.2%}"
+    numbers = f"loss {epoch.train_loss:.4f}  validation loss {loss}, accuracy {accuracy}"
+    times = f"{epoch.seconds:.1f} s, {left:.0f} s left"
+    print(f"epoch {epoch.epoch:3}/{epochs}  {numbers}  {times}", flush=True)
 
 
 def _plottable(row: Row) -> dict[str, float]:
-    """What of `row` MLflow can plot."""
+    """Return the numbers of `row` that MLflow can plot."""
     return {k: float(v) for k, v in row.items() if isinstance(v, int | float) and k != "epoch"}

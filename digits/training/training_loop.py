@@ -1,10 +1,10 @@
-"""The training loop: pictures and parameters in, one record per epoch out.
+"""The training loop: images and parameters in, one record per epoch out.
 
-It knows no files, no MLflow and no Optuna; whoever loops over `fit` logs, checkpoints
-and prunes. Pictures are whole uint8 tensors on the training device and a batch is a
-selection by index. The order of the pictures, their distortions and dropout depend on
-the seed and the epoch's number alone, so a run that continues from a state dict ends
-with the same bits as one that was never stopped.
+It uses neither files nor MLflow nor Optuna: the callers of `fit` log, checkpoint and prune.
+All images are one uint8 tensor on the training device, and a batch is a selection by index.
+The order of the images, their distortion and dropout depend on the seed and the number of the
+epoch alone. So a training that continues from a state dict ends with the same bits as one that
+was never stopped.
 """
 
 import math
@@ -16,28 +16,26 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Generator, Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from digits.datasets.split_files import LabelledImages
-from digits.evaluation.temperature_scaling import cross_entropy
+from digits.evaluation import temperature_scaling
 from digits.project.errors import UserError
 from digits.project.params_schema import AugmentParams, TrainParams
-from digits.training.augmentation import augment_images, displacement_basis, is_active
+from digits.training import augmentation, networks, synthetic_ones
 from digits.training.batch_threads import BatchThreads
 from digits.training.device import seeded_generator, select_device, uses_bfloat16
-from digits.training.networks import normalize_images
 from digits.training.optimizer import build_optimizer, learning_rate_at
-from digits.training.synthetic_ones import add_synthetic_ones
 
 State = dict[str, Any]
-BLOCK_SIZE = 2048  # pictures selected and distorted at once
-VALIDATION_BATCH = 2000  # pictures validated at once
+BLOCK_SIZE = 2048  # images selected and distorted at once
+VALIDATION_BATCH = 2000  # images
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one pass over the training pictures came to; losses are mean cross-entropy."""
+    """The numbers of one pass over the training images; losses are mean cross-entropy."""
 
     epoch: int
     learning_rate: float
@@ -48,7 +46,7 @@ class EpochRecord:
 
 
 class TrainingState:
-    """A network being fitted: weights, optimiser, and how far it has come."""
+    """A network during training: weights, optimizer, data, and the epochs that are finished."""
 
     def __init__(
         self,
@@ -59,55 +57,49 @@ class TrainingState:
         augment: AugmentParams,
     ) -> None:
         self.device = select_device(train)
-        self.train, self.augment = train, augment
+        self.train, self.augment, self.validation = train, augment, validation
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
-        whole = add_synthetic_ones(training, augment.flagged_ones, train.seed)
-        self.images = torch.from_numpy(whole.images).to(self.device)
-        self.labels = torch.from_numpy(whole.labels).to(self.device)
-        self.validation = validation
+        extended = synthetic_ones.add_synthetic_ones(training, augment.flagged_ones, train.seed)
+        self.images = torch.from_numpy(extended.images).to(self.device)
+        self.labels = torch.from_numpy(extended.labels).to(self.device)
         self.optimizer = build_optimizer(self.network, train)
-        self.basis = displacement_basis(self.images.shape[-1], self.device)
-        self.batch_threads = self._shards()
+        self.basis = augmentation.displacement_basis(self.images.shape[-1], self.device)
+        self.batch_threads = self._batch_threads()
         self.epoch = 0
         self.best: State = {"accuracy": -1.0, "loss": math.inf, "weights": {}}
 
     @property
     def steps(self) -> int:
-        """Steps per epoch; an incomplete last batch is left out, another one each epoch."""
+        """Steps per epoch; an incomplete last batch, each epoch a different one, is left out."""
         return max(1, len(self.labels) // self.train.batch_size)
 
-    def _shards(self) -> BatchThreads | None:
-        """What `train.shard` asks for; a GPU divides its work itself."""
+    def _batch_threads(self) -> BatchThreads | None:
+        """Return the threads of `train.shard`; None on a GPU, which divides its work itself."""
         if not self.train.shard or self.device.type == "cuda":
             return None
         count = min(self.train.batch_size, len(self.labels)) // self.train.shard
         return BatchThreads(self.network, count, self.train.threads) if count > 1 else None
 
     def state_dict(self) -> State:
-        """All that `load_state_dict` needs to go on, for torch.load(weights_only=True).
+        """Return all that `load_state_dict` needs, for torch.load(weights_only=True).
 
-        It changes as training goes on: save it at once.
+        Its tensors change as training continues: save it at once.
         """
-        return {
-            "epoch": self.epoch,
-            "network": self.network.state_dict(),
-            "optimiser": self.optimizer.state_dict(),
-            "best": self.best,
-        }
+        network, optimizer = self.network.state_dict(), self.optimizer.state_dict()
+        return {"epoch": self.epoch, "network": network, "optimiser": optimizer, "best": self.best}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state`, which is used up; the parameters must be the same."""
-        self.epoch = state["epoch"]
+        """Continue from `state`, which must not be used again; the parameters must be equal."""
+        self.epoch, self.best = state["epoch"], state["best"]
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimiser"])
-        self.best = state["best"]
 
 
 def fit(training: TrainingState) -> Iterator[EpochRecord]:
-    """Train epoch by epoch until `train.epochs`, from wherever `training` stands.
+    """Train epoch by epoch until `train.epochs`, after those that are finished.
 
-    Yields after each epoch, when the state is complete and may be saved. Raises
-    UserError when the loss is no longer a number.
+    Yields after each epoch, when the state is complete and may be saved. Raises UserError when
+    the loss is no longer finite.
     """
     while training.epoch < training.train.epochs:
         start = time.perf_counter()
@@ -115,15 +107,14 @@ def fit(training: TrainingState) -> Iterator[EpochRecord]:
         training.epoch += 1
         accuracy, loss = _validate(training)
         rate = learning_rate_at(training.train, training.epoch * training.steps - 1, training.steps)
-        yield EpochRecord(
-            training.epoch, rate, train_loss, loss, accuracy, time.perf_counter() - start
-        )
+        seconds = time.perf_counter() - start
+        yield EpochRecord(training.epoch, rate, train_loss, loss, accuracy, seconds)
 
 
 def best_weights(training: TrainingState) -> dict[str, Tensor]:
-    """The weights of the epoch with the highest validation accuracy, on the CPU.
+    """Return the weights of the epoch with the highest validation accuracy, on the CPU.
 
-    Equal accuracies: the lower validation loss.
+    Of equal accuracies the one with the lower validation loss counts.
     """
     return {name: tensor.cpu() for name, tensor in training.best["weights"].items()}
 
@@ -132,90 +123,85 @@ def best_weights(training: TrainingState) -> dict[str, Tensor]:
 def predict_logits(
     network: nn.Module, images: NDArray[np.uint8], device: torch.device
 ) -> NDArray[np.float32]:
-    """What `network` says about `images`, (n, 28, 28) -> (n, classes), in float32.
+    """Return the logits of `images`, (n, 28, 28) -> (n, classes), in float32.
 
-    The network is left in the mode in which it is used, not in that of training.
+    The network is left in evaluation mode.
     """
     network.eval()
     batches = torch.split(torch.from_numpy(images), VALIDATION_BATCH)
-    rows = [network(normalize_images(batch.to(device))).float().cpu() for batch in batches]
+    rows = [network(networks.normalize_images(batch.to(device))).float().cpu() for batch in batches]
     return torch.cat(rows).numpy()
 
 
 def _train_epoch(training: TrainingState) -> float:
-    """One epoch of steps; the mean loss."""
+    """Take the steps of one epoch; return the mean loss."""
     train, device, steps = training.train, training.device, training.steps
-    generator = seeded_generator([train.seed, training.epoch], device)
-    total = torch.zeros((), device=device)
+    seeds = [train.seed, training.epoch]
+    generator, total = seeded_generator(seeds, device), torch.zeros((), device=device)
     training.network.train()
-    if training.batch_threads:
-        # from 1: to SeedSequence a 0 at the end is nothing, and that is the epoch's own generator
-        parts = range(1, len(training.batch_threads.copies) + 1)
-        training.batch_threads.begin(
-            [seeded_generator([train.seed, training.epoch, i], device) for i in parts]
-        )
+    if threads := training.batch_threads:
+        # from 1: SeedSequence ignores a 0 at the end, so 0 would give the epoch's own generator
+        parts = range(1, len(threads.copies) + 1)
+        threads.begin_epoch([seeded_generator([*seeds, part], device) for part in parts])
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(generator.initial_seed())  # for dropout, which takes no generator
-        for step, (pictures, labels) in enumerate(_batches(training, generator)):
-            done = training.epoch * steps + step
+        batches = enumerate(_batches(training, generator), start=training.epoch * steps)
+        for step, (images, labels) in batches:
             for group in training.optimizer.param_groups:
-                group["lr"] = learning_rate_at(train, done, steps)
-            total += _step(training, pictures, labels)
-    # One look per epoch: a look per step would make a GPU wait for each.
-    mean = float(total) / steps
+                group["lr"] = learning_rate_at(train, step, steps)
+            total += _step(training, images, labels)
+    mean = float(total) / steps  # once per epoch: a GPU waits whenever a value is read
     if not math.isfinite(mean):
-        raise UserError(
-            f"the loss became {mean} in epoch {training.epoch + 1}, so training has diverged;"
-            f" lower train.learning_rate ({train.learning_rate:g})"
-        )
+        problem = f"the loss became {mean} in epoch {training.epoch + 1}: training diverges"
+        raise UserError(f"{problem}; lower train.learning_rate ({train.learning_rate:g})")
     return mean
 
 
-def _batches(
-    training: TrainingState, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """The epoch's batches of (n, 1, 28, 28) pictures and (n,) labels, shuffled and distorted."""
+def _batches(training: TrainingState, generator: Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches of (n, 1, 28, 28) images and (n,) labels, shuffled and distorted."""
     size = training.train.batch_size
     order = torch.randperm(len(training.labels), generator=generator, device=training.device)
-    # Several batches at a time: large pieces spread the fixed cost of each operation.
+    # Several batches at a time: large tensors spread the fixed cost of each operation.
     for block in torch.split(order[: training.steps * size], max(1, BLOCK_SIZE // size) * size):
-        pictures = training.images.index_select(0, block)
-        if is_active(training.augment):
-            pictures = augment_images(pictures, training.augment, training.basis, generator)
+        images = training.images.index_select(0, block)
+        if augmentation.is_active(training.augment):
+            images = augmentation.augment_images(
+                images, training.augment, training.basis, generator
+            )
         labels = training.labels.index_select(0, block)
-        batches = torch.split(normalize_images(pictures), size), torch.split(labels, size)
+        batches = torch.split(networks.normalize_images(images), size), torch.split(labels, size)
         yield from zip(*batches, strict=True)
 
 
-def _step(training: TrainingState, pictures: Tensor, labels: Tensor) -> Tensor:
-    """One step of the optimiser; the batch's loss, still on the device."""
+def _step(training: TrainingState, images: Tensor, labels: Tensor) -> Tensor:
+    """Take one step of the optimizer; return the loss of the batch, on the device."""
     kind, smoothing = training.device.type, training.train.label_smoothing
     lower = uses_bfloat16(training.train, kind)
 
-    def mean_loss(network: nn.Module, pictures: Tensor, labels: Tensor) -> Tensor:
+    def mean_loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=lower):
-            outputs = network(pictures)
-        if outputs.ndim > 2:  # each member of a committee learns for itself
-            labels = labels.unsqueeze(1).expand(-1, outputs.shape[2])
-        return functional.cross_entropy(outputs.float(), labels, label_smoothing=smoothing)
+            logits = network(images)
+        if logits.ndim > 2:  # each member of a committee learns for itself
+            labels = labels.unsqueeze(1).expand(-1, logits.shape[2])
+        return cross_entropy(logits.float(), labels, label_smoothing=smoothing)
 
     if training.batch_threads:
-        loss = training.batch_threads.backward(mean_loss, pictures, labels)
+        loss = training.batch_threads.backward(mean_loss, images, labels)
     else:
         training.optimizer.zero_grad(set_to_none=True)
-        loss = mean_loss(training.network, pictures, labels)
+        loss = mean_loss(training.network, images, labels)
         loss.backward()  # type: ignore[no-untyped-call]
     training.optimizer.step()
     return loss.detach()
 
 
 def _validate(training: TrainingState) -> tuple[float, float]:
-    """Validation accuracy (a fraction) and loss; keeps the weights if they are the best."""
-    outputs = predict_logits(training.network, training.validation.images, training.device)
-    accuracy = float((outputs.argmax(1) == training.validation.labels).mean())
-    loss = cross_entropy(outputs, training.validation.labels)
-    if (accuracy, -loss) > (training.best["accuracy"], -training.best["loss"]):
-        state = training.network.state_dict()
-        weights = {name: tensor.clone() for name, tensor in state.items()}
+    """Return validation accuracy, a fraction, and loss; keep the weights if they are the best."""
+    best, validation = training.best, training.validation
+    logits = predict_logits(training.network, validation.images, training.device)
+    accuracy = float((logits.argmax(1) == validation.labels).mean())
+    loss = temperature_scaling.cross_entropy(logits, validation.labels)
+    if (accuracy, -loss) > (best["accuracy"], -best["loss"]):
+        weights = {k: tensor.clone() for k, tensor in training.network.state_dict().items()}
         training.best = {"accuracy": accuracy, "loss": loss, "weights": weights}
     return accuracy, loss
