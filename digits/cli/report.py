@@ -1,4 +1,4 @@
-"""`digits report`: train several seeds of each recipe and write the table."""
+"""`digits report`: train several seeds of each recipe and write the table of their scores."""
 
 from typing import Annotated
 
@@ -8,18 +8,18 @@ from digits.project import workspace
 
 
 def report(
-    seeds: Annotated[int, typer.Option(min=2, help="Models per recipe.")] = 5,
+    seeds: Annotated[int, typer.Option(min=2, help="Number of models per recipe.")] = 5,
     recipes: Annotated[
-        str, typer.Option(help="Recipes of params.yaml, separated by commas; all by default.")
+        str, typer.Option(help="Recipes of params.yaml, separated by commas. Default: all.")
     ] = "",
 ) -> None:
-    """Train several seeds of each recipe and write the table."""
+    """Train several seeds of each recipe and write the table of their scores."""
     from digits.project import params_file
     from digits.project.thread_environment import set_thread_environment
 
     set_thread_environment()  # before torch is imported
-    from digits.training.recipe_report import write_report as measure  # 5 s: torch and MLflow
+    from digits.training import recipe_report  # 5 s: torch and MLflow
 
-    table, values = workspace.checkout_root() / "metrics/report.md", params_file.load_params()
-    chosen = recipes.split(",") if recipes else list(values.recipes)
-    print(measure(values, chosen, seeds, table))
+    values, table = params_file.load_params(), workspace.checkout_root() / "metrics/report.md"
+    names = recipes.split(",") if recipes else list(values.recipes)
+    print(recipe_report.write_report(values, names, seeds, table))

@@ -32,9 +32,8 @@ def write_report(values: Params, recipes: list[str], seeds: int, table: Path) ->
     chosen = {name: params_file.with_recipe(values, name) for name in recipes}
     rows = []
     for name, recipe in chosen.items():
-        changes = [{"train.seed": seed} for seed in range(1, seeds + 1)]
-        models = [params_file.with_changes(recipe, change, name) for change in changes]
-        numbers = [_measure(f"{name}, seed {model.train.seed}", model) for model in models]
+        changes = ({"train.seed": seed} for seed in range(1, seeds + 1))
+        numbers = [_measure(name, params_file.with_changes(recipe, c, name)) for c in changes]
         rows.append(_table_row(name, numbers))
     head = f"| {HEAD} |"
     text = "\n".join([head, re.sub("[^|]+", "---", head), *rows, "", _footnote(values, seeds), ""])
@@ -42,14 +41,14 @@ def write_report(values: Params, recipes: list[str], seeds: int, table: Path) ->
     return text
 
 
-def _measure(name: str, values: Params) -> Row:
+def _measure(recipe: str, values: Params) -> Row:
     """Return the numbers of one model: of a training now, or of an earlier report."""
     plain = values.model_dump(mode="json", by_alias=True)
     decisive = {name: plain[name] for name in ("split", "model", "augment", "train", "evaluate")}
     decisive["code"] = code_hash.source_hashes(Path(__file__))
     path = workspace.checkout_root() / f".state/report/{hashing.json_sha256(decisive)[:32]}.json"
     if not path.exists():
-        print(name, flush=True)
+        print(f"{recipe}, seed {values.train.seed}", flush=True)
         atomic_files.write_json(path, _train_and_score(values))
     return atomic_files.read_json(path)
 
@@ -57,15 +56,14 @@ def _measure(name: str, values: Params) -> Row:
 def _train_and_score(values: Params) -> Row:
     """Train and evaluate one model in a temporary folder."""
     with tempfile.TemporaryDirectory() as temporary:
-        folder, splits = Path(temporary), Path("data/splits")
+        folder, splits = Path(temporary), ("train", "validation", "test")
+        training, validation, test = (Path(f"data/splits/{name}.npz") for name in splits)
         fitted = {name: folder / name for name in ("trained", "history", "metrics")}
         names = ("metrics", "classes", "predictions", "reliability", "robustness", "pictures")
         scored = {name: folder / "test" / name for name in names}
-        parts = splits / "train.npz", splits / "validation.npz"
         start = time.perf_counter()
-        train(values.model, values.augment, values.train, *parts, **fitted)
+        train(values.model, values.augment, values.train, training, validation, **fitted)
         seconds = time.perf_counter() - start
-        test = splits / "test.npz"
         evaluate(values.evaluate, fitted["trained"], test, fitted["history"], **scored)
         numbers = [atomic_files.read_json(path) for path in (fitted["metrics"], scored["metrics"])]
         return {**numbers[0], **numbers[1], "seconds": seconds}
@@ -73,10 +71,8 @@ def _train_and_score(values: Params) -> Row:
 
 def _table_row(name: str, rows: list[Row]) -> str:
     """Format the numbers of all seeds of a recipe as one line of the table."""
-    accuracies, errors, times = (
-        [float(r[k]) for r in rows] for k in ("accuracy", "ece", "seconds")
-    )
-    mean, spread = statistics.fmean(accuracies), statistics.stdev(accuracies)
+    shares, errors, times = ([float(r[k]) for r in rows] for k in ("accuracy", "ece", "seconds"))
+    mean, spread = statistics.fmean(shares), statistics.stdev(shares)
     half = student.ppf((1 + CONFIDENCE_LEVEL) / 2, len(rows) - 1) * spread / len(rows) ** 0.5
     size = f"{rows[0]['parameters']:,} | {rows[0]['epochs']}"
     interval = f"{mean - half:.2%} to {mean + half:.2%}"

@@ -45,8 +45,7 @@ def save_model(
         difference = float(np.abs(read - calibrated[:CHECKED]).max())
         if difference > TOLERANCE:
             problem = f"the ONNX form's logits differ from torch's by {difference:.2g}"
-            remedy = "check the versions of onnx and torch"
-            raise UserError(f"{problem}; at most {TOLERANCE} is expected: {remedy}")
+            raise UserError(f"{problem}, above {TOLERANCE}: check the versions of onnx and torch")
     metrics = scores.score(calibrated, state.validation.labels).as_metrics()
     numbers = {f"validation_{name}": value for name, value in metrics.items()}
     return {"parameters": networks.count_parameters(best), "temperature": temperature, **numbers}

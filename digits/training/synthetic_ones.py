@@ -77,9 +77,8 @@ def _render(paths: list[Floats], pen: float) -> Bytes:
     scale, center = (BOX - pen) / (high - low).max(), (low + high) / 2
     canvas = np.zeros((SIDE * ZOOM, SIDE * ZOOM), np.uint8)
     for path in paths:
-        corners = np.rint(((path - center) * scale + SIDE / 2) * ZOOM * 2**BITS)
-        line = [corners.astype(np.int32)]
-        cv2.polylines(canvas, line, False, 255, round(pen * ZOOM), cv2.LINE_AA, BITS)
+        corners = np.rint(((path - center) * scale + SIDE / 2) * ZOOM * 2**BITS).astype(np.int32)
+        cv2.polylines(canvas, [corners], False, 255, round(pen * ZOOM), cv2.LINE_AA, BITS)
     mass = cv2.moments(canvas)
     # the center of mass of MNIST's digits is at index 14, the middle of that pixel
     target = (SIDE / 2 + 0.5) * ZOOM - 0.5

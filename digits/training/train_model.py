@@ -58,8 +58,7 @@ def train(
         lasting = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
         atomic_files.write_csv(history, lasting)
         atomic_files.write_json(metrics, {"epochs": len(rows), **summary})
-        examples = parts["validation"].images[:2]
-        run.log_model(trained, examples, _plottable(summary), step=len(rows))
+        run.log_model(trained, parts["validation"].images[:2], _plottable(summary), step=len(rows))
     checkpoint.delete(key)
 
 
