@@ -1,4 +1,4 @@
-"""Models with random weights, sealed as `train` seals them, and versions of them."""
+"""Models with random weights and a valid manifest, and registered versions of them."""
 
 import functools
 import shutil
@@ -21,19 +21,17 @@ SCRATCH = tempfile.TemporaryDirectory()
 
 
 def seal(folder, seed=0, kind="mlp", views=1, run_id="0" * 32):
-    """A whole model in `folder`, which is made."""
-    shutil.copytree(made(seed, kind, views), folder)
+    """Create `folder` with a whole model in it, and return it."""
+    shutil.copytree(sealed_folder(seed, kind, views), folder)
     reseal(folder, run_id=run_id)
     return folder
 
 
 @functools.cache
-def made(seed, kind, views):
-    """A folder with such a model; exporting takes seconds."""
-    small = params_file.load_params(ROOT / "params.yaml").model.model_dump() | {
-        "kind": kind,
-        "views": views,
-    }
+def sealed_folder(seed, kind, views):
+    """Return a folder with such a model; cached, since exporting takes seconds."""
+    small = params_file.load_params(ROOT / "params.yaml").model.model_dump()
+    small |= {"kind": kind, "views": views}
     small["mlp"]["hidden"], small["cnn"]["channels"] = [16], [4]
     model = ModelParams.model_validate(small)
     torch.manual_seed(seed)
@@ -43,17 +41,16 @@ def made(seed, kind, views):
 
 
 def reseal(folder, **changes):
-    """Give a model whose files were changed a manifest that fits them."""
+    """Write a manifest that fits the files of a model, which were changed."""
     manifest = atomic_files.read_json(folder / model_manifest.MANIFEST) | changes
-    about = {k: v for k, v in manifest.items() if k not in {"files", "content_sha256"}}
-    model_manifest.write_manifest(folder, about)
+    description = {k: v for k, v in manifest.items() if k not in {"files", "content_sha256"}}
+    model_manifest.write_manifest(folder, description)
 
 
 def publish(folder, seed, name="digits"):
-    """A sealed model in `folder`, logged and registered in the store of the working directory."""
-    params_ = {"train": {"seed": seed}}
-    lineage = {"resume": None, "params": params_, "inputs": {}, "code": {}}
-    with runs.tracked_run("mlp", **lineage) as run:
+    """Seal a model in `folder`; log and register it in the store of the working directory."""
+    lineage = {"params": {"train": {"seed": seed}}, "inputs": {}, "code": {}}
+    with runs.tracked_run("mlp", resume=None, **lineage) as run:
         seal(folder, seed, run_id=run.id)
         run.log_model(folder, np.zeros((2, 28, 28), np.uint8))
     content = str(model_manifest.check_files(folder)["content_sha256"])

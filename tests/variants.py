@@ -1,4 +1,4 @@
-"""Tiny real models that differ from one trained network in one known way each."""
+"""Small trained models that differ from one network in one known way each."""
 
 import torch
 
@@ -8,19 +8,19 @@ from digits.training import networks, training_loop
 from digits.training.save_model import write_model_files
 from digits.training.train_model import start_training
 
-# name: what is changed; accuracies on the workspace's 500 validation pictures beside it
+# name: the change, and beside it the accuracy on the workspace's 500 validation images
 CHANGES = {
     "good": {},  # 0.84
-    "same": {"noise": 0.001},  # 0.84: other bytes, the same answers
+    "same": {"noise": 0.001},  # 0.84: other bytes, the same predictions
     "poor": {"noise": 1.0},  # 0.68
-    "blind": {"bias": 20.0},  # 0.77: never says 3
-    "loud": {"sharpness": 20.0},  # 0.84: always certain
+    "blind": {"bias": 20.0},  # 0.77: never predicts 3
+    "loud": {"sharpness": 20.0},  # 0.84: its confidence is always high
     "slow": {"views": 9},  # 0.85
 }
 
 
 def trained(values, training, validation):
-    """The state after a whole training."""
+    """Return the state after a whole training."""
     parts = {"training": training, "validation": validation}
     state = start_training(values.model, values.augment, values.train, parts)
     for _ in training_loop.fit(state):
@@ -29,7 +29,7 @@ def trained(values, training, validation):
 
 
 class Variants:
-    """Makes each model once: `variants["poor"]` is its folder."""
+    """Folders of the models, each made once: `variants["poor"]`."""
 
     def __init__(self, values, once, training, validation):
         self._model, self._once = values.model, once
@@ -39,10 +39,10 @@ class Variants:
         self._temperature = temperature_scaling.fit_temperature(raw, validation.labels)
 
     def __getitem__(self, name):
-        """The folder of the model called `name`."""
-        return self._once(name, lambda folder: self._make(folder, **CHANGES[name]))
+        """Return the folder of the model called `name`."""
+        return self._once(name, lambda folder: self._write(folder, **CHANGES[name]))
 
-    def _make(self, folder, noise=0.0, bias=0.0, sharpness=1.0, views=1):
+    def _write(self, folder, noise=0.0, bias=0.0, sharpness=1.0, views=1):
         model = self._model.model_copy(update={"views": views})
         net = networks.build_network(model, 10)
         net.load_state_dict(self._changed(noise, bias))
@@ -51,7 +51,7 @@ class Variants:
         write_model_files(net.eval(), model, self._temperature / sharpness, run_id, folder)
 
     def _changed(self, noise, bias):
-        """The trained weights with noise on the matrices and less liking for 3."""
+        """Return the trained weights with noise on the matrices and a lower bias of class 3."""
         generator = torch.Generator().manual_seed(0)
         changed = {k: v.clone() for k, v in self._weights.items()}
         for value in changed.values():

@@ -23,7 +23,7 @@ def compare(
 
     Both models classify the validation images. The test images are not read.
     """
-    from digits.evaluation import comparison_report, model_comparison  # 3 s: MLflow
+    from digits.evaluation import comparison_report, model_comparison  # slow to import: MLflow
     from digits.registry import model_reference
 
     models = [model_reference.resolve(name) for name in (a, b)]

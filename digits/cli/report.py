@@ -18,7 +18,7 @@ def report(
     from digits.project.thread_environment import set_thread_environment
 
     set_thread_environment()  # before torch is imported
-    from digits.training import recipe_report  # 5 s: torch and MLflow
+    from digits.training import recipe_report  # slow to import: torch and MLflow
 
     values, table = params_file.load_params(), workspace.checkout_root() / "metrics/report.md"
     names = recipes.split(",") if recipes else list(values.recipes)

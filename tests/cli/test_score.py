@@ -47,7 +47,7 @@ def test_a_table_and_every_mistake_are_printed(labelled):
     """The command as a person runs it."""
     lines = processes.run("digits", "score", "mine").stdout.splitlines()
 
-    (total,) = (line for line in lines if line.startswith("pictures "))
+    (total,) = (line for line in lines if line.startswith("images "))
     assert total.split()[1:4] == ["13", "10", "76.9%"]
     assert "mine/text.png: 1 cannot be read" in lines
     assert "mine/empty.png: 2 no digit found" in lines

@@ -1,4 +1,4 @@
-"""Evaluation scores the saved model on the test pictures and adds to the run that made it."""
+"""Evaluation scores the saved model on the test images and adds to the run that made it."""
 
 import csv
 import shutil
@@ -14,60 +14,60 @@ from tests.training.test_train_model import run_evaluate, run_train, the_run
 
 @pytest.fixture
 def evaluated(workspace, once):
-    """A workspace with a trained and evaluated model, which is made once and copied."""
+    """A workspace with a trained and evaluated model, made once and then copied."""
 
     def fill(folder):
         run_train(workspace)
         run_evaluate()
         shutil.copytree(workspace, folder)
 
-    made = once("evaluated", fill)
+    original = once("evaluated", fill)
     if not (workspace / "models").exists():
-        shutil.copytree(made, workspace, dirs_exist_ok=True)
-        tracking_store.embedded_store()  # mends the paths of the copy
+        shutil.copytree(original, workspace, dirs_exist_ok=True)
+        tracking_store.embedded_store()  # repairs the paths of the copy
     return workspace
 
 
-def test_numbers_and_pictures_are_written_and_logged(evaluated):
-    """metrics/ has JSON, CSV and pictures, and the run that trained the model has them too."""
-    found = atomic_files.read_json(evaluated / "metrics/evaluate.json")
-    low, high = found["accuracy_interval"]
-    assert found["n"] == 500
-    assert 0 < low < found["accuracy"] < high < 1
-    assert 0 <= found["ece"] < 0.5
+def test_scores_are_written_and_logged(evaluated):
+    """The files in metrics/ agree with each other and with the run that trained the model."""
+    scores = atomic_files.read_json(evaluated / "metrics/evaluate.json")
+    low, high = scores["accuracy_interval"]
+    assert scores["n"] == 500
+    assert 0 < low < scores["accuracy"] < high < 1
+    assert 0 <= scores["ece"] < 0.5
 
-    with (evaluated / "metrics/predictions.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    right = sum(row["actual"] == row["predicted"] for row in rows)
-    assert right / len(rows) == found["accuracy"]
-    with (evaluated / "metrics/robustness.csv").open() as file:
-        damaged = [float(row["accuracy"]) for row in csv.DictReader(file)]
-    assert len(damaged) >= 12
-    assert found["corrupted_accuracy"] == pytest.approx(sum(damaged) / len(damaged), abs=1e-5)
-    with (evaluated / "metrics/classes.csv").open() as file:
-        assert sum(int(row["n"]) for row in csv.DictReader(file)) == 500
+    predictions, robustness, classes = (
+        list(csv.DictReader((evaluated / f"metrics/{name}.csv").read_text().splitlines()))
+        for name in ("predictions", "robustness", "classes")
+    )
+    right = sum(row["actual"] == row["predicted"] for row in predictions)
+    assert right / len(predictions) == scores["accuracy"]
+    accuracies = [float(row["accuracy"]) for row in robustness]
+    assert len(accuracies) == 15
+    assert scores["corrupted_accuracy"] == pytest.approx(sum(accuracies) / 15, abs=1e-5)
+    assert sum(int(row["n"]) for row in classes) == 500
 
     run = the_run()
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["test_accuracy"] == found["accuracy"]
+    assert run.data.metrics["test_accuracy"] == scores["accuracy"]
     assert run.data.metrics["test_recall_7"] > 0
     assert {i.dataset.name for i in run.inputs.dataset_inputs} == {"train", "validation", "test"}
 
 
-def test_every_picture_can_be_looked_at(evaluated):
-    """The six pictures are PNGs of a sensible size with something drawn on them."""
-    pictures = sorted((evaluated / "metrics/pictures").iterdir())
+def test_every_figure_is_drawn(evaluated):
+    """The six figures are PNGs of more than 300 pixels with more than 20 colors."""
+    paths = sorted((evaluated / "metrics/pictures").iterdir())
 
     names = ["confusion", "examples", "learning_curves", "mistakes", "reliability", "robustness"]
-    assert [p.stem for p in pictures] == names
-    for path in pictures:
-        with Image.open(path) as picture:
-            assert min(picture.size) > 300
-            assert len(picture.convert("RGB").getcolors(1 << 24)) > 20
+    assert [p.stem for p in paths] == names
+    for path in paths:
+        with Image.open(path) as image:
+            assert min(image.size) > 300
+            assert len(image.convert("RGB").getcolors(1 << 24)) > 20
 
 
 def test_evaluating_again_gives_equal_files(evaluated):
-    """The same model and pictures give the same bytes, pictures included."""
+    """The same model and images give the same bytes, figures included."""
     paths = [p for p in (evaluated / "metrics").rglob("*") if p.is_file()]
     before = [hashing.file_sha256(p) for p in paths]
 
@@ -87,7 +87,7 @@ def test_evaluating_again_gives_equal_files(evaluated):
     ],
 )
 def test_missing_or_damaged_inputs_are_named(evaluated, change, words):
-    """Whatever is missing or damaged is named in one line."""
+    """The error names the file that is missing or damaged."""
     change(evaluated)
 
     with pytest.raises(UserError, match=words):

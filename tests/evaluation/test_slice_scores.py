@@ -1,4 +1,4 @@
-"""Numbers from marks: counted by hand here."""
+"""Scores on labelled files, counted by hand."""
 
 import pytest
 
@@ -9,65 +9,60 @@ from digits.evaluation.slice_scores import ScoredImage
 CLASSES = [str(digit) for digit in range(10)]
 
 
-def mark(label, said, writer="", status="ok", problem=""):
-    """A picture with `label` that was read as `said`."""
-    picture = LabelledFile(f"{label}-{said}.png", label, label in CLASSES, writer)
-    return ScoredImage(picture, said, 0.8, status, problem)
+def scored(label, text, writer="", status="ok"):
+    """Return the score of an image with `label` that was read as `text`."""
+    labelled = LabelledFile(f"{label}-{text}.png", label, label in CLASSES, writer)
+    return ScoredImage(labelled, text, 0.8, status, problem="")
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("first", "second", "expected"),
     [("", "", 0), ("12", "12", 0), ("12", "", 2), ("123", "13", 1), ("kitten", "sitting", 3)],
 )
-def test_distance_counts_edits(one, other, expected):
-    """Insertions, deletions and substitutions."""
-    assert slice_scores.edit_distance(one, other) == expected
+def test_distance_counts_edits(first, second, expected):
+    """Insertions, deletions and substitutions count one each."""
+    assert slice_scores.edit_distance(first, second) == expected
 
 
 def test_single_digits_are_scored_by_class_and_writer():
-    """Each writer counts alike in the mean; mistakes are told with what was read."""
-    marks = [mark("1", "1", "Ann"), mark("1", "7", "Ann"), mark("1", "7", "Ann")]
-    marks += [mark("2", "", "Bob", "no digit"), mark("3", "3", "Cid", "doubtful")]
-    found = slice_scores.summarize(marks, CLASSES)
+    """Each writer counts equally in the mean; mistakes are listed with the text that was read."""
+    images = [scored("1", "1", "Ann"), scored("1", "7", "Ann"), scored("1", "7", "Ann")]
+    images += [scored("2", "", "Bob", "no digit"), scored("3", "3", "Cid", "doubtful")]
+    numbers = slice_scores.summarize(images, CLASSES)
 
-    assert (found["all"]["n"], found["all"]["right"], found["all"]["accuracy"]) == (5, 2, 0.4)
-    assert found["all"]["interval"] == pytest.approx([0.117621, 0.769276], abs=1e-6)  # Wilson
-    assert "single" not in found
-    assert "several" not in found
-    assert list(found["classes"]) == ["1", "2", "3"]
-    assert found["classes"]["1"]["read_as"] == {"7": 2}
-    assert found["classes"]["2"]["read_as"] == {"": 1}
-    assert {name: w["accuracy"] for name, w in found["writers"].items()} == {
-        "Ann": pytest.approx(1 / 3, abs=1e-6),
-        "Bob": 0,
-        "Cid": 1,
-    }
-    assert found["writers_mean"] == pytest.approx((1 / 3 + 0 + 1) / 3, abs=1e-6)
-    assert found["doubtful"] == {"n": 1, "wrong": 0}
-    assert [m["file"] for m in found["mistakes"]] == ["1-7.png", "1-7.png", "2-.png"]
+    assert (numbers["all"]["n"], numbers["all"]["right"], numbers["all"]["accuracy"]) == (5, 2, 0.4)
+    assert numbers["all"]["interval"] == pytest.approx([0.117621, 0.769276], abs=1e-6)  # Wilson
+    assert "single" not in numbers
+    assert "several" not in numbers
+    assert list(numbers["classes"]) == ["1", "2", "3"]
+    assert numbers["classes"]["1"]["read_as"] == {"7": 2}
+    assert numbers["classes"]["2"]["read_as"] == {"": 1}
+    accuracies = {name: w["accuracy"] for name, w in numbers["writers"].items()}
+    assert accuracies == pytest.approx({"Ann": 1 / 3, "Bob": 0, "Cid": 1}, abs=1e-6)
+    assert numbers["writers_mean"] == pytest.approx(4 / 9, abs=1e-6)
+    assert numbers["doubtful"] == {"n": 1, "wrong": 0}
+    assert [m["file"] for m in numbers["mistakes"]] == ["1-7.png", "1-7.png", "2-.png"]
 
 
 def test_several_digits_are_scored_by_text_and_by_digit():
-    """A row too few is a wrong text with right digits; each digit too many costs one."""
-    marks = [mark("5", "5"), mark("12/34", "12/34"), mark("12/34", "1234"), mark("99", "979")]
-    marks += [mark("1", "11"), mark("2", "2222")]
-    found = slice_scores.summarize(marks, CLASSES)
+    """A missing row is a wrong text with right digits; each digit too many costs one."""
+    pairs = [("5", "5"), ("12/34", "12/34"), ("12/34", "1234"), ("99", "979")]
+    images = [scored(*pair) for pair in (*pairs, ("1", "11"), ("2", "2222"))]
+    numbers = slice_scores.summarize(images, CLASSES)
 
-    assert found["single"]["right"] == 1
-    assert (found["several"]["n"], found["several"]["right"]) == (3, 1)
-    assert (found["several"]["digits"]["n"], found["several"]["digits"]["right"]) == (10, 9)
-    assert found["all"]["right"] == 2
-    assert "writers" not in found
+    assert numbers["single"]["right"] == 1
+    assert (numbers["several"]["n"], numbers["several"]["right"]) == (3, 1)
+    assert (numbers["several"]["digits"]["n"], numbers["several"]["digits"]["right"]) == (10, 9)
+    assert numbers["all"]["right"] == 2
+    assert "writers" not in numbers
 
 
-def test_many_mistakes_are_not_all_told():
-    """The first are named, the others counted; without any there is no list."""
-    told = slice_scores.format_report(
-        slice_scores.summarize([mark("1", "7")] * (slice_scores.MAX_LISTED + 3), CLASSES)
+def test_the_report_lists_the_first_mistakes():
+    """The others are counted; without mistakes there is no list."""
+    many, none = (
+        slice_scores.format_report(slice_scores.summarize(images, CLASSES))
+        for images in ([scored("1", "7")] * (slice_scores.MAX_LISTED + 3), [scored("1", "1")])
     )
-
-    assert told.count("read as") == slice_scores.MAX_LISTED
-    assert told.endswith("and 3 more; --json names all")
-    assert slice_scores.format_report(slice_scores.summarize([mark("1", "1")], CLASSES)).endswith(
-        "0 of them wrong"
-    )
+    assert many.count("read as") == slice_scores.MAX_LISTED
+    assert many.endswith("and 3 more; --json lists all")
+    assert none.endswith("0 of them wrong")

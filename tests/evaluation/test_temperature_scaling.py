@@ -1,4 +1,4 @@
-"""Making probabilities mean what they say."""
+"""Temperature scaling undoes over- and underconfidence."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,16 @@ from digits.evaluation.temperature_scaling import cross_entropy, fit_temperature
 
 @pytest.mark.parametrize("factor", [0.25, 1.0, 4.0])
 def test_the_temperature_undoes_a_factor(factor):
-    """Logits that are sharp or flat by a factor get that factor as temperature."""
+    """Calibrated logits times a factor get that factor as temperature."""
     generator = np.random.default_rng(0)
-    honest = generator.normal(size=(20_000, 10)).astype(np.float32) * 2
-    chances = np.exp(honest) / np.exp(honest).sum(1, keepdims=True)
-    drawn = (chances.cumsum(1) > generator.random((len(honest), 1))).argmax(1)
-    sharp = (honest * factor).astype(np.float32)
-    found = fit_temperature(sharp, drawn)
-    assert found == pytest.approx(factor, rel=0.05)
-    after = cross_entropy(sharp / np.float32(found), drawn)
-    assert after <= cross_entropy(sharp, drawn) + 1e-6
+    calibrated = generator.normal(size=(20_000, 10)).astype(np.float32) * 2
+    chances = np.exp(calibrated) / np.exp(calibrated).sum(1, keepdims=True)
+    labels = (chances.cumsum(1) > generator.random((len(calibrated), 1))).argmax(1)
+    sharp = (calibrated * factor).astype(np.float32)
+    temperature = fit_temperature(sharp, labels)
+    assert temperature == pytest.approx(factor, rel=0.05)
+    after = cross_entropy(sharp / np.float32(temperature), labels)
+    assert after <= cross_entropy(sharp, labels) + 1e-6
 
 
 def test_the_temperature_is_bounded():
