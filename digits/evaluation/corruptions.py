@@ -90,12 +90,12 @@ def shear(images: ByteImages, rng: Generator) -> ByteImages:
 
 
 def scale(images: ByteImages, _: Generator) -> ByteImages:
-    """Shrink each image about its centre."""
+    """Shrink each image about its center."""
     return ops.warp(images, np.tile(np.eye(2) / SCALE, (len(images), 1, 1)))
 
 
 def rotate(images: ByteImages, rng: Generator) -> ByteImages:
-    """Rotate each image about its centre, clockwise or counterclockwise."""
+    """Rotate each image about its center, clockwise or counterclockwise."""
     sin, cos = math.sin(math.radians(ANGLE)), math.cos(math.radians(ANGLE))
     return ops.warp_randomly(images, np.array([[cos, -sin], [sin, cos]]), rng)
 
@@ -115,7 +115,7 @@ def translate(images: ByteImages, rng: Generator) -> ByteImages:
 
 
 def stripe(images: ByteImages, _: Generator) -> ByteImages:
-    """Swap black and white in an upright stripe through the centre."""
+    """Swap black and white in an upright stripe through the center."""
     result, left = images.copy(), (images.shape[-1] - STRIPE) // 2
     result[:, :, left : left + STRIPE] = 255 - result[:, :, left : left + STRIPE]
     return result
@@ -173,11 +173,11 @@ def canny_edges(images: ByteImages, _: Generator) -> ByteImages:
     steep = np.hypot(down, right)
     octant = np.rint(np.arctan2(down, right) / (math.pi / 4)) * (math.pi / 4)
     y, x = np.rint(np.sin(octant)).astype(int), np.rint(np.cos(octant)).astype(int)
-    # Strictly above one of the two neighbours, so that a ridge two pixels wide becomes one wide.
+    # Strictly above one of the two neighbors, so that a ridge two pixels wide becomes one wide.
     ridge = (steep >= ops.neighbors(steep, y, x)) & (steep > ops.neighbors(steep, -y, -x))
     ridge &= steep > CANNY_LOW
     connectivity = np.zeros((3, 3, 3), bool)
-    connectivity[1] = True  # diagonal neighbours are connected, images are not
+    connectivity[1] = True  # diagonal neighbors are connected, images are not
     components, count = ndimage.label(ridge, connectivity)
     is_edge = np.zeros(count + 1, bool)
     is_edge[components[ridge & (steep > CANNY_HIGH)]] = True

@@ -45,7 +45,7 @@ def neighbors(images: FloatImages, down: IntImages, right: IntImages) -> FloatIm
 
 
 def warp(images: ByteImages, matrices: FloatImages) -> ByteImages:
-    """Transform each image by its matrix (2, 2), y first, about the centre.
+    """Transform each image by its matrix (2, 2), y first, about the center.
 
     A matrix maps a pixel to the position that it is read from; outside is background.
     """
@@ -64,7 +64,7 @@ def warp_randomly(images: ByteImages, matrix: FloatImages, rng: Generator) -> By
 
 
 def random_line(images: ByteImages, rng: Generator) -> tuple[FloatImages, FloatImages]:
-    """Return each pixel's position along, and distance from, a random line near the centre.
+    """Return each pixel's position along, and distance from, a random line near the center.
 
     Both are in pixels; each image has a line of its own.
     """

@@ -14,7 +14,7 @@ LIMIT = 20.0  # a temperature lies between 1 / LIMIT and LIMIT
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Return the temperature that minimises the cross-entropy of `labels` (n,).
+    """Return the temperature that minimizes the cross-entropy of `labels` (n,).
 
     Divide `logits` (n, classes) by it. Guo et al. 2017 ("On calibration of modern neural
     networks").

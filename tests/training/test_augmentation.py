@@ -1,4 +1,4 @@
-"""Random changes to pictures."""
+"""Random distortion of images."""
 
 import math
 
@@ -10,71 +10,69 @@ from digits.training.augmentation import augment_images, displacement_basis, is_
 
 CPU = torch.device("cpu")
 STILL = dict.fromkeys(AugmentParams.model_fields, 0)
-MOVING = [name for name in STILL if name != "flagged_ones"]  # which is of a module of its own
+DISTORTIONS = [name for name in STILL if name != "flagged_ones"]  # see test_synthetic_ones
 
 
 @pytest.fixture
 def blobs():
     """Sixty-four times an upright bar a little right of the middle."""
-    pictures = torch.zeros((64, 28, 28))
-    pictures[:, 6:22, 15:18] = 255
-    return pictures
+    images = torch.zeros((64, 28, 28))
+    images[:, 6:22, 15:18] = 255
+    return images
 
 
-def changed(pictures, seed=0, **amounts):
-    """`pictures` distorted by `amounts` alone."""
+def changed(images, seed=0, **amounts):
+    """Return `images` distorted by `amounts` alone."""
     augment = AugmentParams(**(STILL | amounts))
     generator = torch.Generator().manual_seed(seed)
-    return augment_images(pictures, augment, displacement_basis(28, CPU), generator)
+    return augment_images(images, augment, displacement_basis(28, CPU), generator)
 
 
-def centre(pictures):
-    """The centre of mass of each picture, (n, 2) pixels, x first."""
-    mass = pictures.sum((1, 2))
-    ticks = torch.arange(28.0)
-    x = (pictures.sum(1) * ticks).sum(1) / mass
-    return torch.stack([x, (pictures.sum(2) * ticks).sum(1) / mass], 1)
+def center(images):
+    """Return the center of mass of each image, (n, 2) pixels, x first."""
+    sums = [(images.sum(axis) * torch.arange(28.0)).sum(1) for axis in (1, 2)]
+    return torch.stack(sums, 1) / images.sum((1, 2))[:, None]
 
 
-def spread(pictures):
-    """The second moments of each picture about its centre, (n, 2, 2) square pixels."""
+def spread(images):
+    """Return the second moments of each image about its center, (n, 2, 2) square pixels."""
     ticks = torch.arange(28.0)
     y, x = torch.meshgrid(ticks, ticks, indexing="ij")
-    offsets = torch.stack([x, y]) - centre(pictures)[:, :, None, None]
-    weights = pictures / pictures.sum((1, 2), keepdim=True)
+    offsets = torch.stack([x, y]) - center(images)[:, :, None, None]
+    weights = images / images.sum((1, 2), keepdim=True)
     return torch.einsum("nayx,nbyx,nyx->nab", offsets, offsets, weights)
 
 
-def test_all_zero_changes_nothing(blobs):
-    """With every amount 0 the pictures stay as they are."""
+def test_amounts_of_zero_change_nothing(blobs):
+    """With every amount 0 the images stay equal."""
     assert not is_active(AugmentParams(**STILL))
     torch.testing.assert_close(changed(blobs), blobs, atol=0.01, rtol=0)
 
 
-@pytest.mark.parametrize("name", MOVING)
-def test_every_amount_changes_pictures(blobs, name):
-    """No amount is without effect, and each makes `active` true."""
+@pytest.mark.parametrize("name", DISTORTIONS)
+def test_every_amount_changes_images(blobs, name):
+    """No amount is without effect, and each makes `is_active` true."""
     assert is_active(AugmentParams(**(STILL | {name: 0.5})))
     assert not torch.allclose(changed(blobs, **{name: 0.5}), blobs, atol=1)
 
 
 def test_the_seed_alone_decides(blobs):
-    """Equal seeds give equal pictures, other seeds others."""
+    """Equal seeds give equal images, another seed gives others."""
     amounts = {"rotation": 10.0, "shift": 2.0, "elastic": 1.0}
     assert torch.equal(changed(blobs, 3, **amounts), changed(blobs, 3, **amounts))
     assert not torch.equal(changed(blobs, 3, **amounts), changed(blobs, 4, **amounts))
 
 
-def test_shift_moves_the_centre_of_mass(blobs):
-    """Pictures move by up to the amount in both directions and no further."""
-    moved = centre(changed(blobs, shift=2.0)) - centre(blobs)
+def test_shift_moves_the_center_of_mass(blobs):
+    """Images move by up to the amount in both directions and no further."""
+    moved = center(changed(blobs, shift=2.0)) - center(blobs)
     assert moved.abs().max() <= 2.01
     assert (moved.amax(0) > 1.5).all()
     assert (moved.amin(0) < -1.5).all()
 
 
 def test_rotation_turns_without_stretching(blobs):
-    """The principal axis turns by up to the angle; its length stays."""
+    """The principal axis turns by up to the angle and keeps its length."""
     turned = spread(changed(blobs, rotation=20.0))
     angle = torch.rad2deg(torch.atan2(2 * turned[:, 0, 1], turned[:, 1, 1] - turned[:, 0, 0]) / 2)
     assert 15 < angle.abs().max() <= 20.5
@@ -91,20 +89,20 @@ def test_scale_stretches_each_axis_within_its_share(blobs):
 
 
 def test_gain_changes_the_brightness_within_its_factors():
-    """By up to exp of the amount both ways; white is the most, and black stays black."""
-    grey = torch.full((200, 28, 28), 100.0)
-    grey[:, :14] = 0
-    found = changed(grey, gain=0.5)
+    """Factors are up to exp of the amount both ways; white is the maximum, black stays black."""
+    gray = torch.full((200, 28, 28), 100.0)
+    gray[:, :14] = 0
+    result = changed(gray, gain=0.5)
 
-    ratio = found[:, 20, 14] / 100
+    ratio = result[:, 20, 14] / 100
     assert 1 / math.e**0.5 - 0.01 < ratio.min() < 0.65
     assert 1.55 < ratio.max() < math.e**0.5 + 0.01
-    assert found[:, :13].max() == 0
-    assert changed(2.2 * grey, gain=0.5).max() == 255
+    assert result[:, :13].max() == 0
+    assert changed(2.2 * gray, gain=0.5).max() == 255
 
 
 def test_elastic_fields_have_the_stated_size():
-    """Fields made from the basis average to 1 pixel root mean square."""
+    """Random fields of the basis have 1 pixel root mean square."""
     fields = displacement_basis(28, CPU)[3:]
     factors = torch.randn((4000, len(fields)), generator=torch.Generator().manual_seed(0))
     pixels = factors @ fields * (28 / 2)

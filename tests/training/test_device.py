@@ -8,8 +8,8 @@ from digits.project.errors import UserError
 from digits.training import device
 
 
-def test_cuda_that_is_absent_is_refused(values, monkeypatch):
-    """Asking for a GPU where there is none is an error; auto takes the processor."""
+def test_cuda_without_a_gpu_is_an_error(values, monkeypatch):
+    """The error names the parameter; auto takes the processor."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     train = params_file.check_params(values, "test").train
     with pytest.raises(UserError, match=r"train\.device is cuda"):

@@ -1,4 +1,4 @@
-"""Drawn ones with a flag."""
+"""Synthetic ones with a flag."""
 
 import numpy as np
 
@@ -6,25 +6,22 @@ from digits.datasets.split_files import LabelledImages
 from digits.training import synthetic_ones
 
 
-def test_they_are_as_mnists_makers_left_theirs():
-    """Light on dark, 20 pixels on the longer side (one more where the edge is grey), centred."""
+def test_they_have_the_format_of_mnist():
+    """Light on dark, 20 pixels (22 with gray edges) on the longer side, centered by mass."""
     images = synthetic_ones.draw_ones(100, seed=1)
-    rows, columns = (
-        np.array([np.ptp(np.nonzero(i.any(a))[0]) + 1 for i in images]) for a in (1, 0)
-    )
+    sides = [max(np.ptp(np.nonzero(i), axis=1)) + 1 for i in images]
     mass = images.sum((1, 2))
-    ticks = np.arange(28)
 
     assert images.shape == (100, 28, 28)
     assert images.dtype == np.uint8
     assert images.max() == 255
-    assert set(np.maximum(rows, columns)) <= {20, 21, 22}
-    assert np.abs(images.sum(1) @ ticks / mass - 14).max() < 0.05
-    assert np.abs(images.sum(2) @ ticks / mass - 14).max() < 0.05
+    assert set(sides) <= {20, 21, 22}
+    for axis in (1, 2):
+        assert np.abs(images.sum(axis) @ np.arange(28) / mass - 14).max() < 0.05
 
 
 def test_they_have_a_flag_and_half_of_them_a_foot():
-    """The flag is left of the stem, in the upper part; a foot makes the lowest rows wide."""
+    """The flag is left of the stem in the upper half; a foot makes the lowest rows wide."""
     images = synthetic_ones.draw_ones(400, seed=2) > 100
     lowest = np.array([i[np.nonzero(i.any(1))[0][-3:]].any(0).sum() for i in images])
     left = np.array([i[5:16, :13].sum() - i[16:, :13].sum() for i in images[lowest < 6]])
@@ -34,15 +31,15 @@ def test_they_have_a_flag_and_half_of_them_a_foot():
 
 
 def test_the_seed_alone_decides():
-    """Equal seeds give equal pictures, another seed others, and no two are alike."""
+    """Equal seeds give equal images, another seed gives others, and no two are equal."""
     images = synthetic_ones.draw_ones(20, seed=3)
     assert np.array_equal(images, synthetic_ones.draw_ones(20, seed=3))
     assert not np.array_equal(images, synthetic_ones.draw_ones(20, seed=4))
     assert len(np.unique(images.reshape(20, -1), axis=0)) == 20
 
 
-def test_they_are_added_behind_the_pictures():
-    """What was there stays as it is; the others are ones; none asked for, none added."""
+def test_they_are_added_behind_the_given_images():
+    """The given images stay the same, the others have the label 1; a count of 0 adds none."""
     given = LabelledImages(np.full((3, 28, 28), 9, np.uint8), np.array([4, 5, 6]))
     more = synthetic_ones.add_synthetic_ones(given, 2, seed=1)
 

@@ -1,11 +1,9 @@
-"""Training is reproducible, resumable and tracked; what it saves describes itself."""
+"""Training is reproducible, resumable and tracked; the saved model describes itself."""
 
 import csv
 import json
-import os
 import shutil
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -23,7 +21,8 @@ from stages.evaluate import evaluate
 from stages.train import train
 from tests import processes
 
-MODEL = ("model.onnx", "weights.pt")
+MODEL_FILES = ("models/digits/model.onnx", "models/digits/weights.pt")
+METRICS = ("metrics/history.csv", "metrics/train.json")
 
 
 def run_train(folder):
@@ -32,21 +31,17 @@ def run_train(folder):
 
 
 def run_evaluate():
-    """Evaluate what was trained here."""
+    """Evaluate the model of the working directory."""
     evaluate(**stage.section_arguments(evaluate, params_file.load_params()))
 
 
 def hashes(folder):
-    """What the model's files and the numbers hash to."""
-    names = [folder / "models/digits" / name for name in MODEL]
-    return [
-        hashing.file_sha256(p)
-        for p in [*names, folder / "metrics/history.csv", folder / "metrics/train.json"]
-    ]
+    """Return the hashes of the model's files and of the numbers."""
+    return [hashing.file_sha256(folder / name) for name in (*MODEL_FILES, *METRICS)]
 
 
 def the_run():
-    """The only run there is."""
+    """Return the only run in the store."""
     here = tracking_store.current_store()
     (run,) = here.client.search_runs([here.experiment])
     return run
@@ -56,16 +51,15 @@ def test_the_same_inputs_give_the_same_bytes(workspace, values):
     """Trained twice, both model files and all numbers are byte-identical."""
     values["model"]["kind"] = "cnn"
     (workspace / "params.yaml").write_text(yaml.safe_dump(values))
-    found = []
-    for _ in range(2):
-        run_train(workspace)
-        found.append(hashes(workspace))
+    run_train(workspace)
+    first = hashes(workspace)
+    run_train(workspace)
 
-    assert found[0] == found[1]
+    assert hashes(workspace) == first
 
 
-def test_killed_and_interrupted_training_goes_on_and_ends_with_the_same_bytes(workspace):
-    """After kill -9, then after Ctrl-C, the command continues in the same run to the same model."""
+def test_a_killed_and_interrupted_training_ends_with_the_same_bytes(workspace):
+    """After kill -9 and after Ctrl-C the same command continues in the same run."""
     run_train(workspace)
     undisturbed = hashes(workspace)
     shutil.rmtree(workspace / "models")
@@ -73,19 +67,19 @@ def test_killed_and_interrupted_training_goes_on_and_ends_with_the_same_bytes(wo
     here = tracking_store.current_store()
 
     assert stopped_after(1, signal.SIGKILL) == (-signal.SIGKILL, "")
-    (left,) = (workspace / ".state/checkpoints").iterdir()
-    told = "train: interrupted; the same command goes on from here\n"
-    assert stopped_after(2, signal.SIGINT) == (130, told)
+    (remaining,) = (workspace / ".state/checkpoints").iterdir()
+    message = "train: interrupted; the same command goes on from here\n"
+    assert stopped_after(2, signal.SIGINT) == (130, message)
     newest = here.client.search_runs([here.experiment])[0]
     assert newest.info.status == "KILLED"
     assert not (workspace / "models/digits").exists()
     resumed = processes.run("train")
 
     assert resumed.returncode == 0, resumed.stderr
-    assert "going on after epoch" in resumed.stdout
+    assert "continuing after epoch" in resumed.stdout
     assert "epoch   1" not in resumed.stdout
     assert hashes(workspace) == undisturbed
-    assert not left.exists()
+    assert not remaining.exists()
     others = [r for r in here.client.search_runs([here.experiment]) if r.info.run_id != first]
     assert [r.info.status for r in others] == ["FINISHED"]
     losses = here.client.get_metric_history(newest.info.run_id, "validation_loss")
@@ -93,18 +87,18 @@ def test_killed_and_interrupted_training_goes_on_and_ends_with_the_same_bytes(wo
 
 
 def stopped_after(epoch, number):
-    """Train until `epoch` is told, then send a signal: the exit status and the errors."""
+    """Train until `epoch` is printed, then send a signal; return exit status and stderr."""
     with processes.Process("train") as process:
         for line in iter(process.readline, ""):
             if line.startswith(f"epoch   {epoch}"):
                 process.send_signal(number)
                 break
-        told = process.communicate()[1]
-    return process.returncode, told
+        errors = process.communicate()[1]
+    return process.returncode, errors
 
 
-def test_the_run_carries_what_the_model_came_from(workspace):
-    """Parameters, epochs, inputs, model and source are in the run."""
+def test_the_run_records_the_lineage_of_the_model(workspace):
+    """Parameters, inputs, metrics and the model are in the run, whose id is in the manifest."""
     run_train(workspace)
     run = the_run()
 
@@ -122,42 +116,42 @@ def test_the_run_carries_what_the_model_came_from(workspace):
 
 
 def test_the_saved_model_describes_itself(workspace):
-    """Both forms load without params.yaml or pickle, say what they are, and agree.
+    """Both forms load without params.yaml or pickle, have the same description, and agree.
 
-    They are of the epoch with the highest validation accuracy.
+    They have the weights of the epoch with the highest validation accuracy.
     """
     run_train(workspace)
     (workspace / "params.yaml").unlink()
-    part = split_files.load(workspace / "data/splits/validation.npz")
+    split = split_files.load(workspace / "data/splits/validation.npz")
 
     model = classifier.load(workspace / "models/digits")
     saved = torch.load(workspace / "models/digits/weights.pt", weights_only=True)
-    ours = logits_from_weights(workspace / "models/digits/weights.pt", part.images)
-    assert np.abs(ours - model.logits(part.images)).max() < 1e-4
+    logits = logits_from_weights(workspace / "models/digits/weights.pt", split.images)
+    assert np.abs(logits - model.logits(split.images)).max() < 1e-4
     assert model.classes == saved["classes"] == [str(i) for i in range(10)]
     assert saved["network"]["mlp"]["hidden"] == [32]
     assert saved["normalisation"]["range"] == [-1.0, 1.0]
-    told = model.session.get_modelmeta().custom_metadata_map
-    assert json.loads(told["network"]) == saved["network"]
-    with (workspace / "metrics/history.csv").open() as file:
-        best = max(float(row["validation_accuracy"]) for row in csv.DictReader(file))
-    found = atomic_files.read_json(workspace / "metrics/train.json")
-    low, high = found["validation_accuracy_interval"]
-    assert found["validation_accuracy"] == pytest.approx(best, abs=1e-6)
+    metadata = model.session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["network"]) == saved["network"]
+    history = csv.DictReader((workspace / "metrics/history.csv").read_text().splitlines())
+    best = max(float(row["validation_accuracy"]) for row in history)
+    numbers = atomic_files.read_json(workspace / "metrics/train.json")
+    low, high = numbers["validation_accuracy_interval"]
+    assert numbers["validation_accuracy"] == pytest.approx(best, abs=1e-6)
     assert low < best < high
 
 
 @pytest.mark.parametrize("form", ["weights", "graph"])
-def test_a_file_that_says_something_else_is_no_model(workspace, monkeypatch, form):
-    """Both files are read again: where one was written wrongly, none is left."""
-    export, packed = onnx_export.export_onnx, checkpoint.torch_bytes
+def test_forms_that_disagree_are_not_saved(workspace, monkeypatch, form):
+    """Both files are read again: if one has other values, the folder is not made."""
+    export, torch_bytes = onnx_export.export_onnx, checkpoint.torch_bytes
 
-    def other(state):
+    def changed_bytes(state):
         changed = {k: v * 1.1 for k, v in state.get("weights", {}).items()}
-        return packed(state | {"weights": changed})
+        return torch_bytes(state | {"weights": changed})
 
     if form == "weights":
-        monkeypatch.setattr(checkpoint, "torch_bytes", other)
+        monkeypatch.setattr(checkpoint, "torch_bytes", changed_bytes)
     else:
         monkeypatch.setattr(onnx_export, "export_onnx", lambda n, t, *a: export(n, 2 * t, *a))
 
@@ -167,8 +161,8 @@ def test_a_file_that_says_something_else_is_no_model(workspace, monkeypatch, for
     assert not (workspace / "models/digits").exists()
 
 
-def test_a_diverging_training_is_told(workspace, values):
-    """A learning rate that blows up ends in a sentence; the run is FAILED."""
+def test_a_diverging_training_fails(workspace, values):
+    """The error names the learning rate, the run is FAILED, and no model is written."""
     values["train"] |= {"learning_rate": 1e30, "precision": "float32"}
     values["model"]["mlp"]["batch_norm"] = False
     (workspace / "params.yaml").write_text(yaml.safe_dump(values))
@@ -178,24 +172,3 @@ def test_a_diverging_training_is_told(workspace, values):
 
     assert the_run().info.status == "FAILED"
     assert not (workspace / "models/digits").exists()
-
-
-def test_a_torn_checkpoint_counts_as_absent(workspace):
-    """A checkpoint that a power cut tore is ignored."""
-    checkpoint.save("k" * 64, {"epoch": 1, "weights": torch.ones(1000)})
-    path = checkpoint.checkpoint_path("k" * 64)
-    path.write_bytes(path.read_bytes()[:1000])
-
-    assert checkpoint.load("k" * 64) is None
-
-
-def test_abandoned_checkpoints_are_removed_after_two_weeks(workspace):
-    """Finishing one training removes what nobody came back for."""
-    for name in ("old", "young", "own"):
-        checkpoint.save(name, {})
-    fortnight = time.time() - 15 * 86400
-    os.utime(checkpoint.checkpoint_path("old"), (fortnight, fortnight))
-
-    checkpoint.delete("own")
-
-    assert [p.stem for p in checkpoint.checkpoint_path("own").parent.iterdir()] == ["young"]

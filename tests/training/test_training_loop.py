@@ -1,4 +1,4 @@
-"""The training loop."""
+"""The training loop: exact resumption, learning, the best weights, the learning rate."""
 
 import io
 import itertools
@@ -10,19 +10,19 @@ import torch
 from digits.datasets.split_files import LabelledImages
 from digits.project import params_file
 from digits.project.params_schema import AugmentParams
-from digits.training import device, training_loop
+from digits.training import checkpoint, device, training_loop
 from digits.training.networks import build_network
 from digits.training.optimizer import learning_rate_at
 from digits.training.training_loop import TrainingState, fit
 
 
 def bars(count, seed):
-    """Pictures of ten classes: a bar whose row tells the class, under noise."""
+    """Return images of ten classes: a bar whose row depends on the class, with noise."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 10, count)
     images = generator.integers(0, 60, (count, 28, 28), dtype=np.uint8)
-    for picture, label in zip(images, labels, strict=True):
-        picture[2 * label + 4 : 2 * label + 6, 6:22] = 255
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label + 4 : 2 * label + 6, 6:22] = 255
     return LabelledImages(images, labels)
 
 
@@ -43,59 +43,54 @@ MODES = [
 
 @pytest.fixture
 def make(values):
-    """Gives a new Training; arguments change single values of params.yaml."""
+    """Return a function that starts a training with changes of params.yaml."""
 
-    def made(changes=None):
-        small = params_file.with_changes(
-            params_file.check_params(values, "test"), {"train.batch_size": 32}, "test"
-        )
-        checked = params_file.with_changes(small, changes or {}, "test")
+    def start(changes=None):
+        small = {"train.batch_size": 32, **(changes or {})}
+        checked = params_file.with_changes(params_file.check_params(values, "test"), small, "test")
         device.configure_torch(checked.train)
         network = build_network(checked.model, 10)
         return TrainingState(network, TRAINING, VALIDATION, checked.train, checked.augment)
 
-    return made
+    return start
 
 
 def saved(state):
-    """`state` as a checkpoint holds it: through a file and back, without pickle."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    buffer.seek(0)
-    return torch.load(buffer, weights_only=True)
+    """Return `state` as a checkpoint loads it: through bytes and back, without pickle."""
+    return torch.load(io.BytesIO(checkpoint.torch_bytes(state)), weights_only=True)
 
 
-def same(ours, theirs):
-    """Whether two nested states are equal to the last bit."""
-    if isinstance(ours, dict):
-        return ours.keys() == theirs.keys() and all(same(ours[k], theirs[k]) for k in ours)
-    return torch.equal(ours, theirs) if isinstance(ours, torch.Tensor) else ours == theirs
+def is_equal(a, b):
+    """Return whether two nested states are equal to the last bit."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(is_equal(a[k], b[k]) for k in a)
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
 
 
 @pytest.mark.parametrize("changes", MODES)
-def test_a_resumed_run_ends_with_the_same_bits(make, changes):
-    """Stopped after an epoch, saved, and continued in a new process's place: no bit differs."""
+def test_a_resumed_training_ends_with_the_same_bits(make, changes):
+    """Saved after one epoch and continued from the saved state, no bit differs."""
     whole, first, second = make(changes), make(changes), make(changes)
     records = list(fit(whole))
-    begun = list(itertools.islice(fit(first), 1))
+    before = list(itertools.islice(fit(first), 1))
     second.load_state_dict(saved(first.state_dict()))
-    continued = list(fit(second))
-    assert same(whole.state_dict(), second.state_dict())
-    losses = [(e.epoch, e.train_loss, e.validation_loss) for e in begun + continued]
+    after = list(fit(second))
+    assert is_equal(whole.state_dict(), second.state_dict())
+    losses = [(e.epoch, e.train_loss, e.validation_loss) for e in before + after]
     assert losses == [(e.epoch, e.train_loss, e.validation_loss) for e in records]
 
 
-def test_the_caller_may_use_randomness(make):
-    """What others draw from torch's global generator between epochs changes nothing."""
+def test_the_caller_may_draw_random_numbers(make):
+    """Draws from torch's global generator between epochs change nothing."""
     quiet, disturbed = make({"model.mlp.dropout": 0.2}), make({"model.mlp.dropout": 0.2})
     list(fit(quiet))
     for _ in fit(disturbed):
         torch.rand(7)
-    assert same(quiet.state_dict(), disturbed.state_dict())
+    assert is_equal(quiet.state_dict(), disturbed.state_dict())
 
 
 def test_both_kinds_learn(make):
-    """A few epochs suffice for an easy task, and the records say so."""
+    """Eight epochs suffice for an easy task, as the records show."""
     for kind in ("mlp", "cnn"):
         still = {"augment.shift": 0.0, "augment.elastic": 0.0}
         records = list(fit(make({"model.kind": kind, "train.epochs": 8, **still})))
@@ -106,24 +101,24 @@ def test_both_kinds_learn(make):
 
 
 def test_the_best_weights_are_those_of_the_best_epoch(make):
-    """`best_state` is what the network was after the epoch with the highest accuracy."""
+    """They are the weights after the epoch with the highest validation accuracy."""
     training = make({"train.epochs": 5})
     weights, ranks = [], []
     for e in fit(training):
         weights.append({k: v.clone() for k, v in training.network.state_dict().items()})
         ranks.append((e.validation_accuracy, -e.validation_loss))
-    assert same(training_loop.best_weights(training), weights[ranks.index(max(ranks))])
+    assert is_equal(training_loop.best_weights(training), weights[ranks.index(max(ranks))])
 
 
-def test_fewer_pictures_than_a_batch_are_one_batch(make):
-    """A batch size above the number of pictures still trains."""
+def test_fewer_images_than_a_batch_are_one_batch(make):
+    """A batch size above the number of images still trains."""
     training = make({"train.batch_size": 1000})
     assert training.steps == 1
     assert len(list(fit(training))) == 3
 
 
-def test_the_rate_rises_and_falls(values):
-    """It climbs to the peak during warm-up, then falls in a straight line to nearly 0."""
+def test_the_learning_rate_rises_and_falls(values):
+    """It rises to the peak during warm-up, then falls linearly to almost 0."""
     values["train"] |= {"epochs": 10, "warmup": 0.2, "learning_rate": 0.01}
     train = params_file.check_params(values, "test").train
     rates = [learning_rate_at(train, step, 10) for step in range(100)]
