@@ -1,19 +1,19 @@
-"""MLflow as a quiet library, and the SQLite file behind a local store."""
+"""How MLflow behaves as a library, and the SQLite file behind a local store."""
 
+import functools
 import logging
 import os
 import sqlite3
 import warnings
 from pathlib import Path
-from typing import Any
 
 from digits.project import atomic_files
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # Below this, each failed statement prints a page of traceback; `address.warn` says it.
+    # Below this level, each failed statement prints a page of traceback.
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
-    # MLflow's defaults block for 247 s on a server that is gone; with these it is 1-20 s.
+    # With MLflow's defaults, one call to a server that is gone blocks for minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
@@ -31,8 +31,9 @@ LOCATIONS = (
 )
 
 
+@functools.cache
 def silence_mlflow() -> None:
-    """Set how MLflow behaves, before its first import; what the user set stays."""
+    """Configure MLflow where the user did not; call it before the first import of MLflow."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -41,9 +42,9 @@ def silence_mlflow() -> None:
 
 
 def prepare_database(path: Path) -> None:
-    """Make the SQLite database `path` when it is missing; mend its paths when it was moved.
+    """Create the SQLite database `path` if it is missing; correct its paths if it was moved.
 
-    The caller holds the lock: several processes at the first use destroy a database.
+    The caller holds the lock "mlflow".
     """
     if path.exists() and path.stat().st_size > 0:
         _repair_paths(path)
@@ -51,36 +52,32 @@ def prepare_database(path: Path) -> None:
     import sqlalchemy
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    # `replacing` flushes the whole file at its end; flushing each of MLflow's many
-    # migrations as well took 5.3 s instead of 1.6 s.
-    hook = (sqlalchemy.Engine, "connect", _unflushed)
+    # `atomic_file` flushes the whole file at its end: no need to flush each of many migrations.
+    hook = (sqlalchemy.Engine, "connect", _disable_flushing)
     sqlalchemy.event.listen(*hook)
     try:
         with atomic_files.atomic_file(path) as partial:
             partial.unlink(missing_ok=True)  # half a database of a killed process
-            make: Any = SqlAlchemyStore  # without annotations
-            make(f"sqlite:///{partial}", str(path.parent / ARTIFACTS)).engine.dispose()
+            SqlAlchemyStore(f"sqlite:///{partial}", str(path.parent / ARTIFACTS)).engine.dispose()
     finally:
         sqlalchemy.event.remove(*hook)
 
 
-def _unflushed(connection: sqlite3.Connection, _record: object) -> None:
+def _disable_flushing(connection: sqlite3.Connection, _entry: object) -> None:
     connection.execute("PRAGMA synchronous = OFF")
 
 
 def _repair_paths(path: Path) -> None:
-    """Point the paths inside a database at its own folder, which may have been moved."""
+    """Let the artifact paths in a database name its own folder, which may have been moved."""
     root = str(path.parent / ARTIFACTS)
+    query = "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
     with sqlite3.connect(path, timeout=10) as database:
-        row = database.execute(
-            "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
-        ).fetchone()
+        row = database.execute(query).fetchone()
         old = str(row[0]).removesuffix("/0") if row else root
         if old == root or not old.endswith(f"/{ARTIFACTS}"):
             return
+        n = len(old) + 1
         for table, column in LOCATIONS:
-            database.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608
-                f"WHERE substr({column}, 1, ?) = ?",
-                (root, len(old) + 1, len(old) + 1, f"{old}/"),
-            )
+            change = f"UPDATE {table} SET {column} = ? || substr({column}, ?)"  # noqa: S608
+            where = f"WHERE substr({column}, 1, ?) = ?"
+            database.execute(f"{change} {where}", (root, n, n, f"{old}/"))

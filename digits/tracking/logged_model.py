@@ -1,4 +1,7 @@
-"""A folder of model files as a logged model of a run, in MLflow's ONNX flavor."""
+"""A folder of model files as a logged model of a run, in MLflow's ONNX flavor.
+
+Versions of a registered model, which are made from logged models, are in `digits.registry`.
+"""
 
 import shutil
 import tempfile
@@ -6,16 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digits.project import hashing
-from digits.tracking import run_context
+from digits.tracking import embedded_sqlite, run_context
 from digits.tracking.tracking_store import StoredRun, TrackingStore
 
 if TYPE_CHECKING:
-    from mlflow.entities import LoggedModel, LoggedModelOutput
-    from mlflow.entities import Run as MlflowRun
+    from mlflow.entities import LoggedModel, LoggedModelOutput, Run
     from numpy.typing import NDArray
 
-
-NAME = "model"
 ONNX_FILE = "model.onnx"
 ONNX_HASH_TAG = "onnx_sha256"
 REQUIRED = ("mlflow", "numpy", "onnx", "onnxruntime")
@@ -31,10 +31,9 @@ def log_model(target: StoredRun, folder: Path) -> str:
 
 
 def _find_by_hash(target: StoredRun, digest: str) -> "LoggedModel | None":
-    """The run's model whose ONNX file has SHA-256 `digest`, perhaps without all its files."""
-    models = target.store.client.search_logged_models(
-        [target.store.experiment], f"source_run_id = '{target.run_id}'"
-    )
+    """The run's model whose ONNX file has SHA-256 `digest`; some of its files may be missing."""
+    client, condition = target.store.client, f"source_run_id = '{target.run_id}'"
+    models = client.search_logged_models([target.store.experiment], condition)
     same = [m for m in models if m.tags.get(ONNX_HASH_TAG) == digest and str(m.status) != "FAILED"]
     return max(same, key=_is_ready, default=None)
 
@@ -49,26 +48,33 @@ def last_model_id(target: StoredRun) -> str | None:
     return str(models[-1].model_id) if models else None
 
 
-def _models(run: "MlflowRun") -> "list[LoggedModelOutput]":
+def _models(run: "Run") -> "list[LoggedModelOutput]":
     return run.outputs.model_outputs if run.outputs else []
 
 
 def pack_model(folder: Path, packed: Path, example: "NDArray[Any] | None" = None) -> None:
-    """Make `packed` an MLflow model of the files in `folder`, their bytes unchanged."""
+    """Make `packed` an MLflow model of the files in `folder`, their bytes unchanged.
+
+    `example` is a batch of two or more inputs; empty images by default.
+    """
+    embedded_sqlite.silence_mlflow()
     import mlflow.onnx
     import numpy as np
     import onnx
-    from mlflow.models import infer_signature
 
-    example = np.zeros((2, 28, 28), np.uint8) if example is None else example  # empty pictures
-    versions = run_context.installed_packages()
+    from digits.inference import classifier  # imports ONNX Runtime
+
+    example = np.zeros((2, 28, 28), np.uint8) if example is None else example
+    session = classifier.session(folder / ONNX_FILE)
+    names = [output.name for output in session.get_outputs()]
+    outputs = session.run(names, {session.get_inputs()[0].name: example})
     mlflow.onnx.save_model(
         onnx.load(folder / ONNX_FILE),
         packed,
-        signature=infer_signature(example, _outputs(folder / ONNX_FILE, example)),
+        signature=mlflow.models.infer_signature(example, dict(zip(names, outputs, strict=True))),
         input_example=example,
-        # Given, because finding them out takes a process that imports everything: 12 s.
-        pip_requirements=[f"{name}=={versions[name]}" for name in REQUIRED],
+        # MLflow would look for them in a process that imports everything.
+        pip_requirements=[f"{n}=={run_context.installed_packages()[n]}" for n in REQUIRED],
         save_as_external_data=False,
         onnx_execution_providers=["CPUExecutionProvider"],
     )
@@ -77,26 +83,17 @@ def pack_model(folder: Path, packed: Path, example: "NDArray[Any] | None" = None
             shutil.copyfile(file, packed / file.name)
 
 
-def _outputs(graph: Path, example: "NDArray[Any]") -> dict[str, "NDArray[Any]"]:
-    from digits.inference import classifier  # ONNX Runtime, 0.2 s
-
-    session = classifier.session(graph)
-    names = [output.name for output in session.get_outputs()]
-    values = session.run(names, {session.get_inputs()[0].name: example})
-    return dict(zip(names, values, strict=True))
-
-
 def upload_model(target: StoredRun, packed: Path, digest: str, step: int) -> str:
-    """Upload a packed model and tie it to the run.
+    """Upload the packed model with the ONNX file `digest` as an output of the run; return its id.
 
-    What an earlier call, cut off at any point, has done is not done again.
+    A step that an earlier, interrupted call has done is not done again.
     """
     from mlflow.entities import LoggedModelOutput
 
     client, run_id = target.store.client, target.run_id
     run = client.get_run(run_id)
     model = _find_by_hash(target, digest) or client.create_logged_model(
-        target.store.experiment, NAME, run_id, {ONNX_HASH_TAG: digest}, run.data.params
+        target.store.experiment, "model", run_id, {ONNX_HASH_TAG: digest}, run.data.params
     )
     if not _is_ready(model):
         _write_owner(packed, run_id, model)
@@ -108,7 +105,7 @@ def upload_model(target: StoredRun, packed: Path, digest: str, step: int) -> str
 
 
 def _write_owner(packed: Path, run_id: str, model: "LoggedModel") -> None:
-    """Write into the packed model's description whose it is."""
+    """Write the ids of the run and the model into the packed model's description."""
     from mlflow.models import Model
 
     description = Model.load(str(packed / "MLmodel"))
@@ -122,5 +119,5 @@ def download_artifact(store: TrackingStore, uri: str, folder: Path) -> Path:
     """Download a file or folder, such as models:/NAME/VERSION, into `folder`."""
     from mlflow.artifacts import download_artifacts
 
-    place = {"dst_path": str(folder), "tracking_uri": store.uri, "registry_uri": store.uri}
-    return Path(download_artifacts(uri, **place))
+    uris = {"tracking_uri": store.uri, "registry_uri": store.uri}
+    return Path(download_artifacts(uri, dst_path=str(folder), **uris))

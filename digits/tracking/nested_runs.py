@@ -1,40 +1,28 @@
 """The runs of a study's trials, inside the run of the study.
 
-run = start(parent, "mlp 3", resume=None, params={"train.learning_rate": 0.01})
+run = start_trial_run(study, "mlp 3", resume=None, params={"train.learning_rate": 0.01})
 run.log_history([(1, {"validation_accuracy": 0.98})])
 run.end("FINISHED", "training_seconds", 3.2)
 """
 
-from collections.abc import Mapping
-
 from digits.tracking import journal_folders, run_lookup, run_writer
-from digits.tracking.run_lookup import PARENT_TAG
-from digits.tracking.runs import TrackedRun
+from digits.tracking.runs import Params, TrackedRun, open_run
 
 
-def start_trial_run(
-    parent: str | None, name: str, resume: str | None, params: Mapping[str, object]
-) -> TrackedRun:
-    """A run below `parent`: a new one, or the one that an earlier attempt left."""
-    tags = {PARENT_TAG: parent} if parent else {}
-    entries = (
-        journal_folders.reopen_journal(resume, name=name, tags=tags)
-        if resume
-        else journal_folders.start_journal(name, tags)
-    )
-    run = TrackedRun(entries, resumed=resume is not None)
-    run.set_tags({"mlflow.runName": name})  # of a reopened run it is another trial's
+def start_trial_run(study: str | None, name: str, resume: str | None, params: Params) -> TrackedRun:
+    """Open a run below the run `study`: a new one, or the run `resume` of an earlier attempt."""
+    run = open_run(name, resume, {run_lookup.PARENT_TAG: study} if study else {})
+    run.set_tags({"mlflow.runName": name})  # a reopened run has the name of another trial
     run.log_params(params)
     return run
 
 
 def close_lost_runs(run_ids: list[str]) -> None:
-    """Mark those that are RUNNING as KILLED: nobody will go on with them.
+    """Mark those of `run_ids` that are RUNNING as KILLED: no process will continue them.
 
-    And runs of a process that was killed before it could tell their trial about them.
+    Also the runs of processes that were killed before their trial knew the run's id.
     """
     for run_id in run_ids:
-        found = run_lookup.find_run(run_id)
-        if found and found.store.client.get_run(found.run_id).info.status == "RUNNING":
-            found.store.client.set_terminated(found.run_id, "KILLED", run_writer.now_ms())
+        if run := run_lookup.find_run(run_id):
+            run_writer.end_killed_run(run, run_writer.unix_ms())
     journal_folders.close_dead_runs()

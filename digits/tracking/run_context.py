@@ -1,4 +1,7 @@
-"""Where a run comes from: the code's state in git, the process, the machine, the packages."""
+"""Where a run comes from: the code's state in git, the process, the machine, the packages.
+
+Nothing here needs MLflow; `runs` logs what these functions return.
+"""
 
 import functools
 import importlib.metadata
@@ -13,49 +16,43 @@ from pathlib import Path
 
 import psutil
 
+INPUT_TAG = "input."  # and a path: the tag with its SHA-256
 NO_COMMIT = "no commit"
 PACKAGES = ("torch", "numpy", "onnx", "onnxruntime", "mlflow", "dvc")
 # dvc.lock and metrics/ change with every run: results, not sources.
 EXCLUDED = (":(exclude)dvc.lock", ":(exclude)metrics")
-# Clocks that are set move the start times that the system reports for living processes.
+# Setting the clock moves the start times that the system reports for living processes.
 CLOCK_STEP = 60.0
 
 
 def git_state(folder: Path) -> tuple[dict[str, str], str]:
-    """The state of the checkout at `folder`: tags of a run, and what the commit lacks as a diff.
+    """The state of the checkout at `folder`: tags of a run, and the uncommitted changes as a diff.
 
-    The commit is "no commit" when git does not know the checkout. The `mlflow.` tags are what
-    MLflow's own pages show.
+    The commit is "no commit" when git does not know the checkout. MLflow's pages show the
+    `mlflow.` tags.
     """
     try:
-        # A copy from an archive may lie inside some other repository: ask for our own file.
+        # A copy from an archive may lie inside another repository, which lacks this file.
         _git(folder, "ls-files", "--error-unmatch", "dvc.yaml")
         commit = _git(folder, "rev-parse", "HEAD").strip()
         branch = _git(folder, "branch", "--show-current").strip() or "detached"
-        diff = _diff(folder)
+        diff = _git(folder, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", ".", *EXCLUDED)
+        new = _git(folder, "ls-files", "--others", "--exclude-standard", "stages", "digits")
     except (OSError, subprocess.CalledProcessError):
         return {"git.commit": NO_COMMIT}, ""
+    diff += "".join(f"# not in git: {path}\n" for path in new.splitlines())
     state = {"commit": commit, "branch": branch, "dirty": str(bool(diff)).lower()}
-    prefixes = ("git.", "mlflow.source.git.")
-    return {f"{prefix}{key}": value for prefix in prefixes for key, value in state.items()}, diff
-
-
-def _diff(folder: Path) -> str:
-    diff = _git(folder, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", ".", *EXCLUDED)
-    new = _git(
-        folder, "ls-files", "--others", "--exclude-standard", "stages", "digits"
-    ).splitlines()
-    return diff + "".join(f"# not in git: {path}\n" for path in new)
+    return {f"{p}{k}": v for p in ("git.", "mlflow.source.git.") for k, v in state.items()}, diff
 
 
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-c", "core.quotePath=false", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60)
-    return done.stdout.decode(errors="replace")
+    result = subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60)
+    return result.stdout.decode(errors="replace")
 
 
 def process_identity() -> dict[str, str]:
-    """What names this process among all processes of all machines."""
+    """Tags that identify this process among the processes of all machines."""
     return {
         "process.host": socket.gethostname(),
         "process.pid": str(os.getpid()),
@@ -64,7 +61,10 @@ def process_identity() -> dict[str, str]:
 
 
 def has_ended(tags: Mapping[str, str]) -> bool:
-    """Whether the process that `process()` named is over; False on another machine."""
+    """Whether the process with the tags of `process_identity` has ended.
+
+    False when it ran on another machine.
+    """
     if tags.get("process.host") != socket.gethostname():
         return False
     try:
@@ -76,6 +76,7 @@ def has_ended(tags: Mapping[str, str]) -> bool:
 
 def environment_tags() -> dict[str, str]:
     """Tags: user, command, Python, machine, versions of the packages that matter."""
+    installed = installed_packages()
     return {
         "mlflow.user": psutil.Process().username(),
         "mlflow.source.type": "LOCAL",
@@ -85,25 +86,21 @@ def environment_tags() -> dict[str, str]:
         "env.platform": platform.platform(),
         "env.cpu": _cpu(),
         "env.cores": str(os.cpu_count()),
-        **{
-            f"env.{name}": installed_packages()[name]
-            for name in PACKAGES
-            if name in installed_packages()
-        },
+        **{f"env.{name}": installed[name] for name in PACKAGES if name in installed},
     }
 
 
 @functools.cache
 def installed_packages() -> dict[str, str]:
     """Every installed distribution and its version."""
-    found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
-    return dict(sorted((n, v) for n, v in found.items() if n))
+    versions = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+    return dict(sorted((name, version) for name, version in versions.items() if name))
 
 
 def dvc_tags() -> dict[str, str]:
-    """Tags: which experiment and stage of DVC this process works for."""
-    found = {"dvc.experiment": "DVC_EXP_NAME", "dvc.stage": "DVC_STAGE"}
-    return {tag: os.environ[name] for tag, name in found.items() if os.environ.get(name)}
+    """Tags: the DVC experiment and stage that this process works for."""
+    names = {"dvc.experiment": "DVC_EXP_NAME", "dvc.stage": "DVC_STAGE"}
+    return {tag: os.environ[name] for tag, name in names.items() if os.environ.get(name)}
 
 
 def flatten_params(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
@@ -123,6 +120,3 @@ def _cpu() -> str:
         return next(x.partition(":")[2].strip() for x in lines if x.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-INPUT_TAG = "input."  # and a path: the tag with its SHA-256

@@ -1,11 +1,11 @@
-"""Runs in a store: found by any of their ids, and made."""
+"""Runs in a store: looked up by any of their ids, and created."""
 
 from collections.abc import Mapping
 
-from digits.tracking import store_uri, tracking_store
+from digits.tracking import tracking_store
 from digits.tracking.tracking_store import StoredRun, TrackingStore
 
-# A run that was made here first bears its id from then as a tag; in version 1 other tags.
+# A run that has its id from this checkout carries it as a tag. Version 1 used the other tags.
 LOCAL_ID_TAG = "digits.run"
 CONDITIONS = (
     f"tags.`{LOCAL_ID_TAG}` = '{{}}'",
@@ -20,51 +20,47 @@ def find_run(run_id: str) -> StoredRun | None:
 
     None when no store that answers has it.
     """
-    for where in filter(tracking_store.is_reachable, tracking_store.lookup_stores()):
-        try:
-            found = find_in_store(where, run_id)
-        except Exception as error:  # tracking is no reason not to work
-            tracking_store.warn_outage(where, f"failed ({store_uri.describe_error(error)})")
-            continue
-        if found is not None:
-            return found
+    for store in filter(tracking_store.is_reachable, tracking_store.lookup_stores()):
+        with tracking_store.warn_on_failure(store):
+            if run := find_in_store(store, run_id):
+                return run
     return None
 
 
-def find_in_store(where: TrackingStore, run_id: str) -> StoredRun | None:
+def find_in_store(store: TrackingStore, run_id: str) -> StoredRun | None:
     """The run `run_id`, or the one that stands for it, in one store."""
-    known = tracking_store.found_or_none(lambda: where.client.get_run(run_id).info)
-    if known is not None:
-        return StoredRun(where, run_id) if known.lifecycle_stage == "active" else None
-    copies = (_search(where, condition.format(run_id)) for condition in CONDITIONS)
-    return next((StoredRun(where, found[0]) for found in copies if found), None)
+    info = tracking_store.found_or_none(lambda: store.client.get_run(run_id).info)
+    if info is not None:
+        return StoredRun(store, run_id) if info.lifecycle_stage == "active" else None
+    copies = (_search(store, condition.format(run_id)) for condition in CONDITIONS)
+    return next((StoredRun(store, ids[0]) for ids in copies if ids), None)
 
 
-def _search(where: TrackingStore, condition: str) -> list[str]:
-    found = where.client.search_runs([where.experiment], condition)
-    return [r.info.run_id for r in found]
+def _search(store: TrackingStore, condition: str) -> list[str]:
+    return [run.info.run_id for run in store.client.search_runs([store.experiment], condition)]
 
 
 def create_run(
-    where: TrackingStore, run_id: str, name: str | None, tags: Mapping[str, str], moment: int
+    store: TrackingStore, run_id: str, name: str | None, tags: Mapping[str, str], moment: int
 ) -> StoredRun:
-    """Make the run that is called `run_id` here, below its parent if `tags` name one.
+    """Create the run with the local id `run_id`, below its parent if `tags` name one.
 
-    Without a name it is a run that this process only adds to: it is ended, and has the tags
-    that one of this id in the embedded store has.
+    Without a name it is a run that this process only adds to. It is ended, and gets the tags of
+    the run with this id in the embedded store.
     """
-    known = find_in_store(where, tags[PARENT_TAG]) if PARENT_TAG in tags else None
-    parent = {PARENT_TAG: known.run_id} if known else {}
-    original = find_run(run_id) if name is None else None
-    old = original.store.client.get_run(original.run_id).data.tags if original else {}
-    marks = {**old, **tags, **parent, LOCAL_ID_TAG: run_id}
-    made = where.client.create_run(where.experiment, moment, marks, name)
+    all_tags = {**tags, LOCAL_ID_TAG: run_id}
+    if PARENT_TAG in tags and (parent := find_in_store(store, tags[PARENT_TAG])):
+        all_tags[PARENT_TAG] = parent.run_id
+    if name is None and (original := find_run(run_id)):
+        all_tags = original.store.client.get_run(original.run_id).data.tags | all_tags
+    created = store.client.create_run(store.experiment, moment, all_tags, name).info
     if name is None:
-        where.client.set_terminated(made.info.run_id, "FINISHED")
-    return StoredRun(where, made.info.run_id)
+        store.client.set_terminated(created.run_id, "FINISHED")
+    return StoredRun(store, created.run_id)
 
 
 def adopt_children(target: StoredRun, run_id: str) -> None:
-    """Let runs that call `run_id` their parent, written before it, name `target`."""
+    """Let runs that were written before their parent `run_id` name `target` as their parent."""
+    client = target.store.client
     for child in _search(target.store, f"tags.`{PARENT_TAG}` = '{run_id}'"):
-        target.store.client.set_tag(child, PARENT_TAG, target.run_id)
+        client.set_tag(child, PARENT_TAG, target.run_id)

@@ -1,118 +1,121 @@
-"""The calls that write a journal's entries into a run, each under the name of its kind.
+"""The calls that write a journal's entries into a run. Each can be repeated without harm.
 
-Each can be repeated without harm.
+`WRITERS` has the call for each kind of entry. Journals on disk hold those kinds and the names of
+the calls' parameters; those that older versions left must still be read. The positional
+parameter `files` is the folder with the files of the entry.
 """
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from digits.tracking import logged_model
 from digits.tracking.tracking_store import StoredRun
 
-CONTEXTS = {"train": "training"}  # MLflow's word for what a file of ours is for
 # A value of a metric: its name, the value, the step, and milliseconds since 1970.
 Point = tuple[str, float, int, int]
 
 
-def now_ms() -> int:
-    """Milliseconds since 1970, as MLflow counts."""
+def unix_ms() -> int:
+    """Milliseconds since 1970, as in MLflow."""
     return time.time_ns() // 1_000_000
 
 
-def tags(target: StoredRun, values: Mapping[str, str]) -> None:
+def set_tags(target: StoredRun, values: Mapping[str, str]) -> None:
     """Set tags of a run."""
     from mlflow.entities import RunTag
 
-    entities = [RunTag(key, value) for key, value in values.items()]
-    target.store.client.log_batch(target.run_id, tags=entities)
+    target.store.client.log_batch(target.run_id, tags=[RunTag(*tag) for tag in values.items()])
 
 
-def params(target: StoredRun, values: Mapping[str, str]) -> None:
-    """Write parameters of a run."""
+def log_params(target: StoredRun, values: Mapping[str, str]) -> None:
+    """Log parameters of a run."""
     from mlflow.entities import Param
 
-    entities = [Param(key, value) for key, value in values.items()]
-    target.store.client.log_batch(target.run_id, params=entities)
+    target.store.client.log_batch(target.run_id, params=[Param(*item) for item in values.items()])
 
 
-def reopen(target: StoredRun) -> None:
-    """Make an ended run RUNNING again."""
+def reopen_run(target: StoredRun) -> None:
+    """Make an ended run RUNNING again, without the error of its end."""
     client = target.store.client
     if "error" in client.get_run(target.run_id).data.tags:
-        client.delete_tag(target.run_id, "error")  # of an earlier end
+        client.delete_tag(target.run_id, "error")
     client.update_run(target.run_id, status="RUNNING")
 
 
-def metrics(
+def log_metrics(
     target: StoredRun, points: Sequence[Point], *, of_model: bool = False, resumed: bool = False
 ) -> None:
-    """Write numbers of a run and, if `of_model`, of the model that it logged last.
+    """Log points of a run and, if `of_model`, of the model that it logged last.
 
-    Those that a `resumed` run has already keep their time, by which MLflow keeps them single.
+    Points that a `resumed` run already has keep their time, so that MLflow does not double them.
     """
     from mlflow.entities import Metric
 
     client, run_id = target.store.client, target.run_id
-    model = logged_model.last_model_id(target) if of_model else None
+    model_id = logged_model.last_model_id(target) if of_model else None
     known = client.get_run(run_id).data.metrics if resumed else {}
-    moments = {
+    times = {
         (m.key, m.value, m.step): m.timestamp
         for key in {key for key, *_ in points} & known.keys()
         for m in client.get_metric_history(run_id, key)
     }
-    entities = [
-        Metric(key, value, moments.get((key, value, step), moment), step, model, run_id=run_id)
+    metrics = [
+        Metric(key, value, times.get((key, value, step), moment), step, model_id, run_id=run_id)
         for key, value, step, moment in points
     ]
-    client.log_batch(run_id, entities)
+    client.log_batch(run_id, metrics)
 
 
-def inputs(target: StoredRun, pictures: Sequence[tuple[str, int, str]]) -> None:
-    """Write what data a run reads: the path, size and SHA-256 of each file of pictures.
+def log_inputs(target: StoredRun, pictures: Sequence[tuple[str, int, str]]) -> None:
+    """Log the data that a run reads: path, number of images and SHA-256 of each file.
 
-    MLflow's own data set classes would hash the arrays again, 0.3 to 1 s each.
+    MLflow's own data set classes would hash the arrays again.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    found = []
+    inputs = []
     for path, n, sha256 in pictures:
         stem = Path(path).stem
-        entity = Dataset(
-            name=stem,
-            digest=sha256[:36],  # MLflow's limit
-            source_type="local",
-            source=json.dumps({"uri": path}),
-            profile=json.dumps({"num_rows": n, "sha256": sha256}),
-        )
-        context = CONTEXTS.get(stem, stem)
-        found.append(DatasetInput(entity, [InputTag("mlflow.data.context", context)]))
-    target.store.client.log_inputs(target.run_id, found)
+        source, profile = {"uri": path}, json.dumps({"num_rows": n, "sha256": sha256})
+        digest = sha256[:36]  # MLflow's limit
+        dataset = Dataset(stem, digest, "local", json.dumps(source), profile=profile)
+        context = InputTag("mlflow.data.context", "training" if stem == "train" else stem)
+        inputs.append(DatasetInput(dataset, [context]))
+    target.store.client.log_inputs(target.run_id, inputs)
 
 
-def artifacts(target: StoredRun, kept: Path, folder: str | None = None) -> None:
-    """Keep the files in `kept` with the run."""
-    target.store.client.log_artifacts(target.run_id, str(kept), folder)
+def log_artifacts(target: StoredRun, files: Path, folder: str | None = None) -> None:
+    """Upload the files of an entry to `folder` of the run's artifacts."""
+    target.store.client.log_artifacts(target.run_id, str(files), folder)
 
 
-def model(target: StoredRun, kept: Path, digest: str, step: int) -> None:
-    """Log the packed model in `kept`."""
-    logged_model.upload_model(target, kept, digest, step)
-
-
-def end(target: StoredRun, status: str, moment: int, clock: str, seconds: float) -> None:
-    """Close a run; `clock` is the metric that adds up the seconds spent on it."""
+def end_run(target: StoredRun, status: str, moment: int, clock: str, seconds: float) -> None:
+    """Close a run; the metric `clock` is the sum of the seconds spent on it."""
     client = target.store.client
     history = client.get_metric_history(target.run_id, clock)
     if all(point.timestamp != moment for point in history):
         before = max((point.value for point in history), default=0.0)
-        metrics(target, [(clock, round(before + seconds, 3), 0, moment)])
+        log_metrics(target, [(clock, round(before + seconds, 3), 0, moment)])
     client.set_terminated(target.run_id, status, moment)
 
 
-def end_killed(target: StoredRun, moment: int) -> None:
-    """Close a run whose process was killed, unless another one has gone on with it and ended it."""
+def end_killed_run(target: StoredRun, moment: int) -> None:
+    """Close the run of a killed process unless another process went on with it and ended it."""
     client = target.store.client
     if client.get_run(target.run_id).info.status == "RUNNING":
         client.set_terminated(target.run_id, "KILLED", moment)
+
+
+WRITERS: Mapping[str, Callable[..., object]] = {
+    "tags": set_tags,
+    "params": log_params,
+    "reopen": reopen_run,
+    "metrics": log_metrics,
+    "inputs": log_inputs,
+    "artifacts": log_artifacts,
+    "model": logged_model.upload_model,
+    "end": end_run,
+    "end_killed": end_killed_run,
+}

@@ -1,4 +1,7 @@
-"""Which tracking store the environment asks for, and whether it answers."""
+"""The address of the tracking store: what the environment names, and whether something answers.
+
+Also messages without the secrets of the address. The stores themselves are in `tracking_store`.
+"""
 
 import os
 import queue
@@ -11,11 +14,12 @@ from urllib.parse import unquote, urlsplit
 
 from digits.project.errors import UserError
 from digits.project.workspace import state_root
+from digits.tracking import store_errors
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
-TIMEOUT_SECONDS = 3.0  # seconds in all for a store to answer
-WARNED: set[str] = set()  # what this process has said
+TIMEOUT_SECONDS = 3.0  # for all attempts to connect together
+WARNED: set[str] = set()  # the topics that this process has warned of
 
 
 def embedded_uri() -> str:
@@ -32,21 +36,21 @@ def configured_uri() -> str | None:
     value = os.environ.get(URI_VARIABLE, "").strip()
     if not value:
         return None
-    hosted = uri_scheme(value) in {"http", "https", *PORTS} and urlsplit(value).netloc
-    in_file = value.startswith("sqlite:///") and sqlite_file(value).name not in {"", ":memory:"}
-    if not hosted and not in_file:
+    is_hosted = uri_scheme(value) in {"http", "https", *PORTS} and urlsplit(value).netloc
+    is_file = value.startswith("sqlite:///") and sqlite_file(value).name not in {"", ":memory:"}
+    if not is_hosted and not is_file:
         known = "http://HOST:PORT, https://HOST, postgresql://HOST/NAME or sqlite:///FILE"
         message = f"{URI_VARIABLE} is {redact(value)!r}; expected {known}; correct or unset it"
         raise UserError(message)
-    if in_file:
+    if is_file:
         value = f"sqlite:///{state_root() / sqlite_file(value)}"
     return None if value == embedded_uri() else value
 
 
 def uri_scheme(uri: str) -> str:
     """The kind of store: `postgresql` for postgresql+psycopg://..."""
-    kind, separator, _ = uri.partition("://")
-    return kind.partition("+")[0].lower() if separator else ""
+    scheme, separator, _ = uri.partition("://")
+    return scheme.partition("+")[0].lower() if separator else ""
 
 
 def sqlite_file(uri: str) -> Path:
@@ -55,14 +59,14 @@ def sqlite_file(uri: str) -> Path:
 
 
 def connection_problem(uri: str) -> str | None:
-    """Why the store at `uri` cannot be used now; None when it answers.
+    """Describe why the store at `uri` cannot be used now; None when it answers.
 
-    Asked in a thread, because looking up a host name cannot be given a time limit.
+    A thread connects, because looking up a host name has no time limit.
     """
-    answer: queue.Queue[str | None] = queue.Queue()
-    threading.Thread(target=lambda: answer.put(_probe(uri)), daemon=True).start()
+    results: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=lambda: results.put(_probe(uri)), daemon=True).start()
     try:
-        return answer.get(timeout=TIMEOUT_SECONDS)
+        return results.get(timeout=TIMEOUT_SECONDS)
     except queue.Empty:
         return f"no answer within {TIMEOUT_SECONDS:g} s"
 
@@ -70,21 +74,18 @@ def connection_problem(uri: str) -> str | None:
 def _probe(uri: str) -> str | None:
     import requests
 
-    parts, kind = urlsplit(uri), uri_scheme(uri)
+    parts, scheme, timeout = urlsplit(uri), uri_scheme(uri), TIMEOUT_SECONDS - 0.5
     try:
-        if kind in {"http", "https"}:
-            status = requests.get(
-                f"{uri.rstrip('/')}/health", timeout=TIMEOUT_SECONDS - 0.5
-            ).status_code
-            # Anything below 500 comes from a server at work, even if it wants a password for this.
+        if scheme in {"http", "https"}:
+            status = requests.get(f"{uri.rstrip('/')}/health", timeout=timeout).status_code
+            # A status below 500 comes from a working server, even if it asks for a password.
             return None if status < 500 else f"its answer has status {status}"
-        if parts.hostname:  # else a file, or a socket that is named in the query
-            place = parts.hostname, parts.port or PORTS[kind]
-            socket.create_connection(place, timeout=TIMEOUT_SECONDS - 0.5).close()
-    except requests.exceptions.SSLError:
-        return None  # something is there: the first real call says what is wrong with it
-    except OSError as error:
-        return f"{type(error).__name__}, nothing answers there"
+        if parts.hostname:  # else the store is a file, or the query names a socket
+            address = parts.hostname, parts.port or PORTS[scheme]
+            socket.create_connection(address, timeout=timeout).close()
+    except OSError as error:  # requests' own exceptions are OSErrors, too
+        if not store_errors.is_tls_error(error):  # the first real call reports that one
+            return f"{type(error).__name__}, nothing answers there"
     return None
 
 
@@ -92,7 +93,7 @@ def redact(text: str) -> str:
     """`text` without passwords and tokens: those in addresses and those in the environment."""
     text = re.sub(r"(\w+://)\S*@", r"\1", text)
     text = re.sub(r"(\w+://[^\s?]*)\?\S*", r"\1", text)
-    for secret in _secrets():
+    for secret in filter(None, _secrets()):
         text = text.replace(secret, "***")
     return text
 
@@ -101,18 +102,16 @@ def _secrets() -> list[str]:
     names = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
     value = os.environ.get(URI_VARIABLE, "")
     password = value.partition("://")[2].rpartition("@")[0].partition(":")[2]
-    found = [*(os.environ.get(name, "") for name in names), password, unquote(password)]
-    return [secret for secret in found if secret]
+    return [*(os.environ.get(name, "") for name in names), password, unquote(password)]
 
 
 def describe_error(error: BaseException) -> str:
     """An exception as one short line without secrets."""
-    text = redact(" ".join(str(error).split()))
-    return f"{type(error).__name__}: {text}"[:200]
+    return redact(f"{type(error).__name__}: {' '.join(str(error).split())}")[:200]
 
 
 def warn_once(message: str, topic: str | None = None) -> None:
-    """One line on stderr; in each process one for each `topic`, and the same line once."""
+    """Print one line on stderr, once in a process for each `topic`, or else each message."""
     if (topic or message) not in WARNED:
         WARNED.add(topic or message)
         print(f"tracking: {message}", file=sys.stderr, flush=True)

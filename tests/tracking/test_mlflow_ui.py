@@ -1,4 +1,4 @@
-"""`digits ui`: the address at once, and nothing left behind."""
+"""`digits ui` prints an address at once, and leaves no process behind."""
 
 import contextlib
 import signal
@@ -14,27 +14,27 @@ from digits.tracking import mlflow_ui
 SERVE = "from digits.tracking.mlflow_ui import serve_ui; serve_ui({})"
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_the_pages_come_and_go(project, python, ending):
-    """The pages answer on the next free port; Ctrl-C or SIGTERM ends every process."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_every_process_of_the_pages(project, python, number):
+    """The pages answer on the next free port until Ctrl-C or SIGTERM."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = python(SERVE.format(port))
         url = process.readline().split()[0]
-        assert b"<title>MLflow</title>" in _page(process, url)
+        assert b"<title>MLflow</title>" in _download(process, url)
         assert int(url.removeprefix("http://127.0.0.1:")) > port
-        family = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(ending)
-        _, told = process.communicate(timeout=30)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        errors = process.communicate(timeout=30)[1]
 
-    assert process.returncode == 0, told
-    assert "Traceback" not in told
-    assert family
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    assert children
+    assert psutil.wait_procs(children, timeout=5)[1] == []
 
 
-def _page(process, url):
-    """What is at `url`, as soon as it is there."""
+def _download(process, url):
+    """Return the page at `url` as soon as it answers."""
     while process.returncode is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
             return answer.read()
@@ -42,7 +42,7 @@ def _page(process, url):
     raise AssertionError(process.communicate())
 
 
-def test_a_servers_pages_are_its_own(server, capsys):
-    """With a tracking server configured, its address is told and nothing is started."""
+def test_the_address_of_a_tracking_server_is_printed(server, capsys):
+    """With a tracking server configured, nothing is started."""
     mlflow_ui.serve_ui(5000)
-    assert capsys.readouterr().out == f"the tracking server has them: {server.uri}\n"
+    assert capsys.readouterr().out == f"the tracking server has the pages: {server.uri}\n"

@@ -1,4 +1,4 @@
-"""Which store the environment asks for, and what may be said about it."""
+"""The store that the environment names, whether it answers, and messages without secrets."""
 
 import socket
 import time
@@ -16,62 +16,56 @@ SECRETS = [
 ]
 
 
-def test_nothing_configured_is_the_embedded_store(bare_project):
-    """Without MLFLOW_TRACKING_URI, runs go to mlflow.db at the checkout's root."""
-    assert store_uri.configured_uri() is None
+@pytest.mark.parametrize(
+    ("value", "file"), [("", None), ("sqlite:///mlflow.db", None), ("sqlite:///a.db", "a.db")]
+)
+def test_sqlite_paths_count_from_the_root(bare_project, monkeypatch, value, file):
+    """In each folder of the checkout; mlflow.db at its root is the embedded store, the default."""
+    (bare_project / "sub").mkdir()
+    monkeypatch.chdir(bare_project / "sub")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
+    assert store_uri.configured_uri() == (file and f"sqlite:///{bare_project}/{file}")
     assert store_uri.embedded_uri() == f"sqlite:///{bare_project}/mlflow.db"
 
 
-def test_relative_sqlite_counts_from_the_root(bare_project, monkeypatch):
-    """A relative sqlite path means the same from each folder of the checkout."""
-    (bare_project / "sub").mkdir()
-    monkeypatch.chdir(bare_project / "sub")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
-    assert store_uri.configured_uri() == f"sqlite:///{bare_project}/other.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-    assert store_uri.configured_uri() is None
-
-
 @pytest.mark.parametrize("value", ["ftp://x", "mlruns", "http://", "sqlite://", "file:///s3cret"])
-def test_a_wrong_address_is_a_sentence(bare_project, monkeypatch, value):
-    """An address of no known kind is refused with the kinds there are."""
+def test_an_address_of_no_known_kind_is_refused(bare_project, monkeypatch, value):
+    """The message has the address, the known kinds and the next step."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
     with pytest.raises(UserError, match=r"^MLFLOW_TRACKING_URI is .*expected .*correct or unset"):
         store_uri.configured_uri()
 
 
 @pytest.mark.parametrize(("uri", "secret"), SECRETS)
-def test_secrets_are_never_shown(bare_project, monkeypatch, uri, secret):
-    """Passwords and tokens vanish from addresses and from sentences around them."""
+def test_messages_have_no_secrets(bare_project, monkeypatch, uri, secret):
+    """Passwords and tokens are removed from addresses and from the text around them."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
     text = store_uri.redact(f"cannot reach {uri} with t0ken")
-    assert secret not in text
-    assert "t0ken" not in text
-    assert "//host" in text
+    assert [part in text for part in (secret, "t0ken", "//host")] == [False, False, True]
     if "@" in uri:
         assert secret not in store_uri.redact(f"password {secret} is wrong")
 
 
-@pytest.mark.parametrize("kind", ["http", "postgresql"])
-def test_a_server_that_says_nothing_costs_seconds(kind):
-    """A server that accepts and stays silent, or is not there, is given up within 4 s."""
+@pytest.mark.parametrize("scheme", ["http", "postgresql"])
+def test_a_silent_server_costs_seconds(scheme):
+    """Within 4 s a server that accepts and stays silent, or does not exist, is given up."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
+        uri = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/x"
         started = time.monotonic()
-        silence = store_uri.connection_problem(f"{kind}://127.0.0.1:{port}/x")
+        problem = store_uri.connection_problem(uri)
         assert time.monotonic() - started < 4
-    assert "nothing answers" in store_uri.connection_problem(f"{kind}://127.0.0.1:{port}/x")
-    assert (silence is None) == (kind == "postgresql")  # there, a connection is all we ask for
+    assert "nothing answers" in store_uri.connection_problem(uri)
+    assert (problem is None) == (scheme == "postgresql")  # of a database, only a connection counts
 
 
 @pytest.mark.parametrize(("status", "words"), [(502, "status 502"), (401, "None")])
-def test_a_broken_proxy_is_trouble_and_a_closed_door_is_not(status, words):
+def test_only_a_status_of_500_or_more_is_a_problem(status, words):
     """Status 502 means that no server works there; 401 means that one does."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         pool.submit(_answer, listener, status)
-        found = store_uri.connection_problem(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        assert words in str(found)
+        uri = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert words in str(store_uri.connection_problem(uri))
 
 
 def _answer(listener, status):

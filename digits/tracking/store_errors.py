@@ -1,0 +1,30 @@
+"""What the exceptions of MLflow, and of requests and SQLAlchemy below it, mean.
+
+No other module reads their types or codes. MLflow gives its exceptions an error code. It wraps
+those of SQLAlchemy: TEMPORARILY_UNAVAILABLE for a database that does not answer, BAD_REQUEST for
+most others. How a failure is reported is in `tracking_store`.
+"""
+
+REJECTION_CODES = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
+NOT_FOUND_CODES = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+
+
+def is_rejection(error: Exception) -> bool:
+    """Whether the store works and refuses the request, so that a second try is of no use.
+
+    So are files to be uploaded that no longer exist.
+    """
+    code = getattr(error, "error_code", None)
+    return code in REJECTION_CODES or isinstance(error, FileNotFoundError)
+
+
+def is_not_found(error: Exception) -> bool:
+    """Whether the store has no object with the requested id, name or alias."""
+    return getattr(error, "error_code", None) in NOT_FOUND_CODES
+
+
+def is_tls_error(error: Exception) -> bool:
+    """Whether a server answered, but without a certificate that this machine accepts."""
+    import requests
+
+    return isinstance(error, requests.exceptions.SSLError)
