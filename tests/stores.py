@@ -1,4 +1,7 @@
-"""A project with its own store, a tiny real model, and a real tracking server."""
+"""Fixtures for tests of stores: a checkout with a store, a tiny model, and a tracking server.
+
+The tests of tracking and of the registry share them.
+"""
 
 import os
 import shutil
@@ -33,11 +36,11 @@ VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME", "D
 
 @pytest.fixture
 def bare_project(tmp_path, monkeypatch):
-    """A checkout without a store, as the working directory; nothing configured."""
-    folder = tmp_path / "a project"  # with a space, as people have them
+    """A checkout without a store, as the working directory; no environment variable is set."""
+    folder = tmp_path / "a project"  # paths may have spaces
     folder.mkdir()
     (folder / "dvc.yaml").write_text("stages: {}\n")
-    (folder / "train.npz").write_bytes(b"pictures")
+    (folder / "train.npz").write_bytes(b"images")
     monkeypatch.chdir(folder)
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -47,14 +50,14 @@ def bare_project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def project(bare_project, empty_store):
-    """A checkout with an empty store."""
+    """A checkout whose embedded store is empty."""
     shutil.copy(empty_store, bare_project)
     return bare_project
 
 
 @pytest.fixture
 def make_model(tmp_path):
-    """A function: folder name and bias -> a folder with a tiny model."""
+    """A function from a folder's name and a bias to a folder with a tiny model."""
 
     def make(name="model", bias=0.0):
         folder = tmp_path / name
@@ -69,7 +72,7 @@ def make_model(tmp_path):
 
 @pytest.fixture
 def trained(make_model, example):
-    """A function: accuracy -> a registered version of a new model with that accuracy."""
+    """A function from an accuracy to a registered version of a new model with that accuracy."""
 
     def train(accuracy, name="m"):
         folder = make_model(f"model-{accuracy}", accuracy)
@@ -92,21 +95,21 @@ def better(candidate, champion, _standing):
 
 
 def register_later(name, folder, run_id, content="x"):
-    """Fail to register, as in an outage, and keep the wish."""
-    wish = {"name": name, "content_hash": content, "metrics": {}}
+    """Fail to register, as in an outage, and postpone the registration."""
+    arguments = {"name": name, "content_hash": content, "metrics": {}}
     with pytest.raises(StoreUnavailableError):
-        registration.register_version(folder=folder, run_id=run_id, **wish)
-    journal_folders.postpone_registration(run_id, folder, **wish)
+        registration.register_version(folder=folder, run_id=run_id, **arguments)
+    journal_folders.postpone_registration(run_id, folder, **arguments)
 
 
 def linear(bias):
-    """Pictures (batch, 28, 28) of uint8 in, logits (batch, 10) of float32 out."""
+    """A graph from images (batch, 28, 28) of uint8 to logits (batch, 10) of float32."""
     return onnx.parser.parse_model(GRAPH.replace("BIAS", str(float(bias))))
 
 
 @pytest.fixture
 def example():
-    """A batch of two pictures."""
+    """A batch of two images."""
     return np.zeros((2, 28, 28), np.uint8)
 
 
@@ -126,13 +129,13 @@ class Server:
         self.process = None
 
     def start(self):
-        """Start it where it is not running, and wait until it answers."""
+        """Start the server unless it runs, and wait until it answers."""
         if self.process is None:
             self.process = self._spawn()
-        until = time.monotonic() + 120
+        deadline = time.monotonic() + 120
         while store_uri.connection_problem(self.uri) is not None:
             assert self.process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < until
+            assert time.monotonic() < deadline
             time.sleep(0.2)
 
     def _spawn(self):
@@ -154,7 +157,7 @@ class Server:
             )
 
     def kill(self):
-        """End it and its worker as `kill -9` does."""
+        """End the server and its worker as `kill -9` does."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -162,23 +165,23 @@ class Server:
             self.process = None
 
     def pause(self):
-        """Let it hang: it takes connections and answers none."""
+        """Let the server hang: it accepts connections and answers none."""
         os.killpg(self.process.pid, signal.SIGSTOP)
 
     def proceed(self):
-        """Let it go on after `pause`."""
+        """Let the server continue after `pause`."""
         os.killpg(self.process.pid, signal.SIGCONT)
         self.start()
 
     @property
     def client(self):
-        """A client of it."""
+        """A client of the server."""
         return TrackingStore(self.uri, embedded=False).client
 
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory, empty_store):
-    """One server for all tests: starting one takes 8 s and more."""
+    """One server for all tests, because its start takes seconds."""
     server = Server(tmp_path_factory.mktemp("server"), empty_store)
     yield server
     server.kill()
@@ -195,7 +198,7 @@ def server(project, shared_server, monkeypatch):
 
 @pytest.fixture
 def nobody(project, monkeypatch):
-    """An address at which nothing listens, configured for this project, with a password."""
+    """An address with a password at which nothing listens, configured for this project."""
     uri = f"http://anna:s3cret@127.0.0.1:{free_port()}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     return uri
@@ -203,13 +206,13 @@ def nobody(project, monkeypatch):
 
 @pytest.fixture
 def python():
-    """A function: source text -> a process that runs it with this project's packages."""
-    started = []
+    """A function from a program's text to a process that runs it."""
+    running = []
 
     def run(text, *arguments):
-        started.append(processes.Process(text, *arguments))
-        return started[-1]
+        running.append(processes.Process(text, *arguments))
+        return running[-1]
 
     yield run
-    for process in started:
+    for process in running:
         process.kill()

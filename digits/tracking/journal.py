@@ -38,8 +38,6 @@ JOURNAL_FILE = "journal.jsonl"
 RETRY_SECONDS = 60.0  # between two tries of a store that failed
 REGISTER = "register"  # the kind that needs a decision, so that only `digits send` writes it
 Entry = dict[str, Any]
-SaveFiles = Callable[[Path], object]
-Register = Callable[..., object]
 
 
 class Journal:
@@ -68,17 +66,17 @@ class Journal:
         """The entries that are not in the store."""
         return self._entries[self._written :]
 
-    def add(self, kind: str, save_files: SaveFiles | None = None, **arguments: Any) -> bool:
+    def add(self, kind: str, save: Callable[..., object] | None = None, **arguments: Any) -> bool:
         """Append an entry and write what waits. Never raises; False when it cannot be kept.
 
-        `save_files` writes the files of the entry into the empty folder that it is given.
+        `save` writes the files of the entry into the empty folder that it is given.
         """
         kept = False
         try:
-            if save_files is not None:
+            if save is not None:
                 folder = self.path / uuid.uuid4().hex
                 folder.mkdir()
-                save_files(folder)
+                save(folder)
                 arguments["kept"] = folder.name
             self._append(kind=kind, facts=arguments)
             kept = True
@@ -100,14 +98,14 @@ class Journal:
     def flush(self) -> None:
         """Write what waits, unless the store failed a moment ago. Never raises."""
         due = self.waiting and time.monotonic() >= self._retry_at
-        if due and tracking_store.write_or_warn(self.store, self.write) is None:
+        if due and tracking_store.call_or_warn(self.store, self.write) is None:
             self.delay()
 
     def delay(self) -> None:
         """Wait a while before the next try of a store that has just failed."""
         self._retry_at = time.monotonic() + RETRY_SECONDS
 
-    def write(self, register: Register | None = None) -> StoredRun:
+    def write(self, register: Callable[..., object] | None = None) -> StoredRun:
         """Write what waits up to the first failure, which is raised. Returns the run.
 
         `register` makes a version. Without it, a registration and all entries after it wait on.
@@ -126,7 +124,7 @@ class Journal:
             self._append(written=self._written)
         return self.target
 
-    def _write_entry(self, entry: Entry, register: Register | None) -> None:
+    def _write_entry(self, entry: Entry, register: Callable[..., object] | None) -> None:
         kind, arguments = entry["kind"], dict(entry["facts"])
         files = [self.path / arguments.pop("kept")] if "kept" in arguments else []
         writer: Any = register if kind == REGISTER else run_writer.WRITERS[kind]

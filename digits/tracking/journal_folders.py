@@ -17,12 +17,14 @@ from digits.tracking import run_lookup, run_writer, tracking_store
 from digits.tracking.journal import JOURNAL_FILE, REGISTER, Entry, Journal
 
 
-def start_journal(name: str, tags: Mapping[str, str]) -> Journal:
-    """Open the journal of a new run, which is created in the store if that answers."""
+def start_journal(name: str, tags: Mapping[str, str], resume: str | None = None) -> Journal:
+    """Open the journal of a new run, created in the store if that answers, or of run `resume`."""
+    if resume:
+        return reopen_journal(resume, name=name, tags=tags)
     run_id, store = uuid.uuid4().hex, tracking_store.current_store()
     header: Entry = {"name": name, "tags": dict(tags), "moment": run_writer.unix_ms()}
     create = partial(run_lookup.create_run, store, run_id, **header)
-    target = tracking_store.write_or_warn(store, create)
+    target = tracking_store.call_or_warn(store, create)
     journal = open_journal(target.run_id if target else run_id, **header)
     if target is None:
         journal.delay()
@@ -73,7 +75,7 @@ def try_open(path: Path, **header: Any) -> Journal | None:
 def unlocked_journals() -> list[Journal]:
     """Open the journals that no process has open, oldest first. The caller closes them."""
     files = _journals_folder().glob(f"*/{JOURNAL_FILE}")
-    journals = [journal for file in files if (journal := try_open(file.parent))]
+    journals = filter(None, (try_open(file.parent) for file in files))
     return sorted(journals, key=lambda journal: int(journal.header["moment"]))
 
 

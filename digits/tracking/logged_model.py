@@ -89,6 +89,7 @@ def upload_model(target: StoredRun, packed: Path, digest: str, step: int) -> str
     A step that an earlier, interrupted call has done is not done again.
     """
     from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
 
     client, run_id = target.store.client, target.run_id
     run = client.get_run(run_id)
@@ -96,23 +97,15 @@ def upload_model(target: StoredRun, packed: Path, digest: str, step: int) -> str
         target.store.experiment, "model", run_id, {ONNX_HASH_TAG: digest}, run.data.params
     )
     if not _is_ready(model):
-        _write_owner(packed, run_id, model)
+        description = Model.load(str(packed / "MLmodel"))
+        description.run_id, description.artifact_path = run_id, model.artifact_location
+        description.model_id = description.model_uuid = model.model_id
+        description.save(str(packed / "MLmodel"))
         client.log_model_artifacts(model.model_id, str(packed))
         client.finalize_logged_model(model.model_id, "READY")
     if model.model_id not in {output.model_id for output in _models(run)}:
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=step)])
     return str(model.model_id)
-
-
-def _write_owner(packed: Path, run_id: str, model: "LoggedModel") -> None:
-    """Write the ids of the run and the model into the packed model's description."""
-    from mlflow.models import Model
-
-    description = Model.load(str(packed / "MLmodel"))
-    description.run_id = run_id
-    description.model_id = description.model_uuid = model.model_id
-    description.artifact_path = model.artifact_location
-    description.save(str(packed / "MLmodel"))
 
 
 def download_artifact(store: TrackingStore, uri: str, folder: Path) -> Path:

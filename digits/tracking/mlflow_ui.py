@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from contextlib import suppress
 
 from digits.project import workspace
 from digits.project.errors import UserError
@@ -17,8 +18,7 @@ def serve_ui(port: int = 5000) -> None:
 
     If a configured tracking server answers, only print its address.
     """
-    store = current_store()
-    store = store if is_reachable(store) else embedded_store()
+    store = current_store() if is_reachable(current_store()) else embedded_store()
     if store_uri.uri_scheme(store.uri) in {"http", "https"}:
         print(f"the tracking server has the pages: {store_uri.redact(store.uri)}", flush=True)
         return
@@ -41,11 +41,8 @@ def serve_ui(port: int = 5000) -> None:
 def first_free_port(first: int) -> int:
     """The first free port among the 100 from `first` on; UserError when all are taken."""
     for port in range(first, min(first + 100, 65536)):
-        with socket.socket() as probe:
+        with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
+            probe.bind((HOST, port))
             return port
     raise UserError(f"port {first} and the ports after it are taken; choose another with --port")

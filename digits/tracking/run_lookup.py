@@ -1,6 +1,7 @@
 """Runs in a store: looked up by any of their ids, and created."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from digits.tracking import tracking_store
 from digits.tracking.tracking_store import StoredRun, TrackingStore
@@ -20,11 +21,9 @@ def find_run(run_id: str) -> StoredRun | None:
 
     None when no store that answers has it.
     """
-    for store in filter(tracking_store.is_reachable, tracking_store.lookup_stores()):
-        with tracking_store.warn_on_failure(store):
-            if run := find_in_store(store, run_id):
-                return run
-    return None
+    stores = tracking_store.lookup_stores()
+    runs = (tracking_store.call_or_warn(s, partial(find_in_store, s, run_id)) for s in stores)
+    return next(filter(None, runs), None)
 
 
 def find_in_store(store: TrackingStore, run_id: str) -> StoredRun | None:
@@ -61,6 +60,5 @@ def create_run(
 
 def adopt_children(target: StoredRun, run_id: str) -> None:
     """Let runs that were written before their parent `run_id` name `target` as their parent."""
-    client = target.store.client
     for child in _search(target.store, f"tags.`{PARENT_TAG}` = '{run_id}'"):
-        client.set_tag(child, PARENT_TAG, target.run_id)
+        target.store.client.set_tag(child, PARENT_TAG, target.run_id)

@@ -79,8 +79,8 @@ def log_inputs(target: StoredRun, pictures: Sequence[tuple[str, int, str]]) -> N
     for path, n, sha256 in pictures:
         stem = Path(path).stem
         source, profile = {"uri": path}, json.dumps({"num_rows": n, "sha256": sha256})
-        digest = sha256[:36]  # MLflow's limit
-        dataset = Dataset(stem, digest, "local", json.dumps(source), profile=profile)
+        # A digest has at most 36 characters in MLflow.
+        dataset = Dataset(stem, sha256[:36], "local", json.dumps(source), profile=profile)
         context = InputTag("mlflow.data.context", "training" if stem == "train" else stem)
         inputs.append(DatasetInput(dataset, [context]))
     target.store.client.log_inputs(target.run_id, inputs)

@@ -14,15 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from numpy.typing import NDArray
 
 from digits.project import hashing, workspace
 from digits.tracking import journal_folders, logged_model, run_context, run_writer, store_uri
 from digits.tracking.journal import Journal
 from digits.tracking.run_writer import Point
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Metrics = Mapping[str, float]
 Params = Mapping[str, object]
@@ -65,7 +64,7 @@ class TrackedRun:
         self._journal.add("inputs", pictures=files)
 
     def log_model(
-        self, folder: Path, example: "NDArray[Any]", metrics: Metrics | None = None, step: int = 0
+        self, folder: Path, example: NDArray[Any], metrics: Metrics | None = None, step: int = 0
     ) -> None:
         """Log the model in `folder`: model.onnx and the files beside it.
 
@@ -106,11 +105,7 @@ class TrackedRun:
 
 def open_run(name: str, resume: str | None, tags: Mapping[str, str]) -> TrackedRun:
     """Open a new run, or the run with the id `resume`."""
-    if resume:
-        journal = journal_folders.reopen_journal(resume, name=name, tags=tags)
-    else:
-        journal = journal_folders.start_journal(name, tags)
-    return TrackedRun(journal, resumed=resume is not None)
+    return TrackedRun(journal_folders.start_journal(name, tags, resume), resumed=resume is not None)
 
 
 @contextmanager

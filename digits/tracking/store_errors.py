@@ -14,8 +14,8 @@ def is_rejection(error: Exception) -> bool:
 
     So are files to be uploaded that no longer exist.
     """
-    code = getattr(error, "error_code", None)
-    return code in REJECTION_CODES or isinstance(error, FileNotFoundError)
+    is_missing_file = isinstance(error, FileNotFoundError)
+    return is_missing_file or getattr(error, "error_code", None) in REJECTION_CODES
 
 
 def is_not_found(error: Exception) -> bool:

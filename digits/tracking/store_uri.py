@@ -39,9 +39,8 @@ def configured_uri() -> str | None:
     is_hosted = uri_scheme(value) in {"http", "https", *PORTS} and urlsplit(value).netloc
     is_file = value.startswith("sqlite:///") and sqlite_file(value).name not in {"", ":memory:"}
     if not is_hosted and not is_file:
-        known = "http://HOST:PORT, https://HOST, postgresql://HOST/NAME or sqlite:///FILE"
-        message = f"{URI_VARIABLE} is {redact(value)!r}; expected {known}; correct or unset it"
-        raise UserError(message)
+        hint = "expected http://HOST:PORT, https://HOST, postgresql://HOST/NAME or sqlite:///FILE"
+        raise UserError(f"{URI_VARIABLE} is {redact(value)!r}; {hint}; correct or unset it")
     if is_file:
         value = f"sqlite:///{state_root() / sqlite_file(value)}"
     return None if value == embedded_uri() else value
@@ -81,8 +80,7 @@ def _probe(uri: str) -> str | None:
             # A status below 500 comes from a working server, even if it asks for a password.
             return None if status < 500 else f"its answer has status {status}"
         if parts.hostname:  # else the store is a file, or the query names a socket
-            address = parts.hostname, parts.port or PORTS[scheme]
-            socket.create_connection(address, timeout=timeout).close()
+            socket.create_connection((parts.hostname, parts.port or PORTS[scheme]), timeout).close()
     except OSError as error:  # requests' own exceptions are OSErrors, too
         if not store_errors.is_tls_error(error):  # the first real call reports that one
             return f"{type(error).__name__}, nothing answers there"
@@ -93,16 +91,12 @@ def redact(text: str) -> str:
     """`text` without passwords and tokens: those in addresses and those in the environment."""
     text = re.sub(r"(\w+://)\S*@", r"\1", text)
     text = re.sub(r"(\w+://[^\s?]*)\?\S*", r"\1", text)
-    for secret in filter(None, _secrets()):
+    user = os.environ.get(URI_VARIABLE, "").partition("://")[2].rpartition("@")[0]
+    password = user.partition(":")[2]
+    tokens = map(os.environ.get, ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"))
+    for secret in filter(None, [*tokens, password, unquote(password)]):
         text = text.replace(secret, "***")
     return text
-
-
-def _secrets() -> list[str]:
-    names = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
-    value = os.environ.get(URI_VARIABLE, "")
-    password = value.partition("://")[2].rpartition("@")[0].partition(":")[2]
-    return [*(os.environ.get(name, "") for name in names), password, unquote(password)]
 
 
 def describe_error(error: BaseException) -> str:

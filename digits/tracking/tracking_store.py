@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from digits.project import workspace
 from digits.project.errors import UserError
 from digits.project.interrupts import defer_interrupts
 from digits.project.process_locks import process_lock
+from digits.project.workspace import state_root
 from digits.tracking import embedded_sqlite, store_errors, store_uri
 
 if TYPE_CHECKING:
@@ -96,31 +96,23 @@ def lookup_stores() -> list[TrackingStore]:
 
 def is_reachable(store: TrackingStore) -> bool:
     """Whether a store answers now; if it does not, one line on stderr says so."""
-    problem = store_uri.connection_problem(store.uri)
-    if problem is not None:
+    if (problem := store_uri.connection_problem(store.uri)) is not None:
         _warn(store, f"does not answer ({problem})")
     return problem is None
 
 
-@contextmanager
-def warn_on_failure(store: TrackingStore) -> Iterator[None]:
-    """Print one line on stderr for any exception: work goes on without tracking."""
-    try:
-        yield
-    except Exception as error:
-        _warn(store, f"failed ({store_uri.describe_error(error)})")
+def call_or_warn(store: TrackingStore, call: Callable[[], T]) -> T | None:
+    """Return the result of `call`; None, and one line on stderr, when the store fails.
 
-
-def write_or_warn(store: TrackingStore, write: Callable[[], T]) -> T | None:
-    """Return the result of `write`; None, and one line on stderr, when the store fails.
-
-    Ctrl-C in a write to SQLite waits, because the database would stay locked. A server has no
-    such lock, and may take long.
+    Work goes on without tracking, whatever the exception is. Ctrl-C in a call to SQLite waits,
+    because the database would stay locked. A server has no such lock, and may take long.
     """
-    with warn_on_failure(store):
+    try:
         if is_reachable(store):
             with defer_interrupts() if store.embedded else nullcontext():
-                return write()
+                return call()
+    except Exception as error:
+        _warn(store, f"failed ({store_uri.describe_error(error)})")
     return None
 
 
@@ -172,7 +164,6 @@ def _artifact_root(store: TrackingStore, name: str) -> str | None:
     scheme = store_uri.uri_scheme(store.uri)
     if scheme in {"http", "https"}:
         return None
-    file = store_uri.sqlite_file(store.uri)
-    folder = file.parent if scheme == "sqlite" else workspace.state_root()
+    folder = store_uri.sqlite_file(store.uri).parent if scheme == "sqlite" else state_root()
     root = os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT") or folder / embedded_sqlite.ARTIFACTS
     return f"{root}/{name}"

@@ -1,14 +1,3 @@
-"""Fixtures of a project with its own store, and of a tracking server."""
+"""The fixtures of `tests.stores`, which the tests of the registry share."""
 
-from tests.stores import (  # noqa: F401
-    bare_project,
-    client,
-    example,
-    make_model,
-    nobody,
-    project,
-    python,
-    server,
-    shared_server,
-    trained,
-)
+from tests.stores import *  # noqa: F403

@@ -16,15 +16,13 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("value", "file"), [("", None), ("sqlite:///mlflow.db", None), ("sqlite:///a.db", "a.db")]
-)
-def test_sqlite_paths_count_from_the_root(bare_project, monkeypatch, value, file):
+@pytest.mark.parametrize(("file", "other"), [("", 0), ("mlflow.db", 0), ("other.db", 1)])
+def test_sqlite_paths_count_from_the_root(bare_project, monkeypatch, file, other):
     """In each folder of the checkout; mlflow.db at its root is the embedded store, the default."""
     (bare_project / "sub").mkdir()
     monkeypatch.chdir(bare_project / "sub")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
-    assert store_uri.configured_uri() == (file and f"sqlite:///{bare_project}/{file}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", file and f"sqlite:///{file}")
+    assert store_uri.configured_uri() == (f"sqlite:///{bare_project}/{file}" if other else None)
     assert store_uri.embedded_uri() == f"sqlite:///{bare_project}/mlflow.db"
 
 
@@ -64,8 +62,8 @@ def test_only_a_status_of_500_or_more_is_a_problem(status, words):
     """Status 502 means that no server works there; 401 means that one does."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         pool.submit(_answer, listener, status)
-        uri = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        assert words in str(store_uri.connection_problem(uri))
+        port = listener.getsockname()[1]
+        assert words in str(store_uri.connection_problem(f"http://127.0.0.1:{port}"))
 
 
 def _answer(listener, status):
