@@ -67,11 +67,11 @@ class Journal:
         return self._entries[self._written :]
 
     def add(self, kind: str, save: Callable[..., object] | None = None, **arguments: Any) -> bool:
-        """Append an entry and write what waits. Never raises; False when it cannot be kept.
+        """Append an entry and write what waits. Never raises; False when it cannot be saved.
 
         `save` writes the files of the entry into the empty folder that it is given.
         """
-        kept = False
+        saved = False
         try:
             if save is not None:
                 folder = self.path / uuid.uuid4().hex
@@ -79,11 +79,11 @@ class Journal:
                 save(folder)
                 arguments["kept"] = folder.name
             self._append(kind=kind, facts=arguments)
-            kept = True
+            saved = True
         except Exception as error:  # such as a full disk; the store still gets what it can
             store_uri.warn_once(f"{kind} cannot be kept ({store_uri.describe_error(error)})")
         self.flush()
-        return kept
+        return saved
 
     def _append(self, **line: Any) -> None:
         """Begin with a line end, so that a line torn by a kill spoils no other.

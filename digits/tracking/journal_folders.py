@@ -43,10 +43,10 @@ def postpone_registration(run_id: str, folder: Path, **registration: Any) -> Non
     """Let `digits send` register the model in `folder`; UserError when the disk is full."""
     journal = open_journal(run_id)
     copy = partial(shutil.copytree, folder, dirs_exist_ok=True)
-    kept = journal.add(REGISTER, copy, **registration)
+    saved = journal.add(REGISTER, copy, **registration)
     journal.close()
-    if not kept:
-        raise UserError(f"{folder} is not registered; make room, then run the same again")
+    if not saved:
+        raise UserError(f"{folder} is not registered; make room, then run the same command again")
 
 
 def open_journal(run_id: str, **header: Any) -> Journal:

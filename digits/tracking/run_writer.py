@@ -69,7 +69,7 @@ def log_metrics(
 
 
 def log_inputs(target: StoredRun, pictures: Sequence[tuple[str, int, str]]) -> None:
-    """Log the data that a run reads: path, number of images and SHA-256 of each file.
+    """Log the files that a run reads; `pictures` has path, number of images and SHA-256 of each.
 
     MLflow's own data set classes would hash the arrays again.
     """
