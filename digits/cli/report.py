@@ -13,7 +13,7 @@ def report(
         str, typer.Option(help="Recipes of params.yaml, separated by commas. Default: all.")
     ] = "",
 ) -> None:
-    """Train several seeds of each recipe and write the table of their scores."""
+    """Train several seeds of each recipe and tabulate the scores."""
     from digits.project import params_file
     from digits.project.thread_environment import set_thread_environment
 

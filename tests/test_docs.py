@@ -1,0 +1,127 @@
+"""README and docs say what is so: commands exist, links lead somewhere, tables are as printed."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from digits.cli.main import app
+from digits.project import params_file
+from tests.conftest import call
+
+ROOT = Path(__file__).parents[1]
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+)}  # fmt: skip
+COMMANDS = get_command(app).commands
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def shown():
+    """Every command line of the pages: those after `$ `, and those in backquotes."""
+    for page, text in PAGES.items():
+        lines = [line[2:] for block in BLOCK.findall(text) for line in block.splitlines()
+                 if line.startswith("$ ")]  # fmt: skip
+        lines += re.findall(r"`((?:digits|dvc|make|python -m) [^`]+)`", text)
+        yield from ((page, line) for line in lines)
+
+
+LINES = sorted(set(shown()))
+
+
+@pytest.mark.parametrize(("page", "line"), [pair for pair in LINES if "digits " in pair[1]])
+def test_every_digits_command_has_that_verb_and_those_options(page, line):
+    """A verb that does not exist, or an option that its verb does not have, is an old page."""
+    for words in re.findall(r"(?:^|\$\()digits ([^)]*)", line):
+        verb, *rest = shlex.split(words, comments=True)
+        options = {name for parameter in COMMANDS[verb].params for name in parameter.opts}
+        given = {word.partition("=")[0] for word in rest if word.startswith("--")}
+        assert given <= options | {"--help"}, (page, line)
+
+
+@pytest.mark.parametrize(("page", "line"), [pair for pair in LINES if pair[1].startswith("make")])
+def test_every_make_target_exists(page, line):
+    """`make TARGET` is a rule of the Makefile."""
+    target = line.split()[1]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), page
+
+
+@pytest.mark.parametrize(
+    ("page", "line"), [pair for pair in LINES if pair[1].startswith("python -m")]
+)
+def test_every_module_that_is_run_exists(page, line):
+    """`python -m MODULE` finds it."""
+    module = line.split()[2].replace("<stage>", "train")
+    assert importlib.util.find_spec(module), page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    """Pictures and links within the repository, and paths of files in backquotes."""
+    folder = (ROOT / page).parent
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", PAGES[page]):
+        assert (folder / path).exists(), path
+    for path in re.findall(r"`((?:tests|digits|stages)/[\w/]+\.\w+)`", PAGES[page]):
+        assert (ROOT / path).is_file(), path
+
+
+def test_every_changed_value_exists():
+    """The keys after -S are keys of params.yaml."""
+    values = params_file.read_yaml(ROOT / "params.yaml")
+    for text in PAGES.values():
+        for key in re.findall(r"-S ([a-z_.]+)=", text):
+            section, name = key.split(".")
+            assert name in values[section], key
+
+
+def test_every_command_is_on_a_page():
+    """No verb is left out."""
+    named = {words.split()[0] for _, line in LINES for words in re.findall(r"digits ([a-z]+)", line)}
+    assert set(COMMANDS) <= named
+
+
+def test_the_readme_is_short():
+    """At most 120 lines, and no paragraph of more than four at 100 characters a line."""
+    readme = PAGES["README.md"]
+    assert len(readme.splitlines()) <= 120
+    assert max(map(len, readme.splitlines())) <= 400
+
+
+def marked(page, name):
+    """The text between the comments `name` and `/name`."""
+    pattern = rf"<!-- {name} -->\n(.*?)<!-- /{name} -->"
+    return re.search(pattern, PAGES[page], re.DOTALL).group(1).strip()
+
+
+def test_the_table_is_what_digits_report_wrote():
+    """The numbers are those of metrics/report.md, letter for letter."""
+    assert marked("docs/results.md", "report") == (ROOT / "metrics/report.md").read_text().strip()
+
+
+def test_the_picture_of_the_pipeline_is_what_dvc_draws():
+    """The graph is the output of `dvc dag`."""
+    drawn = call(ROOT, "dvc", "dag").stdout
+
+    assert [line.strip() for line in marked("docs/getting-started.md", "dag").splitlines()[1:-1]] == [
+        line.strip() for line in drawn.rstrip().splitlines()
+    ]
+
+
+def test_every_room_is_in_the_architecture():
+    """The table names each folder of the package, and no other."""
+    rows = re.findall(r"^\| `(\w+)` \|", PAGES["docs/architecture.md"], re.MULTILINE)
+    rooms = {path.parent.name for path in (ROOT / "digits").glob("*/__init__.py")}
+
+    assert set(rows) == rooms | {"stages"}
+
+
+def test_the_answers_to_twenty_questions_are_files():
+    """Each question of docs/architecture.md has one file, which exists."""
+    rows = marked("docs/architecture.md", "questions").splitlines()[2:]
+    answers = [re.findall(r"`([\w/]+\.py)`", row.rsplit("|", 2)[1]) for row in rows]
+
+    assert len(rows) == 20
+    assert all(len(answer) == 1 and (ROOT / answer[0]).is_file() for answer in answers)
