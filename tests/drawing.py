@@ -1,8 +1,8 @@
-"""A hand that draws on the page of `digits serve`, and the picture of that page in the README.
+"""Draw on the page of `digits serve` in a real browser, as a person would.
 
     python -m tests.drawing
 
-draws a number, with whatever model is in models/digits, in a real browser.
+makes the screenshot of the README, with the model in models/digits.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from tests.strokes import STROKES, packed, smooth
 from tests.strokes import page as page_with
 
 ROOT = Path(__file__).parents[1]
-PICTURE = ROOT / "metrics/readme/draw.png"
+SCREENSHOT = ROOT / "metrics/readme/draw.png"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -31,63 +31,63 @@ PHONE = {
 
 @contextmanager
 def served(folder, model, port=0):
-    """The address of `digits serve` in `folder`; port 0: any free one."""
+    """Run `digits serve` in `folder`; yield its address. Port 0 means any free port."""
     options = ("--model", str(model), "--port", str(port))
     with service.served(folder, *options) as (_, (host, chosen)):
         yield f"http://{host}:{chosen}"
 
 
 def written(text, seed=0, kind="PNG"):
-    """The bytes of a picture with `text` on it."""
+    """The bytes of an image with `text` on it."""
     return packed(Image.fromarray(page_with(text, np.random.default_rng(seed))), kind)
 
 
 @contextmanager
 def browser():
-    """Headless Chromium."""
+    """Run headless Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
 
 
 @contextmanager
 def opened(chromium, address, forgiven="", **device):
-    """The page; at the end nothing was complained of and nothing left this machine.
+    """Open a page; at the end, fail if it logged errors or sent requests to other servers.
 
-    `forgiven` begins what the console may say, as of a service that is away on purpose.
+    Lines of the console that begin with `forgiven` are ignored.
     """
     context = chromium.new_context(**device)
     page = context.new_page()
     page.set_default_timeout(20_000)
-    asked, complaints = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda line: complaints.append(line.text))
+    urls, errors = [], []
+    page.on("request", lambda request: urls.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text))
     page.goto(address)
     yield page
     context.close()
-    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
-    assert [x for x in complaints if not (forgiven and x.startswith(forgiven))] == []
+    assert [url for url in urls if not url.startswith((address, "data:", "blob:"))] == []
+    assert [e for e in errors if not (forgiven and e.startswith(forgiven))] == []
 
 
 def curves(text, frame):
-    """The strokes of digits as points (n, 2) on the screen, in the middle of a sheet."""
+    """The strokes of digits as points (n, 2) on the screen, in the middle of the sheet."""
     width, height = frame["width"], frame["height"]
     size = min(0.8 * height, 1.1 * width / len(text))
     step = min(0.75 * size, 0.9 * width / len(text))
     left = frame["x"] + (width - step * len(text)) / 2
     top = frame["y"] + (height - size) / 2
-    for place, digit in enumerate(text):
-        corner = np.array([left + step * (place + 0.5) - 0.4 * size, top])
+    for i, digit in enumerate(text):
+        corner = np.array([left + step * (i + 0.5) - 0.4 * size, top])
         for points in STROKES[digit]:
             yield corner + _path(points) * (0.8 * size, size)
 
 
 def _path(points):
-    """A stroke as a pen draws it: it turns on the spot where a point is doubled."""
+    """A stroke as a smooth path, with a corner at each doubled point."""
     corners = [i for i in range(1, len(points)) if points[i] == points[i - 1]]
     parts = np.split(np.array(points), corners)
     return np.concatenate([smooth(part, steps=4) for part in parts if len(part) > 1])
@@ -104,7 +104,7 @@ def mouse(page, text):
 
 
 def finger(page, text):
-    """Draw with a finger, as the browser gets it from the screen."""
+    """Draw with a finger, through touch events."""
     for curve in curves(text, page.locator("#paper").bounding_box()):
         swipe(page, curve)
 
@@ -117,24 +117,24 @@ def swipe(page, curve):
         *(("touchMove", [point]) for point in curve[1:]),
         ("touchEnd", []),
     ):
-        places = [{"x": float(x), "y": float(y)} for x, y in points]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+        touches = [{"x": float(x), "y": float(y)} for x, y in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
     session.detach()
 
 
 def draw(model, path):
-    """Write the picture of the page to `path`, with the answers of the model in a folder."""
-    with served(ROOT, model) as address, browser() as started:
-        page = started.new_page(viewport={"width": 1120, "height": 680})
+    """Write a screenshot of the page to `path`, with the predictions of the model in a folder."""
+    with served(ROOT, model) as address, browser() as chromium:
+        page = chromium.new_page(viewport={"width": 1120, "height": 680})
         page.goto(address)
         mouse(page, "2026")
         page.get_by_text("all digits right").wait_for()
-        page.wait_for_timeout(1000)  # for the answer to the last point
+        page.wait_for_timeout(1000)  # for the prediction after the last point
         page.screenshot(path=path)
     colours = Image.open(path).convert("RGB").quantize(64, dither=Image.Dither.NONE)
     colours.save(path, optimize=True)
 
 
 if __name__ == "__main__":
-    draw(ROOT / "models/digits", PICTURE)
-    print(PICTURE)
+    draw(ROOT / "models/digits", SCREENSHOT)
+    print(SCREENSHOT)

@@ -1,4 +1,7 @@
-"""Who may ask, and how much: this computer's own pages and programs, or whoever has the token."""
+"""Access control: this computer's own pages and programs, or clients that send the token.
+
+Limits on the size and number of requests are in `digits.service.admission_limits`.
+"""
 
 import base64
 import binascii
@@ -13,15 +16,11 @@ from digits.project.errors import UserError
 from digits.service.responses import RequestRefusedError
 
 TOKEN_VARIABLE = "DIGITS_TOKEN"  # noqa: S105  (the name of a variable)
-MIN_TOKEN_LENGTH = 16  # characters of a token
+MIN_TOKEN_LENGTH = 16  # characters
 LOOPBACK = re.compile(rb"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-PUBLIC_PATHS = {
-    "/ping",
-    "/health",
-    "/v2/health/live",
-    "/v2/health/ready",
-}  # for what restarts services
+# Health checks of load balancers and supervisors need no token.
+PUBLIC_PATHS = {"/ping", "/health", "/v2/health/live", "/v2/health/ready"}
 SECURITY_HEADERS = [
     (
         "content-security-policy",
@@ -37,7 +36,7 @@ HeaderList = list[tuple[bytes, bytes]]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this computer reaches an address to listen on."""
+    """Whether an address to listen on can be reached from this computer only."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -45,41 +44,44 @@ def is_loopback(host: str) -> bool:
 
 
 def read_token(file: Path | None) -> str | None:
-    """The token of a file, or else of the environment; never of a command line."""
+    """Read the token from `file`, or else from the environment; None if neither has one.
+
+    There is no option for it, because other users can read command lines. Raises UserError
+    when the file cannot be read or the token is too short.
+    """
     try:
-        found = file.read_text().strip() if file else os.environ.get(TOKEN_VARIABLE, "").strip()
+        token = (file.read_text() if file else os.environ.get(TOKEN_VARIABLE, "")).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read ({error}); expected a file with a token") from error
-    if (file or found) and len(found) < MIN_TOKEN_LENGTH:
-        raise UserError(f"the token has {len(found)} characters; take at least {MIN_TOKEN_LENGTH}")
-    return found or None
+    if (file or token) and len(token) < MIN_TOKEN_LENGTH:
+        raise UserError(f"the token has {len(token)} characters; use at least {MIN_TOKEN_LENGTH}")
+    return token or None
 
 
 def access_control_for(host: str, token: str | None) -> "AccessControl":
-    """The rules of a service that listens on `host`.
+    """Return the access rules of a service that listens on `host`.
 
-    Raises UserError when others could reach it without a token.
+    Raises UserError when other computers could reach it without a token.
     """
-    guard = AccessControl(is_loopback(host), token)
-    if not guard.loopback and guard.token is None:
-        found = f"others could reach {host} and there is no token"
-        raise UserError(f"{found}; set {TOKEN_VARIABLE} or give --token-file, or leave --host away")
-    return guard
+    access = AccessControl(is_loopback(host), token)
+    if not access.loopback and token is None:
+        problem = f"other computers can reach {host} and there is no token"
+        raise UserError(f"{problem}; set {TOKEN_VARIABLE}, give --token-file, or leave out --host")
+    return access
 
 
 @dataclass(frozen=True)
 class AccessControl:
-    """The rules of one service. `token`: None only where `loopback`."""
+    """The access rules of one service. `token` is None only if `loopback` is true."""
 
     loopback: bool = True
     token: str | None = None
 
     def check(self, method: str, path: str, headers: HeaderList) -> None:
-        """Raise RefusedError for a request that is not to be answered.
+        """Raise RequestRefusedError unless the request may be answered.
 
-        A foreign page whose name was made to lead here says its own name as the host; one
-        that posts here says its own origin. Whether the service lives may be asked by all,
-        also by probes that name no host, as in HTTP/1.0.
+        A page of another site sends its own origin. Under DNS rebinding it sends its own host
+        name. Health checks are open to all, because HTTP/1.0 probes send no host.
         """
         if path in PUBLIC_PATHS and method in SAFE_METHODS:
             return
@@ -87,27 +89,28 @@ class AccessControl:
         if method not in SAFE_METHODS:
             for origin in _header_values(headers, b"origin"):
                 if origin.lower() not in {b"http://" + host, b"https://" + host}:
-                    raise RequestRefusedError(403, "other sites may not post here")
+                    raise RequestRefusedError(403, "pages of other sites may not send requests")
         if any(b"multipart" in v.lower() for v in _header_values(headers, b"content-type")):
-            raise RequestRefusedError(415, "no forms; send the picture's bytes as the body")
+            raise RequestRefusedError(415, "forms are not read; send the image's bytes as the body")
         if self.token is not None:
-            _authorise(_header_values(headers, b"authorization"), self.token)
+            _check_token(_header_values(headers, b"authorization"), self.token)
 
     def _host(self, headers: HeaderList) -> bytes:
+        """Return the host that a request names, in lower case."""
         hosts = _header_values(headers, b"host")
         if len(hosts) != 1:
             raise RequestRefusedError(400, "expected one Host header")
         if self.loopback and not LOOPBACK.fullmatch(hosts[0]):
-            raise RequestRefusedError(403, "this is localhost; the Host header names another")
+            raise RequestRefusedError(403, "expected localhost or 127.0.0.1 in the Host header")
         return hosts[0].lower()
 
 
-def _authorise(given: list[bytes], token: str) -> None:
-    """By `Bearer TOKEN`, or as the password that a browser asks for."""
-    tokens = [_decode_token(value) for value in given]
+def _check_token(credentials: list[bytes], token: str) -> None:
+    """Raise RequestRefusedError unless the token is sent, as bearer or as Basic password."""
+    tokens = [_decode_token(value) for value in credentials]
     if len(tokens) != 1 or not hmac.compare_digest(tokens[0], token.encode()):
-        asked = {"www-authenticate": 'Basic realm="digits: any name, the token as password"'}
-        raise RequestRefusedError(401, "expected Authorization: Bearer with the token", asked)
+        challenge = {"www-authenticate": 'Basic realm="digits: any name, the token as password"'}
+        raise RequestRefusedError(401, "expected Authorization: Bearer with the token", challenge)
 
 
 def _header_values(headers: HeaderList, name: bytes) -> list[bytes]:

@@ -1,65 +1,49 @@
-"""The application: all routes, and what every request passes through.
+"""The application of a worker: the routes of all modules, and the middleware around them.
 
-Starlette's routes without FastAPI, whose search and resolution of arguments take longer than
-reading a small request.
+Each protocol's routes are in a module of its own; `/metrics` and `/openapi.json` are here.
 """
 
 import functools
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from digits.service import (
-    mlflow_scoring,
-    open_inference,
-    openapi_routes,
-    predict_route,
-    prometheus_metrics,
-    responses,
-    web_pages,
-)
-from digits.service.access_control import AccessControl
-from digits.service.admission_limits import AdmissionLimits
+from digits.service import mlflow_scoring, open_inference, predict_route, web_pages
+from digits.service.admission_limits import WorkerSettings
 from digits.service.dynamic_batching import BatchQueue
 from digits.service.middleware import RequestMiddleware
-from digits.service.openapi_routes import ApiRoute, RouteTable
+from digits.service.openapi_routes import ApiRoute, RouteTable, openapi_document
+from digits.service.prometheus_metrics import exposition
+from digits.service.responses import json_response
 from digits.service.served_model import ModelHolder
 
 
-def create_app(
-    holder: ModelHolder, feedback: Path, guard: AccessControl, limits: AdmissionLimits
-) -> RequestMiddleware:
-    """The service around what `holder` holds; corrections go below the folder `feedback`."""
-    work = BatchQueue(holder)
+def create_app(holder: ModelHolder, settings: WorkerSettings) -> RequestMiddleware:
+    """Return the application that serves the model in `holder`."""
+    queue = BatchQueue(holder)
     groups = {
-        "Digits": predict_route.routes(work),
-        "MLflow": mlflow_scoring.routes(work),
-        "Open Inference Protocol": open_inference.routes(work),
-        "Pages": web_pages.routes(work, feedback),
+        "Digits": predict_route.routes(queue),
+        "MLflow": mlflow_scoring.routes(queue),
+        "Open Inference Protocol": open_inference.routes(queue),
+        "Pages": web_pages.routes(queue, settings.feedback),
     }
     groups["Operations"] = _operations(groups)
-    return RequestMiddleware(RouteTable(chain(*groups.values())), holder, guard, limits)
+    return RequestMiddleware(RouteTable(chain(*groups.values())), holder, settings)
 
 
 def _operations(groups: dict[str, list[ApiRoute]]) -> list[ApiRoute]:
-    """What operators and programs ask: the numbers of the service, and how to speak to it."""
-    described = functools.cache(lambda: openapi_routes.openapi_document(groups))
+    """Routes for operators and for programs that generate clients."""
+    document = functools.cache(lambda: openapi_document(groups))
 
-    async def numbers(_: Request) -> Response:
-        """Numbers for Prometheus."""
-        exposed = await run_in_threadpool(prometheus_metrics.exposition)
-        return Response(exposed, media_type=CONTENT_TYPE_LATEST)
+    async def metrics(_: Request) -> Response:
+        """Metrics in the format of Prometheus."""
+        return Response(await run_in_threadpool(exposition), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(_: Request) -> Response:
-        """How to speak to this service, as OpenAPI."""
-        return responses.json_response(await run_in_threadpool(described))
+        """The description of this API, as an OpenAPI document."""
+        return json_response(await run_in_threadpool(document))
 
-    return [
-        ApiRoute("/metrics", numbers),
-        ApiRoute("/openapi.json", openapi, answer=dict[str, Any]),
-    ]
+    return [ApiRoute("/metrics", metrics), ApiRoute("/openapi.json", openapi, response=dict)]

@@ -1,7 +1,7 @@
-"""Decoding and inference, off the event loop.
+"""Threads for decoding and inference, so that the event loop stays free.
 
-Pictures that wait while the network runs go through it together the next time: the MLP
-takes 16 in the time of 4, and nobody waits for others to come.
+Requests that arrive during a run of the network share the next run (dynamic batching). No
+request waits for others to arrive.
 """
 
 import asyncio
@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,101 +18,111 @@ from numpy.typing import NDArray
 from digits.inference.classifier import softmax
 from digits.service import prometheus_metrics
 from digits.service.served_model import ModelHolder, ServedModel
+from digits.service.tensor_payloads import INLINE_BYTES
 
-BATCH_SIZE = 64  # pictures of several requests; larger gains little
-DECODER_THREADS = 2  # decoders; each may take 100 MB for a large picture
+BATCH_SIZE = 64  # images of several requests in one run
+DECODER_THREADS = 2  # few, because each may hold a decoded image of 24 megapixels
 ImageArray = NDArray[np.uint8]
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """The model that answered, and what it said: logits and probabilities, (n, classes)."""
+    """Logits and probabilities, (n, classes) each, and the model that computed them."""
 
     served: ServedModel
     logits: NDArray[np.float32]
     probabilities: NDArray[np.float32]
 
 
-class BatchQueue:
-    """The threads of a service.
+class PendingRequest(NamedTuple):
+    """The images (n, 28, 28) of a request, and their future output."""
 
-    Requests of more than `BATCH` pictures have a lane of their own and hold up nobody else.
+    images: ImageArray
+    output: asyncio.Future[ModelOutput]
+
+
+class BatchQueue:
+    """The threads of a worker.
+
+    Requests of more than `BATCH_SIZE` images have a thread of their own, so that they do not
+    delay smaller ones.
     """
 
     def __init__(self, holder: ModelHolder) -> None:
         self.holder = holder
         self.decoders = ThreadPoolExecutor(DECODER_THREADS, "decode")
-        self.few, self.many = (InferenceLane(holder) for _ in range(2))
+        self.small, self.large = (InferenceThread(holder) for _ in range(2))
 
     async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """`function(*arguments)`, in a thread."""
+        """Return `function(*arguments)`, computed in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.decoders, function, *arguments)
 
-    async def predict(self, pictures: ImageArray) -> ModelOutput:
-        """What the model says of `pictures` (n, 28, 28); n may be 0."""
-        if not len(pictures):
+    async def parse(self, parser: Callable[..., Result], body: bytes, *arguments: Any) -> Result:
+        """Return `parser(body, *arguments)`, computed in a thread if the body is large."""
+        if len(body) <= INLINE_BYTES:
+            return parser(body, *arguments)
+        return await self.run_in_thread(parser, body, *arguments)
+
+    async def predict(self, images: ImageArray) -> ModelOutput:
+        """Return the model's output for `images` (n, 28, 28); n may be 0."""
+        if not len(images):
             served = self.holder.served
-            nothing = np.zeros((0, len(served.classifier.classes)), np.float32)
-            return ModelOutput(served, nothing, nothing)
-        lane = self.few if len(pictures) <= BATCH_SIZE else self.many
-        return await lane.predict(pictures)
+            empty = np.zeros((0, len(served.classifier.classes)), np.float32)
+            return ModelOutput(served, empty, empty)
+        return await (self.small if len(images) <= BATCH_SIZE else self.large).predict(images)
 
 
-class InferenceLane:
-    """A thread that runs the network, and the pictures that wait for it."""
+class InferenceThread:
+    """A thread that runs the network, and the queue of images that wait for it."""
 
     def __init__(self, holder: ModelHolder) -> None:
         self.holder = holder
         self.thread = ThreadPoolExecutor(1, "network")
-        self.queue: deque[tuple[ImageArray, asyncio.Future[ModelOutput]]] = deque()
+        self.queue: deque[PendingRequest] = deque()
         self.running = False
 
-    def predict(self, pictures: ImageArray) -> asyncio.Future[ModelOutput]:
-        """What the model says of `pictures` (n, 28, 28); n is at least 1."""
+    def predict(self, images: ImageArray) -> asyncio.Future[ModelOutput]:
+        """Enqueue `images` (n, 28, 28), n at least 1; return their future output."""
         loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[ModelOutput] = loop.create_future()
-        self.queue.append((pictures, outcome))
+        output: asyncio.Future[ModelOutput] = loop.create_future()
+        self.queue.append(PendingRequest(images, output))
         if not self.running:
             self.running = True
-            loop.call_soon(self._run)  # after requests that are there already
-        return outcome
+            loop.call_soon(self._run)  # after the requests that have already arrived
+        return output
 
     def _run(self) -> None:
-        """Send as many of those that wait through the network as fit together."""
+        """Start a run of the network over as many waiting requests as fit into a batch."""
         group = [self.queue.popleft()]
-        size = len(group[0][0])
-        while self.queue and size + len(self.queue[0][0]) <= BATCH_SIZE:
+        size = len(group[0].images)
+        while self.queue and size + len(self.queue[0].images) <= BATCH_SIZE:
             group.append(self.queue.popleft())
-            size += len(group[-1][0])
-        self.running = True
-        pictures = [pictures for pictures, _ in group]
-        loop = asyncio.get_running_loop()
-        ran = loop.run_in_executor(self.thread, _run_network, self.holder.served, pictures)
-        ran.add_done_callback(partial(self._done, [outcome for _, outcome in group]))
+            size += len(group[-1].images)
+        arrays = [request.images for request in group]
+        run = asyncio.wrap_future(self.thread.submit(_run_network, self.holder.served, arrays))
+        run.add_done_callback(lambda run: self._finish(group, run))
 
-    def _done(
-        self, waiting: list[asyncio.Future[ModelOutput]], ran: asyncio.Future[list[ModelOutput]]
-    ) -> None:
-        """Hand out what one run gave, after starting the next."""
-        self.running = False
-        if self.queue:
+    def _finish(self, group: list[PendingRequest], run: asyncio.Future[list[ModelOutput]]) -> None:
+        """Start the next run, then hand out the results of this one."""
+        self.running = bool(self.queue)
+        if self.running:
             self._run()
-        error = ran.exception()
-        for i, outcome in enumerate(waiting):
-            if outcome.done():  # its request was cancelled
+        error = run.exception()
+        for i, (_, output) in enumerate(group):
+            if output.done():  # the request was cancelled
                 continue
             if error is None:
-                outcome.set_result(ran.result()[i])
+                output.set_result(run.result()[i])
             else:
-                outcome.set_exception(error)
+                output.set_exception(error)
 
 
-def _run_network(served: ServedModel, pictures: list[ImageArray]) -> list[ModelOutput]:
-    """The outcome for each of several arrays of pictures, from one run of the network."""
-    logits = served.classifier.logits(np.concatenate(pictures))
-    likely = softmax(logits)
-    prometheus_metrics.count_predictions(likely, served)
-    ends = accumulate(map(len, pictures))
-    parts = [slice(end - len(p), end) for p, end in zip(pictures, ends, strict=True)]
-    return [ModelOutput(served, logits[part], likely[part]) for part in parts]
+def _run_network(served: ServedModel, arrays: list[ImageArray]) -> list[ModelOutput]:
+    """Return the output for each of several arrays of images, from one run of the network."""
+    logits = served.classifier.logits(np.concatenate(arrays))
+    probabilities = softmax(logits)
+    prometheus_metrics.count_predictions(probabilities, served)
+    stops = accumulate(map(len, arrays))
+    parts = [slice(stop - len(array), stop) for array, stop in zip(arrays, stops, strict=True)]
+    return [ModelOutput(served, logits[part], probabilities[part]) for part in parts]

@@ -1,4 +1,7 @@
-"""One process that answers: its application, and the model that it takes up between requests."""
+"""A worker process: its application, and the switch to a new model between two requests.
+
+`digits.service.registry_watcher` writes the state file that this module follows.
+"""
 
 import multiprocessing
 import os
@@ -6,7 +9,6 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 from prometheus_client import multiprocess
@@ -19,48 +21,51 @@ from digits.service.app import create_app
 from digits.service.middleware import RequestMiddleware
 from digits.service.served_model import ModelHolder, ServedModel, load_served_model
 
-POLL_SECONDS = 0.1  # between two looks at files
+POLL_SECONDS = 0.1  # between two checks of the state file
 
 
-def create_worker_app(plan: WorkerSettings) -> RequestMiddleware:
-    """What this worker answers with, from the model that the file of `plan` names."""
-    os.setpgid(0, 0)  # Ctrl-C is for the parent
-    _forget_dead()
-    holder = ModelHolder(load_from_state(plan.state))
+def create_worker_app(settings: WorkerSettings) -> RequestMiddleware:
+    """Set up this worker process; return its application."""
+    os.setpgid(0, 0)  # so that Ctrl-C reaches the parent only
+    _remove_dead_gauges()
+    holder = ModelHolder(load_from_state(settings.state))
     _announce_model(holder.served)
-    threading.Thread(target=_watch, args=(plan, holder), daemon=True).start()
-    return create_app(holder, plan.feedback, plan.guard, plan.limits)
+    threading.Thread(target=_follow_state, args=(settings, holder), daemon=True).start()
+    return create_app(holder, settings)
 
 
-def load_from_state(state: Path) -> ServedModel:
-    """The model of the file, loaded and warmed. Raises UserError when it is not as told."""
-    told: dict[str, Any] = atomic_files.read_json(state)
-    served = load_served_model(Path(told["folder"]), told["name"], told["version"], told["about"])
-    if served.content_sha256 != told["content"]:
-        raise UserError(f"{told['folder']} was changed since it was checked; get the model anew")
+def load_from_state(path: Path) -> ServedModel:
+    """Load the model that the state file names, and run it once.
+
+    Raises UserError when its files differ from those that were checked.
+    """
+    state = atomic_files.read_json(path)
+    folder, content = Path(state.pop("folder")), state.pop("content")
+    served = load_served_model(folder, **state)
+    if served.content_sha256 != content:
+        raise UserError(f"{folder} has changed since it was checked; fetch the model again")
     return served
 
 
-def _watch(plan: WorkerSettings, holder: ModelHolder) -> None:
-    """Follow the file that names the model; end when the service ends or the parent is gone."""
+def _follow_state(settings: WorkerSettings, holder: ModelHolder) -> None:
+    """Load each new model; end this process when the service ends or the parent is gone."""
     parent = multiprocessing.parent_process()
-    seen = plan.state.stat().st_mtime_ns
-    while parent is not None and parent.is_alive() and not plan.leaving.exists():
+    loaded = settings.state.stat().st_mtime_ns
+    while parent is not None and parent.is_alive() and not settings.stop_file.exists():
         time.sleep(POLL_SECONDS)
-        changed = plan.state.stat().st_mtime_ns
-        if changed != seen:
-            seen = changed
-            swap_model(plan.state, holder)
-    holder.drain(plan.limits.linger_seconds + 1)
-    time.sleep(plan.limits.linger_seconds + 1)
-    os.kill(os.getpid(), signal.SIGTERM)  # the parent's is lost when it comes during the start
+        if (written := settings.state.stat().st_mtime_ns) != loaded:
+            loaded = written
+            swap_model(settings.state, holder)
+    holder.drain(settings.limits.linger_seconds + 1)
+    time.sleep(settings.limits.linger_seconds + 1)
+    os.kill(os.getpid(), signal.SIGTERM)  # the parent's signal is lost if it comes during startup
 
 
 def swap_model(state: Path, holder: ModelHolder) -> None:
-    """Replace the model, or tell why the one before stays."""
+    """Replace the served model; if the new one cannot be loaded, log why and keep the old one."""
     try:
         served = load_from_state(state)
-    except Exception as error:  # whatever is wrong with a new model, the old one answers
+    except Exception as error:  # whatever is wrong with a new model, the old one still answers
         prometheus_metrics.SWAPS.labels("refused").inc()
         json_logs.log_event(event="model refused", level="error", reason=str(error))
         return
@@ -70,14 +75,14 @@ def swap_model(state: Path, holder: ModelHolder) -> None:
 
 
 def _announce_model(served: ServedModel) -> None:
-    """Say which model answers from now on."""
+    """Record in metrics and log which model answers from now on."""
     prometheus_metrics.MODEL.labels(**served.identity).set(1)
     prometheus_metrics.SWAPS.labels("taken").inc()
     json_logs.log_event(event="model taken up", **served.identity)
 
 
-def _forget_dead() -> None:
-    """Take the gauges of workers that died out of the sums."""
+def _remove_dead_gauges() -> None:
+    """Remove the gauges of dead workers from the sums."""
     for file in Path(os.environ.get(prometheus_metrics.FOLDER, "/nowhere")).glob("gauge_live*.db"):
         number = int(file.stem.rpartition("_")[2])
         if not psutil.pid_exists(number):

@@ -1,13 +1,14 @@
-"""What every request passes through, before and after its route.
+"""The steps that every request passes before and after its route.
 
-Request id, rules of `guard`, the body within its limits, a place in the queue; afterwards
-headers, numbers and the line in the log.
+Before: request id, access control, the body within its limits, admission. After: headers,
+metrics and a line in the log. Granian limits connections and heads (`digits.service.processes`).
 """
 
 import asyncio
 import re
 import secrets
 import time
+import traceback
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -17,97 +18,96 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from digits.service import json_logs, prometheus_metrics, responses
-from digits.service.access_control import SAFE_METHODS, SECURITY_HEADERS, AccessControl
-from digits.service.admission_limits import AdmissionLimits
+from digits.service.access_control import SAFE_METHODS, SECURITY_HEADERS
+from digits.service.admission_limits import WorkerSettings
 from digits.service.openapi_routes import RouteTable
 from digits.service.responses import RequestRefusedError
 from digits.service.served_model import ModelHolder
 from digits.service.tensor_payloads import INLINE_BYTES
 
-ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-CLOSE = {"connection": "close"}  # what was not read of the body would be taken for a request
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+CLOSE = {"connection": "close"}  # else the rest of a body would be taken for a request
 LATER = {"retry-after": "1"}
 BUSY = "too many requests at once; try again in a second"
 
 
 class RequestMiddleware:
-    """The application: `routes`, guarded and observed."""
+    """The application that Granian calls: `routes` behind access control and limits."""
 
-    def __init__(
-        self, routes: RouteTable, holder: ModelHolder, guard: AccessControl, limits: AdmissionLimits
-    ) -> None:
-        self.routes, self.holder, self.guard, self.limits = routes, holder, guard, limits
+    def __init__(self, routes: RouteTable, holder: ModelHolder, settings: WorkerSettings) -> None:
+        self.routes, self.holder = routes, holder
+        self.access, self.limits = settings.access, settings.limits
         self.buffered = self.waiting = 0
 
-    async def __rsgi__(self, asked: Any, protocol: Any) -> None:
-        """One request, as Granian's own interface has it: by ASGI the server costs half more."""
+    async def __rsgi__(self, request: Any, protocol: Any) -> None:
+        """Answer one request, through Granian's own interface (RSGI)."""
         start = time.perf_counter()
-        scope = _scope(asked)
+        scope = _scope(request)
         try:
-            response = await self._answer(scope, protocol)
+            response = await self._respond(scope, protocol)
         except HTTPException as refused:
             response = responses.error_response(scope["request_id"], refused)
-        except Exception:  # the last resort: the client gets a sentence, the log the trace
-            json_logs.log_exception(scope["request_id"])
-            failed = RequestRefusedError(500, "an error of this service; its log tells more")
+        except Exception:  # the client gets a sentence, the log gets the traceback
+            fields = {"level": "error", "request_id": scope["request_id"]}
+            json_logs.log_event(event="failed", **fields, trace=traceback.format_exc())
+            failed = RequestRefusedError(500, "internal error; the service's log has the details")
             response = responses.error_response(scope["request_id"], failed)
         headers = [(name.decode(), value.decode()) for name, value in response.raw_headers]
         headers += [("x-request-id", scope["request_id"]), *SECURITY_HEADERS]
-        if not self.holder.ready:
-            headers.append(("connection", "close"))
+        headers += [] if self.holder.ready else CLOSE.items()
         protocol.response_bytes(response.status_code, headers, response.body)
         self._observe(scope, response.status_code, time.perf_counter() - start)
 
-    async def _answer(self, scope: Scope, body: AsyncIterable[bytes]) -> Response:
-        """What is answered. Raises HTTPException when the request is refused."""
-        self.guard.check(scope["method"], scope["path"], scope["headers"])
+    async def _respond(self, scope: Scope, body: AsyncIterable[bytes]) -> Response:
+        """Return the response. Raises HTTPException when the request is refused."""
+        self.access.check(scope["method"], scope["path"], scope["headers"])
         if scope["method"] in SAFE_METHODS:
-            return await self.routes.answer(scope)
-        await self._admit()
-        read = bytearray()
+            return await self.routes.respond(scope)
+        await self._check_load()
+        content = bytearray()
         try:
-            await self._read(scope, body, read)
-            scope["body"] = bytes(read)
-            await self._admit()
+            await self._read(scope, body, content)
+            scope["body"] = bytes(content)
+            await self._check_load()
             if not self.holder.ready:
                 await asyncio.sleep(self.holder.drain_until - time.monotonic())
-            self._count(+1)
+            self.waiting += 1
+            prometheus_metrics.WAITING.inc()
             try:
-                return await self.routes.answer(scope)
+                return await self.routes.respond(scope)
             finally:
-                self._count(-1)
+                self.waiting -= 1
+                prometheus_metrics.WAITING.dec()
         finally:
-            self.buffered -= len(read)
+            self.buffered -= len(content)
 
-    async def _admit(self) -> None:
-        """Raise RefusedError while as much is in work as can be finished in time."""
+    async def _check_load(self) -> None:
+        """Raise RequestRefusedError while too many requests wait or too many bytes are held."""
         if self.waiting >= self.limits.waiting or self.buffered >= self.limits.buffered:
             prometheus_metrics.SHEDS.inc()
             await asyncio.sleep(self.limits.shed_seconds)
             raise RequestRefusedError(503, BUSY, LATER)
 
-    def _count(self, change: int) -> None:
-        self.waiting += change
-        prometheus_metrics.WAITING.set(self.waiting)
+    async def _read(self, scope: Scope, body: AsyncIterable[bytes], content: bytearray) -> None:
+        """Append the body to `content`.
 
-    async def _read(self, scope: Scope, body: AsyncIterable[bytes], read: bytearray) -> None:
-        """Read the body. Raises RefusedError when it is too large, takes too long or ends early."""
-        lengths = (int(value) for name, value in scope["headers"] if name == b"content-length")
-        said = max(lengths, default=0)
-        self._check(said)
+        Raises RequestRefusedError when it is too large, takes too long or ends early.
+        """
+        declared = max((int(v) for k, v in scope["headers"] if k == b"content-length"), default=0)
+        self._check_size(declared)
         try:
             async with asyncio.timeout(self.limits.body_seconds):
-                async for chunk in _once(body) if 0 < said <= INLINE_BYTES else body:
-                    read += chunk
+                async for chunk in _in_one_piece(body) if 0 < declared <= INLINE_BYTES else body:
+                    content += chunk
                     self.buffered += len(chunk)
-                    self._check(len(read))
+                    self._check_size(len(content))
         except TimeoutError:
             raise RequestRefusedError(408, "the body took too long", CLOSE) from None
-        if len(read) < said:
+        if len(content) < declared:
             raise RequestRefusedError(400, "the body ended early", CLOSE)
 
-    def _check(self, size: int) -> None:
-        """Raise RefusedError for a body of so many bytes, and while all bodies have too many."""
+    def _check_size(self, size: int) -> None:
+        """Raise RequestRefusedError if a body of `size` bytes, or all bodies, are too large."""
         if size > self.limits.body:
             raise RequestRefusedError(413, f"more than {self.limits.body:,} bytes", CLOSE)
         if self.buffered > self.limits.buffered:
@@ -115,33 +115,29 @@ class RequestMiddleware:
             raise RequestRefusedError(503, BUSY, LATER | CLOSE)
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count a request and log it."""
         route = getattr(scope.get("route"), "path", "other")
         prometheus_metrics.labelled_metric(prometheus_metrics.REQUESTS, route, status).inc()
         prometheus_metrics.labelled_metric(prometheus_metrics.DURATIONS, route).observe(seconds)
-        json_logs.log_event(
-            request_id=scope["request_id"],
-            method=scope["method"],
-            route=route,
-            status=status,
-            ms=round(seconds * 1000, 2),
-            model=self.holder.served.headers["x-model"],
-        )
+        fields = {"request_id": scope["request_id"], "method": scope["method"], "route": route}
+        fields |= {"status": status, "ms": round(seconds * 1000, 2)}
+        json_logs.log_event(**fields, model=self.holder.served.headers["x-model"])
 
 
-async def _once(body: Any) -> AsyncIterator[bytes]:
-    """A small body in one piece, or nothing: each piece costs two changes of threads."""
-    with suppress(RuntimeError):  # Granian's word for a client that is gone
+async def _in_one_piece(body: Any) -> AsyncIterator[bytes]:
+    """Yield a small body whole, because each piece costs two changes of threads."""
+    with suppress(RuntimeError):  # Granian raises it when the client is gone
         yield await body()
 
 
-def _scope(asked: Any) -> Scope:
-    """A request as Starlette has it, with the id that the client gave it or a new one."""
-    given = asked.headers.get("x-request-id", "")
+def _scope(request: Any) -> Scope:
+    """Convert a request to Starlette's form, with the client's request id or a new one."""
+    sent_id = request.headers.get("x-request-id", "")
     return {
         "type": "http",
-        "method": asked.method,
-        "path": asked.path,
-        "query_string": asked.query_string.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in asked.headers.items()],
-        "request_id": given if ID.fullmatch(given) else secrets.token_hex(8),
+        "method": request.method,
+        "path": request.path,
+        "query_string": request.query_string.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in request.headers.items()],
+        "request_id": sent_id if REQUEST_ID.fullmatch(sent_id) else secrets.token_hex(8),
     }

@@ -1,11 +1,11 @@
-"""MLflow's scoring protocol: clients of `mlflow models serve` need no change.
+"""MLflow's scoring protocol, for clients of `mlflow models serve`.
 
-`inputs` or `instances` with pictures [n, 28, 28] give `{"predictions": {"logits": ...}}`.
-Data frames are refused, as MLflow refuses them for a model of tensors.
+`inputs` or `instances` with images [n, 28, 28] give `{"predictions": {"logits": ...}}`. Data
+frames and named inputs are refused, as MLflow refuses them for a model with one unnamed tensor.
 """
 
 from importlib import metadata
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
@@ -13,28 +13,28 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from digits.service import responses, tensor_payloads
-from digits.service.dynamic_batching import BatchQueue
+from digits.service.dynamic_batching import BatchQueue, ImageArray
 from digits.service.openapi_routes import ApiRoute
 from digits.service.responses import RequestRefusedError
 
 Gray = Annotated[int, Field(ge=0, le=255)]
-ImageLists = Annotated[list[list[list[Gray]]], Field(description="[n, 28, 28], 0 the background.")]
+Images = Annotated[list[list[list[Gray]]], Field(description="[n, 28, 28]; 0 is background.")]
 
 
 class InputsRequest(BaseModel):
-    """Pictures; what else a client sends beside them is passed over. Read by `tensors` alone."""
+    """Images as `inputs`. Other keys are ignored."""
 
-    inputs: ImageLists
+    inputs: Images
 
 
 class InstancesRequest(BaseModel):
-    """The same under the other name that the protocol has for them."""
+    """Images as `instances`, the protocol's other name for them. Other keys are ignored."""
 
-    instances: ImageLists
+    instances: Images
 
 
 class PredictionsResponse(TypedDict):
-    """`logits`: a row for each picture, a number for each class."""
+    """`logits` has a row for each image and a number for each class."""
 
     predictions: dict[Literal["logits"], list[list[float]]]
 
@@ -42,51 +42,43 @@ class PredictionsResponse(TypedDict):
 FORMS = ("inputs", "instances", "dataframe_split", "dataframe_records")
 
 
-def routes(work: BatchQueue) -> list[ApiRoute]:
-    """The routes of the protocol."""
-    version = metadata.version("mlflow")
+def routes(queue: BatchQueue) -> list[ApiRoute]:
+    """Return the routes of the protocol."""
 
     async def invocations(request: Request) -> Response:
-        """The logits of pictures, as MLflow's scoring server gives them."""
+        """Compute the logits of images, as MLflow's scoring server does."""
         try:
             if not responses.is_json(request):
-                raise RequestRefusedError(
-                    415, "expected the content type application/json in UTF-8"
-                )
-            body = request["body"]
-            small = len(body) <= tensor_payloads.INLINE_BYTES
-            pictures = _pictures(body) if small else await work.run_in_thread(_pictures, body)
+                raise RequestRefusedError(415, "expected the type application/json, in UTF-8")
+            images = await queue.parse(_parse_body, request["body"])
         except RequestRefusedError as refused:
             more = {"error_code": "BAD_REQUEST", "message": refused.detail}
             return responses.error_response(request["request_id"], refused, **more)
-        outcome = await work.predict(pictures)
-        told: PredictionsResponse = {"predictions": {"logits": outcome.logits.tolist()}}
-        return responses.model_response(told, outcome.served)
+        output = await queue.predict(images)
+        content: PredictionsResponse = {"predictions": {"logits": output.logits.tolist()}}
+        return responses.model_response(content, output.served)
 
     async def ping(_: Request) -> Response:
-        """Whether there is a model that answers."""
-        return Response("\n", 200 if work.holder.ready else 503, media_type=responses.JSON)
+        """Check that the service is ready: 200, or 503 while it shuts down."""
+        return Response("\n", 200 if queue.holder.ready else 503, media_type=responses.JSON)
 
-    async def of_mlflow(_: Request) -> Response:
-        """The version of MLflow whose protocol this is."""
-        return Response(version, media_type=responses.JSON)
+    async def mlflow_version(_: Request) -> Response:
+        """The version of MLflow whose protocol is answered."""
+        return Response(metadata.version("mlflow"), media_type=responses.JSON)
 
+    body = InputsRequest | InstancesRequest
     return [
-        ApiRoute(
-            "/invocations",
-            invocations,
-            answer=PredictionsResponse,
-            body=InputsRequest | InstancesRequest,
-        ),
+        ApiRoute("/invocations", invocations, response=PredictionsResponse, body=body),
         ApiRoute("/ping", ping),
         ApiRoute("/health", ping),
-        ApiRoute("/version", of_mlflow),
+        ApiRoute("/version", mlflow_version),
     ]
 
 
-def _pictures(body: bytes) -> Any:
-    told = responses.parse_json(body)
-    found = [form for form in FORMS if form in told] if isinstance(told, dict) else []
-    if found not in (["inputs"], ["instances"]):
+def _parse_body(body: bytes) -> ImageArray:
+    """Return the images in a body. Raises RequestRefusedError if it is not a valid request."""
+    content = responses.parse_json(body)
+    forms = [form for form in FORMS if form in content] if isinstance(content, dict) else []
+    if forms not in (["inputs"], ["instances"]):
         raise RequestRefusedError(400, "expected an object with either inputs or instances")
-    return tensor_payloads.parse_images(told[found[0]])
+    return tensor_payloads.parse_images(content[forms[0]])

@@ -1,7 +1,7 @@
-"""The Open Inference Protocol, version 2, that clients of KServe and Triton speak.
+"""The Open Inference Protocol, version 2, for clients of KServe and Triton.
 
-Tensors as JSON, or with the binary extension: their bytes behind the JSON, whose length is
-in the header Inference-Header-Content-Length.
+Tensors are sent as JSON, or with the binary extension: their bytes follow the JSON, and the
+header Inference-Header-Content-Length gives the length of the JSON.
 """
 
 from importlib import metadata
@@ -16,24 +16,24 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from digits.service import responses, tensor_payloads
-from digits.service.dynamic_batching import BatchQueue, ModelOutput
+from digits.service.dynamic_batching import BatchQueue, ImageArray, ModelOutput
 from digits.service.openapi_routes import ApiRoute
 from digits.service.responses import RequestBody, RequestRefusedError
 from digits.service.served_model import ServedModel
 
 JSON_LENGTH_HEADER = "inference-header-content-length"
-Output = Literal["logits", "probabilities"]  # fields of Outcome
-OUTPUTS: tuple[Output, ...] = ("logits", "probabilities")
+OutputName = Literal["logits", "probabilities"]  # fields of ModelOutput
+OUTPUTS: tuple[OutputName, ...] = ("logits", "probabilities")
 
 
 class ProtocolModel(RequestBody):
-    """A part of a request; what other servers know of it is passed over."""
+    """A part of a request. Fields that only other servers know are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class TensorParameters(ProtocolModel):
-    """Whether a tensor comes, or is to come, as bytes behind the JSON."""
+    """Whether a tensor is sent, or requested, as bytes after the JSON."""
 
     binary_data_size: int | None = None
     binary_data: bool | None = None
@@ -41,9 +41,12 @@ class TensorParameters(ProtocolModel):
 
 
 class InputTensor(ProtocolModel):
-    """The one input, its data flat or nested, or as bytes."""
+    """The images, under either name.
 
-    name: Literal["pictures"]
+    `data` is flat or nested. Without it, the bytes follow the JSON.
+    """
+
+    name: Literal["pictures", "images"]
     datatype: Literal["UINT8"]
     shape: Annotated[list[int], Field(description="[n, 28, 28]")]
     data: Annotated[list[Any] | None, Field(min_length=1)] = None
@@ -51,14 +54,14 @@ class InputTensor(ProtocolModel):
 
 
 class RequestedOutput(ProtocolModel):
-    """An output that is asked for."""
+    """An output that the client wants."""
 
-    name: Output
+    name: OutputName
     parameters: TensorParameters = TensorParameters()
 
 
 class InferenceRequest(ProtocolModel):
-    """Pictures, and what to say of them: without `outputs` the logits."""
+    """Images, and the outputs to compute; without `outputs`, the logits."""
 
     id: str | None = None
     inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=1)]
@@ -66,18 +69,16 @@ class InferenceRequest(ProtocolModel):
     parameters: TensorParameters = TensorParameters()
 
     @property
-    def wanted(self) -> dict[Output, bool]:
-        """The outputs, and whether as bytes."""
-        either = self.parameters.binary_data_output
-        told = [
-            (w.name, w.parameters.binary_data)
-            for w in self.outputs or [RequestedOutput(name="logits")]
-        ]
-        return {name: either if binary is None else binary for name, binary in told}
+    def binary_by_output(self) -> dict[OutputName, bool]:
+        """The requested outputs, and whether each is to be sent as bytes."""
+        default = self.parameters.binary_data_output
+        outputs = self.outputs or [RequestedOutput(name="logits")]
+        pairs = [(output.name, output.parameters.binary_data) for output in outputs]
+        return {name: default if binary is None else binary for name, binary in pairs}
 
 
 class OutputTensor(TypedDict):
-    """What a tensor is; in an answer with its data, or their size where they are bytes."""
+    """An output, with its data, or with the number of its bytes after the JSON."""
 
     name: str
     datatype: str
@@ -87,7 +88,7 @@ class OutputTensor(TypedDict):
 
 
 class InferenceResponse(TypedDict):
-    """What the model said."""
+    """The model's outputs."""
 
     model_name: str
     model_version: str
@@ -95,130 +96,120 @@ class InferenceResponse(TypedDict):
     outputs: list[OutputTensor]
 
 
-def routes(work: BatchQueue) -> list[ApiRoute]:
-    """The routes of the protocol."""
+def routes(queue: BatchQueue) -> list[ApiRoute]:
+    """Return the routes of the protocol."""
 
     async def infer(request: Request) -> Response:
-        """Logits or probabilities of pictures."""
-        _requested_model(request, work)
-        told = request["body"], request.headers.get(JSON_LENGTH_HEADER)
-        small = len(told[0]) <= tensor_payloads.INLINE_BYTES
-        asked, pictures = (
-            _parse_request(*told) if small else await work.run_in_thread(_parse_request, *told)
-        )
-        return _response(asked, await work.predict(pictures))
+        """Compute logits or probabilities of images."""
+        _requested_model(request, queue)
+        length = request.headers.get(JSON_LENGTH_HEADER)
+        parsed, images = await queue.parse(_parse_request, request["body"], length)
+        return _response(parsed, await queue.predict(images))
 
     async def model(request: Request) -> Response:
-        """The model's tensors."""
-        served = _requested_model(request, work)
-        shape = [-1, len(served.classifier.classes)]
-        told = {
+        """The inputs and outputs of the model."""
+        served = _requested_model(request, queue)
+        image, row = [-1, 28, 28], [-1, len(served.classifier.classes)]
+        content = {
             "name": served.name,
             "versions": [served.version],
             "platform": "onnx_onnxv1",
-            "inputs": [{"name": "pictures", "datatype": "UINT8", "shape": [-1, 28, 28]}],
-            "outputs": [{"name": n, "datatype": "FP32", "shape": shape} for n in OUTPUTS],
+            "inputs": [{"name": served.input_name, "datatype": "UINT8", "shape": image}],
+            "outputs": [{"name": name, "datatype": "FP32", "shape": row} for name in OUTPUTS],
         }
-        return responses.model_response(told, served)
+        return responses.model_response(content, served)
 
     async def model_ready(request: Request) -> Response:
-        """Whether this model answers."""
-        served = _requested_model(request, work)
+        """Check that the model can be used."""
+        served = _requested_model(request, queue)
         return responses.model_response({"name": served.name, "ready": True}, served)
 
-    found = _of_the_server(work)
-    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        found += [
-            ApiRoute(f"{path}/infer", infer, answer=InferenceResponse, body=InferenceRequest),
-            ApiRoute(path, model, answer=dict[str, Any]),
-            ApiRoute(f"{path}/ready", model_ready, answer=dict[str, Any]),
+    def routes_below(path: str) -> list[ApiRoute]:
+        return [
+            ApiRoute(f"{path}/infer", infer, response=InferenceResponse, body=InferenceRequest),
+            ApiRoute(path, model, response=dict),
+            ApiRoute(f"{path}/ready", model_ready, response=dict),
         ]
-    return found
+
+    path = "/v2/models/{name}"
+    return _server_routes(queue) + routes_below(path) + routes_below(f"{path}/versions/{{version}}")
 
 
-def _of_the_server(work: BatchQueue) -> list[ApiRoute]:
+def _server_routes(queue: BatchQueue) -> list[ApiRoute]:
     async def server(_: Request) -> Response:
-        """What this server is."""
-        version = metadata.version("digits")
-        told = {"name": "digits", "version": version, "extensions": ["binary_tensor_data"]}
-        return responses.json_response(told)
+        """The name, version and protocol extensions of this server."""
+        content = {"name": "digits", "version": metadata.version("digits")}
+        return responses.json_response(content | {"extensions": ["binary_tensor_data"]})
 
     async def live(_: Request) -> Response:
-        """That the process answers."""
+        """Check that the process answers."""
         return responses.json_response({"live": True})
 
     async def ready(_: Request) -> Response:
-        """Whether there is a model that answers."""
-        return responses.json_response(
-            {"ready": work.holder.ready}, 200 if work.holder.ready else 503
-        )
+        """Check that the service is ready: 200, or 503 while it shuts down."""
+        is_ready = queue.holder.ready
+        return responses.json_response({"ready": is_ready}, 200 if is_ready else 503)
 
     return [
-        ApiRoute("/v2", server, answer=dict[str, Any]),
-        ApiRoute("/v2/health/live", live, answer=dict[str, bool]),
-        ApiRoute("/v2/health/ready", ready, answer=dict[str, bool]),
+        ApiRoute("/v2", server, response=dict),
+        ApiRoute("/v2/health/live", live, response=dict[str, bool]),
+        ApiRoute("/v2/health/ready", ready, response=dict[str, bool]),
     ]
 
 
-def _requested_model(request: Request, work: BatchQueue) -> ServedModel:
-    """What is served, if the path names it. Raises RefusedError otherwise."""
-    served, named = work.holder.served, request.path_params
-    if named["name"] != served.name or named.get("version", served.version) != served.version:
-        raise RequestRefusedError(404, f"this serves {served.name} version {served.version} alone")
+def _requested_model(request: Request, queue: BatchQueue) -> ServedModel:
+    """Return the served model. Raises RequestRefusedError if the path names another."""
+    served, path = queue.holder.served, request.path_params
+    if path["name"] != served.name or path.get("version", served.version) != served.version:
+        raise RequestRefusedError(404, f"only {served.name} version {served.version} is served")
     return served
 
 
-def _parse_request(body: bytes, length: str | None) -> tuple[InferenceRequest, NDArray[np.uint8]]:
-    """What a body and its header ask, and the pictures. Raises RefusedError for anything else."""
+def _parse_request(body: bytes, length: str | None) -> tuple[InferenceRequest, ImageArray]:
+    """Return a request and its images, from a body whose JSON has the given length.
+
+    Raises RequestRefusedError if it is not valid.
+    """
     if length is not None and not (length.isascii() and length.isdecimal()):
-        raise RequestRefusedError(400, f"{JSON_LENGTH_HEADER} is no number of bytes")
+        raise RequestRefusedError(400, f"{JSON_LENGTH_HEADER}: expected a number of bytes")
     end = len(body) if length is None else min(int(length[:12]), len(body))
-    asked = responses.validate_request(InferenceRequest, responses.parse_json(body[:end]))
-    (given,) = asked.inputs
-    values = _tensor_values(given, body[end:])
-    count = values.size // 784
-    if given.shape != [count, 28, 28] or not 1 <= count <= tensor_payloads.MAX_IMAGES:
+    parsed = responses.validate_request(InferenceRequest, responses.parse_json(body[:end]))
+    (tensor,) = parsed.inputs
+    values = _tensor_values(tensor, body[end:])
+    n = values.size // 784
+    if tensor.shape != [n, 28, 28] or not 1 <= n <= tensor_payloads.MAX_IMAGES:
         raise RequestRefusedError(400, tensor_payloads.EXPECTED)
-    return asked, values.reshape(given.shape)
+    return parsed, values.reshape(tensor.shape)
 
 
-def _tensor_values(given: InputTensor, behind: bytes) -> NDArray[np.uint8]:
-    """The numbers of a tensor: behind the JSON, or in it flat, or nested like the tensor."""
-    if given.data is not None:
-        nested = isinstance(given.data[0], list)
-        return (
-            tensor_payloads.parse_images(given.data)
-            if nested
-            else tensor_payloads.parse_numbers(given.data)
-        )
-    if given.parameters.binary_data_size != len(behind):
-        raise RequestRefusedError(
-            400, "binary_data_size is not the number of bytes behind the JSON"
-        )
-    return np.frombuffer(behind, np.uint8)
+def _tensor_values(tensor: InputTensor, tail: bytes) -> NDArray[np.uint8]:
+    """Return the values of a tensor from its data, or from `tail`, the bytes after the JSON."""
+    if tensor.data is None:
+        if tensor.parameters.binary_data_size != len(tail):
+            raise RequestRefusedError(400, f"binary_data_size: {len(tail)} bytes follow the JSON")
+        return np.frombuffer(tail, np.uint8)
+    if isinstance(tensor.data[0], list):
+        return tensor_payloads.parse_images(tensor.data)
+    return tensor_payloads.parse_numbers(tensor.data)
 
 
-def _response(asked: InferenceRequest, outcome: ModelOutput) -> Response:
-    served = outcome.served
-    told: InferenceResponse = {
-        "model_name": served.name,
-        "model_version": served.version,
-        "outputs": [],
-    }
-    if asked.id is not None:
-        told["id"] = asked.id
-    behind = []
-    for name, binary in asked.wanted.items():
-        values = getattr(outcome, name)
-        output: OutputTensor = {"name": name, "datatype": "FP32", "shape": list(values.shape)}
+def _response(request: InferenceRequest, output: ModelOutput) -> Response:
+    served = output.served
+    content = InferenceResponse(model_name=served.name, model_version=served.version, outputs=[])
+    if request.id is not None:
+        content["id"] = request.id
+    tail = []
+    for name, binary in request.binary_by_output.items():
+        values = getattr(output, name)
+        tensor: OutputTensor = {"name": name, "datatype": "FP32", "shape": list(values.shape)}
         if binary:
-            behind.append(values.astype("<f4").tobytes())
-            output["parameters"] = {"binary_data_size": len(behind[-1])}
+            tail.append(values.astype("<f4").tobytes())
+            tensor["parameters"] = {"binary_data_size": len(tail[-1])}
         else:
-            output["data"] = values.ravel().tolist()
-        told["outputs"].append(output)
-    if not behind:
-        return responses.model_response(told, served)
-    head = orjson.dumps(told)
+            tensor["data"] = values.ravel().tolist()
+        content["outputs"].append(tensor)
+    if not tail:
+        return responses.model_response(content, served)
+    head = orjson.dumps(content)
     headers = {**served.headers, JSON_LENGTH_HEADER: str(len(head))}
-    return Response(b"".join([head, *behind]), 200, headers, "application/octet-stream")
+    return Response(b"".join([head, *tail]), 200, headers, "application/octet-stream")

@@ -1,12 +1,13 @@
-"""Routes that know what they take and answer, and the OpenAPI document of them all.
+"""Routes that know the types of their requests and responses, and the OpenAPI document.
 
-Requests are models of pydantic, which check them, too; answers are typed dictionaries, whose
-keys mypy checks. The schemas of both are pydantic's.
+Request bodies are pydantic models, which also check them. Responses are typed dictionaries,
+whose keys mypy checks. Pydantic makes the schemas of both.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from inspect import getdoc
+from pathlib import Path
 from typing import Any, NotRequired
 
 from pydantic import BaseModel, TypeAdapter
@@ -19,17 +20,13 @@ from typing_extensions import TypedDict
 
 from digits.service.responses import JSON
 
-ABOUT = """Reads handwritten digits. Speaks MLflow's scoring protocol and Open Inference, too.
-
-Refused are with 400 what is no right request, 401 whoever has not the token, 403 other sites
-and hosts, 404 and 405 what is not here, 413 and 415 bodies that are too large or of another
-kind, 503 what is too much at once, with `Retry-After`."""
-PICTURE = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
+ABOUT = Path(__file__).with_name("web") / "api.md"  # an introduction for /docs
+IMAGE = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
 Document = dict[str, Any]
 
 
 class ErrorBody(TypedDict):
-    """What a request that is not answered gets."""
+    """The response to a request that is refused."""
 
     error: str
     request_id: str
@@ -38,10 +35,10 @@ class ErrorBody(TypedDict):
 
 
 class ApiRoute(Route):
-    """A route of Starlette, and what it takes and answers.
+    """A Starlette route with the types of its request and its response.
 
-    `answer` is the type of its JSON, None for others; `body` that of the request's. Where
-    there are `options`, the body may be a picture's bytes, beside them as the query.
+    `response` is the type of its JSON, None for other content; `body` is that of the request.
+    With `options`, the body may also be an image's bytes, with the options in the query.
     """
 
     def __init__(
@@ -49,64 +46,65 @@ class ApiRoute(Route):
         path: str,
         endpoint: Callable[[Request], Awaitable[Response]],
         *,
-        answer: Any = None,
+        response: Any = None,
         body: Any = None,
         options: type[BaseModel] | None = None,
     ) -> None:
         super().__init__(path, endpoint, methods=["GET" if body is None else "POST"])
-        self.answer, self.body, self.options = answer, body, options
+        self.response, self.body, self.options = response, body, options
 
-    def described(self, tag: str, schemas: dict[Any, Document]) -> Document:
-        """What OpenAPI says of it in the group `tag`; `schemas` by type."""
-        summary, _, more = (getdoc(self.endpoint) or "").partition("\n\n")
-        answer = {JSON: {"schema": schemas[self.answer]}} if self.answer else {"*/*": {}}
+    def describe(self, tag: str, schemas: dict[Any, Document]) -> Document:
+        """Return the OpenAPI path item in the group `tag`, with `schemas` by type."""
+        summary, _, description = (getdoc(self.endpoint) or "").partition("\n\n")
+        content = {JSON: {"schema": schemas[self.response]}} if self.response else {"*/*": {}}
         refused = {JSON: {"schema": schemas[ErrorBody]}}
-        told: Document = {
+        operation: Document = {
             "tags": [tag],
             "summary": summary,
-            "description": more,
+            "description": description,
             "parameters": self._parameters(),
             "responses": {
-                "200": {"description": "the answer", "content": answer},
-                "default": {"description": "why it is refused", "content": refused},
+                "200": {"description": "The request was answered.", "content": content},
+                "default": {"description": "The request was refused.", "content": refused},
             },
         }
         if self.body is None:
-            return {"get": told}
-        body = (PICTURE if self.options else {}) | {JSON: {"schema": schemas[self.body]}}
-        return {"post": told | {"requestBody": {"required": True, "content": body}}}
+            return {"get": operation}
+        body = (IMAGE if self.options else {}) | {JSON: {"schema": schemas[self.body]}}
+        return {"post": operation | {"requestBody": {"required": True, "content": body}}}
 
     def _parameters(self) -> list[Document]:
+        """Describe the parameters in the path and in the query."""
         path = {"in": "path", "required": True, "schema": {"type": "string"}}
-        named = [{"name": name, **path} for name in self.param_convertors]
         options = self.options.model_json_schema()["properties"] if self.options else {}
-        return named + [
-            {"name": n, "in": "query", "description": s["description"], "schema": s}
-            for n, s in options.items()
+        return [{"name": name, **path} for name in self.param_convertors] + [
+            {"name": name, "in": "query", "description": schema["description"], "schema": schema}
+            for name, schema in options.items()
         ]
 
 
 class RouteTable:
-    """Who answers which request; paths without parameters are looked up, as fast for all."""
+    """All routes. Paths without parameters are looked up, so their number costs no time."""
 
     def __init__(self, routes: Iterable[ApiRoute]) -> None:
-        self.all = list(routes)
-        self.plain = {route.path: route for route in self.all if not route.param_convertors}
+        self.routes = list(routes)
+        self.by_path = {route.path: route for route in self.routes if not route.param_convertors}
 
-    async def answer(self, scope: Scope) -> Response:
-        """What the route of a request answers, whose body is in `scope`.
+    async def respond(self, scope: Scope) -> Response:
+        """Return the response of the route for a request, whose body is in `scope`.
 
-        It is called without Starlette's wrappers: `Front` catches what is raised, such as
-        HTTPException for a path or a method that nobody answers.
+        Starlette's wrappers are left out. `RequestMiddleware` handles the exceptions, such as
+        HTTPException for an unknown path or method.
         """
-        scope["route"] = route = self.plain.get(scope["path"]) or self._matching(scope)
+        scope["route"] = route = self.by_path.get(scope["path"]) or self._matching_route(scope)
         if scope["method"] not in (route.methods or ()):
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(route.methods or ()))})
         response: Response = await route.endpoint(Request(scope))
         return response
 
-    def _matching(self, scope: Scope) -> ApiRoute:
-        for route in self.all:
+    def _matching_route(self, scope: Scope) -> ApiRoute:
+        """Find a route by pattern. Raises HTTPException (404) if no route matches."""
+        for route in self.routes:
             match, parameters = route.matches(scope)
             if match is not Match.NONE:
                 scope.update(parameters)
@@ -115,17 +113,18 @@ class RouteTable:
 
 
 def openapi_document(groups: Mapping[str, Sequence[ApiRoute]]) -> Document:
-    """The OpenAPI document of routes in groups; takes a tenth of a second."""
+    """Return the OpenAPI document of routes in groups."""
     routes = [(tag, route) for tag, group in groups.items() for route in group]
-    types = {kind: None for _, route in routes for kind in (route.answer, route.body) if kind}
+    types = {kind: None for _, route in routes for kind in (route.response, route.body) if kind}
     schemas, definitions = TypeAdapter.json_schemas(
         [(kind, "validation", TypeAdapter(kind)) for kind in (ErrorBody, *types)],
         ref_template="#/components/schemas/{model}",
     )
     by_type = {kind: schema for (kind, _), schema in schemas.items()}
+    about = {"title": "Digits", "description": ABOUT.read_text("utf-8")}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Digits", "version": metadata.version("digits"), "description": ABOUT},
-        "paths": {route.path: route.described(tag, by_type) for tag, route in routes},
+        "info": about | {"version": metadata.version("digits")},
+        "paths": {route.path: route.describe(tag, by_type) for tag, route in routes},
         "components": {"schemas": definitions["$defs"]},
     }

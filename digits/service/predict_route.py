@@ -1,11 +1,12 @@
-"""`POST /predict`: a picture -> the digits on it."""
+"""`POST /predict`: read the digits in an image.
 
-import base64
+Decoding and finding the digits is the work of `digits.inference` and `digits.preprocessing`.
+"""
+
+from base64 import b64encode
 from typing import Annotated, NotRequired
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,100 +20,97 @@ from digits.service.dynamic_batching import BatchQueue
 from digits.service.openapi_routes import ApiRoute
 from digits.service.responses import Base64, ModelIdentity, RequestBody, RequestRefusedError, Status
 
-MAX_PIXELS = 24_000_000  # pixels; what telephones take, and 72 MB while it is read
-Digit = Annotated[int | str, Field(description="A number where the class is called by one.")]
+MAX_PIXELS = 24_000_000  # of a phone's photograph; 72 MB when decoded
+Digit = Annotated[int | str, Field(description="A number if the name of the class is one.")]
 
 
 class PredictOptions(RequestBody):
-    """What a request wants to know of a picture."""
+    """Options of a request."""
 
-    top: Annotated[int, Field(ge=1, le=10, description="Answers per digit, likeliest first.")] = 1
-    several: Annotated[bool | None, Field(description="Or one digit; automatic if absent.")] = None
-    pictures: Annotated[bool, Field(description="Add what the network saw.")] = False
+    top: Annotated[int, Field(ge=1, le=10, description="Number of classes for each digit.")] = 1
+    several: Annotated[bool | None, Field(description="true: several digits; false: one digit")] = (
+        None
+    )
+    pictures: Annotated[bool, Field(description="Add the 28 x 28 inputs of the network.")] = False
 
 
 class PredictRequest(PredictOptions):
-    """A picture and what to know of it."""
+    """An image, encoded in base64, and options.
+
+    Without `several`, the service looks for one or several digits by itself.
+    """
 
     picture: Base64
 
 
 class TopClass(TypedDict):
-    """One of several answers to a digit."""
+    """A possible class of a digit."""
 
     digit: Digit
     probability: float
 
 
 class PredictResponse(TypedDict):
-    """The digits on a picture; lists have an entry for each digit."""
+    """The digits in an image. Each list has one entry for each digit."""
 
     status: Status
-    digit: Annotated[Digit | None, Field(description="If there is one alone.")]
+    digit: Annotated[Digit | None, Field(description="The digit, if there is exactly one.")]
     probability: Annotated[float | None, Field(description="That the whole text is right.")]
-    text: Annotated[str, Field(description="All digits, / between rows.")]
+    text: Annotated[str, Field(description="All digits, with / between rows.")]
     boxes: Annotated[list[list[int]], Field(description="Left, top, right, bottom in pixels.")]
     probabilities: list[float]
     doubtful: list[bool]
     notes: list[str]
     top: NotRequired[list[list[TopClass]]]
-    pictures: NotRequired[Annotated[list[Base64], Field(description="What the network saw: PNG.")]]
+    pictures: NotRequired[Annotated[list[Base64], Field(description="Network inputs, as PNG.")]]
     model: ModelIdentity
     request_id: str
 
 
-def routes(work: BatchQueue) -> list[ApiRoute]:
-    """The route."""
+def routes(queue: BatchQueue) -> list[ApiRoute]:
+    """Return the route."""
 
     async def predict(request: Request) -> Response:
-        """The digits on a picture: PNG, JPEG, WebP, BMP, GIF or TIFF.
+        """Read the digits in an image: PNG, JPEG, WebP, BMP, GIF or TIFF.
 
-        The picture's bytes are the body, whatever the content type says; or they are in
-        JSON as base64, beside the options.
+        Send the image's bytes as the body and the options in the query. Or send JSON with the
+        image in base64 and the options beside it.
         """
-        asked, reading = await work.run_in_thread(_read_request, request)
+        parsed, reading = await queue.run_in_thread(_read_request, request)
         assert reading.glyphs is not None  # the image was read
         glyphs = reading.glyphs.images
-        outcome = await work.predict(glyphs)
-        served = outcome.served
-        answer = Prediction(reading, served.classifier.classes, outcome.probabilities)
-        if answer.status != "ok":
-            prometheus_metrics.labelled_metric(prometheus_metrics.REJECTS, answer.status).inc()
-        told = prediction_record(answer, asked.top)
-        del told["file"]
-        if asked.pictures:
-            told["pictures"] = [_png(picture) for picture in glyphs]
-        about = {"model": served.identity, "request_id": request["request_id"]}
-        return responses.model_response(told | about, served)
+        output = await queue.predict(glyphs)
+        served = output.served
+        prediction = Prediction(reading, served.classifier.classes, output.probabilities)
+        if prediction.status != "ok":
+            prometheus_metrics.labelled_metric(prometheus_metrics.REJECTS, prediction.status).inc()
+        content = prediction_record(prediction, parsed.top)
+        del content["file"]
+        if parsed.pictures:
+            files = [cv2.imencode(".png", glyph)[1].data for glyph in glyphs]
+            content["pictures"] = [b64encode(file).decode() for file in files]
+        content |= {"model": served.identity, "request_id": request["request_id"]}
+        return responses.model_response(content, served)
 
-    return [
-        ApiRoute(
-            "/predict", predict, answer=PredictResponse, body=PredictRequest, options=PredictOptions
-        )
-    ]
+    types = {"response": PredictResponse, "body": PredictRequest}
+    return [ApiRoute("/predict", predict, **types, options=PredictOptions)]
 
 
 def _read_request(request: Request) -> tuple[PredictRequest, ImageReading]:
-    """What is asked, and the glyphs on the image. Raises RequestRefusedError for anything else."""
-    asked = _parse_request(request)
+    """Return a request and the digits in its image. Raises RequestRefusedError if invalid."""
+    parsed = _parse_request(request)
     try:
-        return asked, read_image(asked.picture, "body", asked.several, MAX_PIXELS)[0]
+        return parsed, read_image(parsed.picture, "body", parsed.several, MAX_PIXELS)[0]
     except UserError as error:
         raise RequestRefusedError(400, str(error)) from None
 
 
 def _parse_request(request: Request) -> PredictRequest:
-    """What is asked, by query or by JSON. Raises RefusedError for anything else."""
+    """Return a request sent as JSON or by query. Raises RequestRefusedError if invalid."""
     if responses.is_json(request):
         return responses.validate_request(PredictRequest, request["body"])
     query = request.query_params.multi_items()
     if len(dict(query)) < len(query):
         raise RequestRefusedError(400, "a parameter is given twice")
-    told = {**dict(query), "picture": request["body"]}
-    return responses.validate_request(
-        PredictRequest, told, strict=False
-    )  # in a query, all values are text
-
-
-def _png(picture: NDArray[np.uint8]) -> str:
-    return base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode()
+    values = {**dict(query), "picture": request["body"]}  # those of the query are all text
+    return responses.validate_request(PredictRequest, values, strict=False)

@@ -1,7 +1,7 @@
-"""The processes of a service: the port, Granian's workers that answer on it, and their end.
+"""The processes of a service: this one, which follows the registry, and its workers.
 
-This process follows the registry and answers nothing. Granian starts the workers, starts those
-that die again, and closes connections whose head does not come in time.
+Granian starts the workers and replaces those that die. It also closes connections whose head
+arrives too slowly. A worker itself is in `digits.service.hot_swap`.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ from granian.log import LogLevels
 
 from digits.project import atomic_files, workspace
 from digits.project.errors import UserError
-from digits.service import access_control, json_logs
+from digits.service import access_control, json_logs, prometheus_metrics
 from digits.service.admission_limits import AdmissionLimits, WorkerSettings
 
-# By itself glibc keeps, for each thread, as much memory as the largest picture took.
+# By default glibc keeps for each thread as much memory as the largest image needed.
 MALLOC_SETTINGS = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": str(2**18),
@@ -44,29 +44,28 @@ def run_service(
     token: str | None = None,
     limits: AdmissionLimits | None = None,
 ) -> None:
-    """Serve `model` until SIGTERM or Ctrl-C, and finish what was asked.
+    """Serve `model` until SIGTERM or Ctrl-C, then answer the remaining requests and return.
 
-    Raises UserError when there is no such model, when the port is taken, and when others
-    could reach the service without a token.
+    Raises UserError when there is no such model, when the port is taken, or when other
+    computers could reach the service without a token.
     """
-    from digits.service import registry_watcher  # MLflow: in this process alone
+    from digits.service import registry_watcher  # imports MLflow, which workers must not load
 
-    allowed, limits = access_control.access_control_for(host, token), limits or AdmissionLimits()
-    with reserve_address(host, port) as address, tempfile.TemporaryDirectory("-digits") as folder:
-        scratch, feedback = Path(folder), workspace.state_root() / "data/feedback"
-        plan = WorkerSettings(
-            allowed, limits, feedback, scratch / "model.json", scratch / "leaving"
-        )
-        granian = _granian(address, workers, limits)
-        registry_watcher.watch_registry(model, plan.state)
-        _prepare(workers, scratch)
-        granian.on_startup(partial(_linger, granian, plan))
-        threading.Thread(target=_announce, args=(address, plan.state), daemon=True).start()
-        granian.serve(target_loader=partial(_application, plan), wrap_loader=False)
+    access, limits = access_control.access_control_for(host, token), limits or AdmissionLimits()
+    with reserve_address(host, port) as address, tempfile.TemporaryDirectory("-digits") as scratch:
+        folder, feedback = Path(scratch), workspace.state_root() / "data/feedback"
+        state, stop_file = folder / "model.json", folder / "stop"
+        settings = WorkerSettings(access, limits, feedback, state, stop_file)
+        server = _server(address, workers, limits)
+        registry_watcher.watch_registry(model, state)
+        _prepare_environment(workers, folder)
+        server.on_startup(partial(_delay_shutdown, server, settings))
+        threading.Thread(target=_announce, args=(address, state), daemon=True).start()
+        server.serve(target_loader=partial(_load_application, settings), wrap_loader=False)
 
 
-def _granian(address: tuple[str, int], workers: int, limits: AdmissionLimits) -> Any:
-    """The server within `limits`; it logs as `digits.service.json_logs` says from now on."""
+def _server(address: tuple[str, int], workers: int, limits: AdmissionLimits) -> Any:
+    """Return the HTTP server within `limits`. From now on libraries log through `json_logs`."""
     return Granian(
         "digits.service.app",
         *address,
@@ -83,58 +82,61 @@ def _granian(address: tuple[str, int], workers: int, limits: AdmissionLimits) ->
     )
 
 
-def _application(plan: WorkerSettings) -> Any:
-    """The application of a worker: only there it is imported."""
+def _load_application(settings: WorkerSettings) -> Any:
+    """Return the application of a worker. This process does not import it."""
     from digits.service import hot_swap
 
-    return hot_swap.create_worker_app(plan)
+    return hot_swap.create_worker_app(settings)
 
 
 @contextlib.contextmanager
 def reserve_address(host: str, port: int) -> Iterator[tuple[str, int]]:
-    """The address that workers listen on, and that no other service gets; port 0 is any."""
+    """Bind the address that workers will listen on, so that no other program takes it.
+
+    Port 0 means any free port. Raises UserError when the address cannot be bound.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((host, port))
         except (OSError, OverflowError) as error:
-            found = f"cannot listen on {host} port {port} ({error})"
-            raise UserError(f"{found}; give another --port or --host") from error
+            problem = f"cannot listen on {host} port {port} ({error})"
+            raise UserError(f"{problem}; choose another --port or --host") from error
         yield bound.getsockname()[:2]
 
 
-def _prepare(workers: int, scratch: Path) -> None:
-    """Set what workers inherit."""
+def _prepare_environment(workers: int, scratch: Path) -> None:
+    """Set what workers inherit: their start method and environment variables."""
     multiprocessing.set_start_method("spawn", force=True)  # not a copy of this process's threads
     os.environ |= MALLOC_SETTINGS
     if workers > 1:
         (scratch / "metrics").mkdir()
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(scratch / "metrics")
+        os.environ[prometheus_metrics.FOLDER] = str(scratch / "metrics")
 
 
-def _linger(granian: Any, plan: WorkerSettings) -> None:
-    """At SIGTERM and Ctrl-C, answer for a moment more, and close each connection that asks.
+def _delay_shutdown(server: Any, settings: WorkerSettings) -> None:
+    """At SIGTERM and Ctrl-C, answer for a moment longer, and close each connection after that.
 
-    A client may have sent a request that is still on its way on a connection that seems idle.
+    A connection that seems idle may have a request on its way.
     """
 
-    def leave(*signal_: Any) -> None:
-        plan.leaving.touch()
-        end = granian.signal_handler_interrupt
-        threading.Timer(plan.limits.linger_seconds, end, signal_).start()
+    def shut_down(*signal_: Any) -> None:
+        settings.stop_file.touch()
+        interrupt = server.signal_handler_interrupt
+        threading.Timer(settings.limits.linger_seconds, interrupt, signal_).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, leave)
+        signal.signal(number, shut_down)
 
 
 def _announce(address: tuple[str, int], state: Path) -> None:
-    """Print the address and the model as soon as somebody listens there."""
+    """Print the address and the model as soon as a worker listens."""
     while True:
         with contextlib.suppress(OSError), socket.create_connection(address):
             break
         time.sleep(0.05)
     host, port = address
-    told = atomic_files.read_json(state)
-    where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    print(f"{where}  ({told['name']} {told['version']}; Ctrl-C ends it)", flush=True)
+    model = atomic_files.read_json(state)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print(f"{url}  ({model['name']} {model['version']}; Ctrl-C ends it)", flush=True)

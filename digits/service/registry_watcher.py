@@ -1,6 +1,7 @@
-"""What knows the registry: MLflow is loaded in the one process that runs this, not in workers.
+"""Follow the registry: write into the state file which checked model is to be served.
 
-Writes into a file which verified model a reference means, again whenever that changes.
+MLflow is loaded by the one process that imports this module, not by workers. They read the
+file in `digits.service.hot_swap`.
 """
 
 import sys
@@ -12,60 +13,58 @@ from pathlib import Path
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.registry import model_reference, version_lookup
-from digits.service import json_logs
-from digits.service.json_logs import StderrToLog
-from digits.service.model_card import collect_facts
+from digits.service.json_logs import StderrToLog, log_event
+from digits.service.model_card import build_card
+from digits.service.served_model import LOCAL_VERSION
 from digits.tracking.tracking_store import StoreUnavailableError
 
-POLL_SECONDS = 3.0  # between two looks at the registry
+POLL_SECONDS = 3.0  # between two requests to the registry
 
 
 def watch_registry(reference: str, state: Path) -> None:
-    """Write what `reference` means; a thread goes on while it may come to mean something else.
+    """Write the state file; follow `reference` in a thread if it is an alias.
 
-    Raises UserError when it means nothing that can be served; later on, such a version is
-    told in the log and the one before stays.
+    Raises UserError when the model cannot be served. A later version that cannot be served is
+    logged, and the one before stays.
     """
     with redirect_stderr(StderrToLog()):
-        number = _write_served_state(reference, state)
+        number = _write_state(reference, state)
     if number is not None and not reference.isdecimal():
-        thread = threading.Thread(target=_watch, args=(reference, number, state), daemon=True)
-        thread.start()
+        threading.Thread(target=_watch, args=(reference, number, state), daemon=True).start()
 
 
 def _watch(reference: str, number: int | None, state: Path) -> None:
-    sys.stderr, said = StderrToLog(), ""
+    """Write the state file whenever `reference` means another version than `number`."""
+    sys.stderr, logged = StderrToLog(), ""
     while True:
         time.sleep(POLL_SECONDS)
         newest = number
         try:
             newest = version_lookup.find_version(reference).number
             if newest != number:
-                number = _write_served_state(reference, state)
-            said = ""
+                number = _write_state(reference, state)
+            logged = ""
         except Exception as error:  # whatever happens, the model before stays
             if isinstance(error, UserError) and not isinstance(error, StoreUnavailableError):
-                number = newest  # a wrong version is fetched once
-            if said != str(error):
-                said = str(error)
-                json_logs.log_event(
-                    event="model refused", level="error", reference=reference, reason=said
-                )
+                number = newest  # a bad version is fetched once only
+            if logged != str(error):
+                logged = str(error)
+                log_event(event="model refused", level="error", reference=reference, reason=logged)
 
 
-def _write_served_state(reference: str, state: Path) -> int | None:
-    """Fetch and check what `reference` means now, and write it down.
+def _write_state(reference: str, state: Path) -> int | None:
+    """Fetch and check the model that `reference` means now, and write it into the state file.
 
-    Returns its number; None for a model that no registry knows.
+    Returns its version number; None for a folder.
     """
     model = model_reference.resolve(reference)
     folder = model.folder.resolve()
-    told = {
+    record = {
         "folder": str(folder),
         "name": version_lookup.registered_model_name() if model.version else folder.name,
-        "version": str(model.version or "local"),
+        "version": str(model.version or LOCAL_VERSION),
         "content": model.content_sha256,
-        "about": collect_facts(folder),
+        "card": build_card(folder),
     }
-    atomic_files.write_json(state, told)
+    atomic_files.write_json(state, record)
     return model.version

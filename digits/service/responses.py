@@ -1,6 +1,5 @@
-"""What all routes share: JSON that is checked by models, errors as one sentence."""
+"""Shared by all routes: requests checked by pydantic, JSON responses, errors in one sentence."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
@@ -12,27 +11,23 @@ from starlette.responses import Response
 from digits.service.served_model import ServedModel
 
 JSON = "application/json"
-PLAIN_MESSAGES = {  # where those of pydantic tell of Python
+PLAIN_MESSAGES = {  # instead of pydantic's own, which speak of Python
     "bytes_type": "Input should be a text in base64",
     "model_type": "Input should be an object",
 }
-Base64 = Annotated[
-    bytes,
-    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
-]
-
+Base64 = Annotated[bytes, WithJsonSchema({"type": "string", "contentEncoding": "base64"})]
 Status = Literal["ok", "doubtful", "no digit"]
 Name = Annotated[str, Field(pattern=r"^\w[^\x00-\x1f\x7f]{0,99}$")]
 
 
 class RequestBody(BaseModel):
-    """A request in JSON: nothing is converted, nothing unknown is passed over."""
+    """A request in JSON. Nothing is converted, and unknown fields are errors."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", val_json_bytes="base64")
 
 
 class ModelIdentity(RequestBody):
-    """The model that answered."""
+    """The model that computed the response."""
 
     name: Name
     version: Name
@@ -43,55 +38,52 @@ RequestModel = TypeVar("RequestModel", bound=BaseModel)
 
 
 class RequestRefusedError(HTTPException):
-    """A request that is not answered: an HTTP status, one sentence why, headers."""
+    """A request that is refused, with an HTTP status, one sentence why, and headers."""
 
 
-def json_response(
-    value: Any, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    """A response of JSON."""
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a JSON response."""
     return Response(orjson.dumps(value), status, headers, JSON)
 
 
 def model_response(value: Any, served: ServedModel) -> Response:
-    """What a model answered, with its name and hash in the headers."""
+    """Return a model's output, with the name and hash of the model in the headers."""
     return json_response(value, 200, served.headers)
 
 
 def error_response(request_id: str, refused: HTTPException, **more: str) -> Response:
-    """What a refused request gets."""
-    told = {"error": refused.detail, "request_id": request_id, **more}
-    return json_response(told, refused.status_code, refused.headers)
+    """Return the response to a refused request; `more` are further fields."""
+    content = {"error": refused.detail, "request_id": request_id, **more}
+    return Response(orjson.dumps(content), refused.status_code, refused.headers, JSON)
 
 
 def is_json(request: Request) -> bool:
-    """Whether a body is said to be JSON, in the one encoding that JSON has."""
+    """Whether the content type is JSON in UTF-8."""
     kind, _, parameter = request.headers.get("content-type", "").lower().partition(";")
     return kind.strip() == JSON and parameter.strip() in {"", "charset=utf-8"}
 
 
-def validate_request(model: type[RequestModel], told: Any, *, strict: bool = True) -> RequestModel:
-    """A request as `model` has it, from the bytes of JSON or from values.
+def validate_request(model: type[RequestModel], body: Any, *, strict: bool = True) -> RequestModel:
+    """Return a request as a `model`, from the bytes of JSON or from values.
 
-    Not `strict`: texts are converted. Raises RefusedError with what is wrong first.
+    Unless `strict`, texts are converted. Raises RequestRefusedError with the first problem.
     """
     try:
-        if isinstance(told, bytes):
-            return model.model_validate_json(told, strict=strict)
-        return model.model_validate(told, strict=strict)
+        validate = model.model_validate_json if isinstance(body, bytes) else model.model_validate
+        return validate(body, strict=strict)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"]))[:60] or "the body"
-        wrong = PLAIN_MESSAGES.get(first["type"], first["msg"])
-        raise RequestRefusedError(400, " ".join(f"{place}: {wrong}".split())) from None
+        field = ".".join(map(str, first["loc"]))[:60] or "the body"
+        problem = PLAIN_MESSAGES.get(first["type"], first["msg"])
+        raise RequestRefusedError(400, " ".join(f"{field}: {problem}".split())) from None
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a JSON text, three times as fast as by a model where it is all numbers.
+    """Return the value of a JSON text; for bodies of many numbers, which orjson reads faster.
 
-    Raises RefusedError when it is none; NaN is none.
+    Raises RequestRefusedError when the text is not JSON; NaN is not.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise RequestRefusedError(400, "the body is no JSON; expected one object") from None
+        raise RequestRefusedError(400, "the body is not JSON; expected one object") from None

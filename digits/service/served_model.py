@@ -1,4 +1,4 @@
-"""The model that is served: loaded, warmed, and replaced as a whole."""
+"""The served model: loaded, run once, and replaced as a whole."""
 
 import time
 from dataclasses import dataclass
@@ -11,55 +11,60 @@ import numpy as np
 from digits.inference import classifier
 from digits.inference.classifier import Classifier
 
-LOCAL_VERSION = "local"  # the version of a folder that no registry knows
+LOCAL_VERSION = "local"  # of a folder that is not a registered version
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that answers, and what is known of it.
+    """A loaded model with its name, its version, the hash of its files, and its model card.
 
-    `version` is its number in the registry, or `LOCAL`; `content` the SHA-256 of its files;
-    `about` what `digits.service.model_card` found.
+    `version` is a number of the registry or `LOCAL_VERSION`; `card` is that of
+    `digits.service.model_card`.
     """
 
     classifier: Classifier
     name: str
     version: str
     content_sha256: str
-    facts: dict[str, Any]
+    card: dict[str, Any]
+
+    @property
+    def input_name(self) -> str:
+        """The name of the graph's input: `images`, or `pictures` in older models."""
+        return str(self.classifier.session.get_inputs()[0].name)
 
     @property
     def identity(self) -> dict[str, str]:
-        """What answers say of the model that gave them."""
+        """The fields of responses that identify the model."""
         return {"name": self.name, "version": self.version, "sha256": self.content_sha256}
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """The same as headers of an answer."""
+        """The headers of responses that identify the model."""
         return {"x-model": f"{self.name}/{self.version}", "x-model-sha256": self.content_sha256}
 
 
-def load_served_model(folder: Path, name: str, version: str, about: dict[str, Any]) -> ServedModel:
-    """The model in `folder`, after one run of its network on one thread.
+def load_served_model(folder: Path, name: str, version: str, card: dict[str, Any]) -> ServedModel:
+    """Load the model in `folder` on one thread, and run it once.
 
-    Raises UserError when a file is missing or altered, or the network does not answer.
+    Raises UserError when a file is missing or altered, or when the network cannot run.
     """
-    model = classifier.load(folder, threads=1)  # requests run side by side; threads of one wait
+    model = classifier.load(folder, threads=1)  # requests run in parallel already
     model.probabilities(np.zeros((1, 28, 28), np.uint8))
-    return ServedModel(model, name, version, str(model.manifest["content_sha256"]), about)
+    return ServedModel(model, name, version, str(model.manifest["content_sha256"]), card)
 
 
 class ModelHolder:
-    """What is served now, and whether new requests are welcome: nobody ends the service."""
+    """The model that is served now, and whether the service accepts new requests."""
 
     def __init__(self, served: ServedModel) -> None:
         self.served = served
         self.ready, self.drain_until = True, 0.0
 
     def drain(self, seconds: float) -> None:
-        """Close each connection with its answer, which takes at least until so many seconds on.
+        """Close each connection after its response, which is sent after `seconds` at the earliest.
 
-        A client that had its answer would connect again, and Granian closes a new connection
-        whose request is still on its way when it is told to end.
+        A client that had its response earlier would connect again. Granian, when it stops,
+        closes a new connection whose request is still on its way.
         """
         self.ready, self.drain_until = False, time.monotonic() + seconds

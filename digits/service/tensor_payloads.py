@@ -1,4 +1,4 @@
-"""Pictures as numbers, the way programs send them -> an array for the network."""
+"""Images sent as numbers in JSON, converted to an array for the network."""
 
 from typing import Any
 
@@ -7,39 +7,38 @@ from numpy.typing import NDArray
 
 from digits.service.responses import RequestRefusedError
 
-MAX_IMAGES = 1000  # pictures of one request
-EXPECTED = f"expected 1 to {MAX_IMAGES:,} pictures of 28 x 28 numbers from 0 to 255"
-INLINE_BYTES = 65536  # bytes of JSON that are parsed at once, in less time than waking a thread
+MAX_IMAGES = 1000  # of one request
+EXPECTED = f"expected 1 to {MAX_IMAGES:,} images of 28 x 28 numbers from 0 to 255"
+INLINE_BYTES = 65536  # larger bodies are parsed in a thread
 
 
 def parse_images(value: Any) -> NDArray[np.uint8]:
-    """Nested lists [n, 28, 28] as uint8; fractions are cut off, as MLflow does.
+    """Convert nested lists [n, 28, 28] to uint8; fractions are cut off, as MLflow does.
 
-    Raises RefusedError for anything else.
+    Raises RequestRefusedError for anything else.
     """
-    if type(value) is not list or len(value) > MAX_IMAGES or not _lists_of_28(value):
-        raise RequestRefusedError(400, EXPECTED)
-    rows = [row for picture in value for row in picture]
-    if not _lists_of_28(rows):
+    has_images = type(value) is list and len(value) <= MAX_IMAGES and _are_lists_of_28(value)
+    rows = [row for image in value for row in image] if has_images else []
+    if not _are_lists_of_28(rows):
         raise RequestRefusedError(400, EXPECTED)
     try:
-        flat = np.frombuffer(b"".join(map(bytes, rows)), np.uint8)  # 3 times as fast as np.array
+        flat = np.frombuffer(b"".join(map(bytes, rows)), np.uint8)  # faster than np.array
     except (TypeError, ValueError):
         flat = parse_numbers(rows)
     return flat.reshape(-1, 28, 28)
 
 
 def parse_numbers(value: list[Any]) -> NDArray[np.uint8]:
-    """Numbers of any kind as uint8. Raises RefusedError when some do not fit."""
+    """Convert numbers of any kind to uint8. Raises RequestRefusedError when some do not fit."""
     try:
         array = np.array(value, np.float64)
     except (TypeError, ValueError, OverflowError):
         raise RequestRefusedError(400, EXPECTED) from None
-    if not ((array >= 0) & (array < 256)).all():  # not so for NaN, either
+    if not ((array >= 0) & (array < 256)).all():  # false for NaN, too
         raise RequestRefusedError(400, EXPECTED)
     return array.astype(np.uint8)
 
 
-def _lists_of_28(values: list[Any]) -> bool:
-    """Whether all are lists of 28, and there is one."""
+def _are_lists_of_28(values: list[Any]) -> bool:
+    """Whether all values are lists of 28, and there is at least one."""
     return set(map(type, values)) == {list} and set(map(len, values)) == {28}

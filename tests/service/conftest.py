@@ -1,4 +1,4 @@
-"""A service that runs, with its usual limits or with tight ones."""
+"""Fixtures: a running service, with its usual limits or with tight ones."""
 
 import contextlib
 import http.client
@@ -23,39 +23,38 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def log(project):
-    """The file that the service logs into."""
+    """The log file of the service."""
     return project / "log"
 
 
 @pytest.fixture(scope="package")
 def running(project, log):
     """The process and the address of `digits serve` for that model."""
-    with log.open("w") as file, service.served(project, "--model", "model", log=file) as found:
-        yield found
+    with log.open("w") as file, service.served(project, "--model", "model", log=file) as server:
+        yield server
 
 
 @pytest.fixture
 def ask(running):
-    """A function: method, path, body, headers -> status, headers, body; JSON decoded."""
-
-    def asked(method, path, body=None, **headers):
-        return request(running[1], method, path, body, **headers)
-
-    return asked
+    """A function that sends a request to the running service; see `request`."""
+    return lambda *arguments, **headers: request(running[1], *arguments, **headers)
 
 
 def request(address, method, path, body=None, **headers):
-    """One request; JSON objects are decoded; _ in names of headers is -."""
+    """Send one request; return status, headers and body, a JSON object decoded.
+
+    In the names of headers, _ stands for -.
+    """
     connection = http.client.HTTPConnection(*address, timeout=60)
     with contextlib.closing(connection):
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, named)
-        answer = connection.getresponse()
-        content = answer.read()
-        kind = answer.headers.get("content-type", "")
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, sent)
+        response = connection.getresponse()
+        content = response.read()
+        kind = response.headers.get("content-type", "")
         if kind == "application/json" and content.startswith(b"{"):
             content = json.loads(content)
-        return answer.status, answer.headers, content
+        return response.status, response.headers, content
 
 
 @pytest.fixture(scope="package")
@@ -66,7 +65,7 @@ def model(project):
 
 @pytest.fixture(scope="package")
 def tight(project):
-    """The address of a service that takes little on."""
+    """The address of a service with tight limits."""
     limits = {"head": 8192, "head_seconds": 1, "body": 10_000, "body_seconds": 1}
     limits |= {"connections": 64, "waiting": 4, "shed_seconds": 0.05}
     with service.served(project, limits=limits) as (_, address):
@@ -74,7 +73,7 @@ def tight(project):
 
 
 def raw(address, content, *, seconds=30):
-    """What comes back for these bytes until the connection is closed; b"" for a reset."""
+    """Send bytes; return the bytes received until the connection closes, b"" after a reset."""
     with socket.create_connection(address, timeout=seconds) as connection:
         with contextlib.suppress(ConnectionError):
             connection.sendall(content)

@@ -1,4 +1,4 @@
-"""What a service goes through under load; tests do a little of it, the benchmark all."""
+"""Shutdowns and model swaps under load. Tests do a few of them, the benchmark many."""
 
 import json
 import random
@@ -9,60 +9,56 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from digits.project import atomic_files
 from tests.service import service
 from tests.service.load import hammer, post
 from tests.service.service import served
 
-PICTURE = json.dumps({"inputs": [[[0] * 28] * 28]}).encode()
-REQUEST = post("/invocations", PICTURE)
-CLIENTS = 16
+BODY = json.dumps({"inputs": [[[0] * 28] * 28]}).encode()
+CLIENTS = [(16, post("/invocations", BODY), 0)]
 
 
 def killed(folder, model, times, *options, seed=0):
-    """SIGTERM under load, `times` times. Returns (answers, dropped requests, exit statuses)."""
-    rng, answers, dropped, statuses = random.Random(seed), 0, [], []
+    """Send SIGTERM under load, `times` times.
+
+    Returns the number of responses, the dropped requests, and the exit statuses.
+    """
+    rng, responses, dropped, statuses = random.Random(seed), 0, [], []
     with ThreadPoolExecutor(1) as pool:
         for _ in range(times):
             with served(folder, "--model", model, *options) as (process, address):
-                load = pool.submit(hammer, address, [(CLIENTS, REQUEST, 0)], 60)
+                load = pool.submit(hammer, address, CLIENTS, 60)
                 time.sleep(rng.uniform(0.3, 0.8))
                 process.send_signal(signal.SIGTERM)
                 statuses.append(process.wait(60))
-                (seen,) = load.result()
-            answers += len(seen.times(200))
-            dropped += [*seen.dropped, *(f"status {s}" for s, _ in seen.seconds if s != 200)]
-    return answers, dropped, statuses
+                (traffic,) = load.result()
+            responses += len(traffic.times(200))
+            dropped += traffic.failures
+    return responses, dropped, statuses
 
 
 def swapped(folder, models, times):
-    """Models taken up under load, `times` times. Returns (models that answered, dropped).
+    """Swap the model under load, `times` times. Returns the models that answered, and failures.
 
-    What the follower of the registry would write is written here, as often as wanted.
+    The state file is written here, in place of the process that follows the registry.
     """
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(1) as pool:
-        link = Path(scratch) / "model"
-        shutil.copytree(models[0], link)
+        copy = shutil.copytree(models[0], Path(scratch) / "model")
         environment = {"TMPDIR": scratch}
-        with served(folder, "--model", str(link), environment=environment) as (_, address):
+        with served(folder, "--model", str(copy), environment=environment) as (_, address):
             (state,) = Path(scratch).glob("*-digits/model.json")
-            seconds = 0.8 * times + 2
-            load = pool.submit(hammer, address, [(CLIENTS, REQUEST, 0)], seconds)
+            load = pool.submit(hammer, address, CLIENTS, 0.8 * times + 2)
             time.sleep(0.5)
             for i in range(1, times + 1):
-                told = json.loads(state.read_text())
                 model = models[i % len(models)]
-                manifest = json.loads((model / "manifest.json").read_text())
-                told |= {"folder": str(model), "version": str(i)}
-                told["content"] = manifest["content_sha256"]
-                partial = state.with_suffix(".partial")
-                partial.write_text(json.dumps(told))
-                partial.replace(state)
+                content = atomic_files.read_json(model / "manifest.json")["content_sha256"]
+                changes = {"folder": str(model), "version": str(i), "content": content}
+                atomic_files.write_json(state, atomic_files.read_json(state) | changes)
                 time.sleep(0.8)
-            (seen,) = load.result()
-    dropped = [*seen.dropped, *(f"status {s}" for s, _ in seen.seconds if s != 200)]
-    return seen.models, dropped
+            (traffic,) = load.result()
+    return traffic.models, traffic.failures
 
 
 def memory(process):
-    """Bytes of RAM that a service's workers hold alone or shared."""
+    """Bytes of RAM that the workers of a service hold."""
     return sum(worker.memory_info().rss for worker in service.workers(process))

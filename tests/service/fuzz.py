@@ -1,4 +1,4 @@
-"""Bodies that nobody should send, by the thousand, and what came back."""
+"""Thousands of invalid requests, and the statuses of the responses."""
 
 import http.client
 import json
@@ -19,20 +19,20 @@ GENERATED = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
 
 
 def described(address, examples):
-    """Statuses of requests made up from the OpenAPI description, right ones and wrong ones."""
-    url, seen = "http://{}:{}".format(*address), Counter()
+    """Send requests generated from the OpenAPI document, valid and invalid; count statuses."""
+    url, statuses = "http://{}:{}".format(*address), Counter()
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [result.ok() for result in schema.get_all_operations()]
     assert operations
     each = max(1, examples // (len(operations) * len(GENERATED)))
     with requests.Session() as session:
         for operation in operations:
             for mode in GENERATED:
-                _try(operation.as_strategy(generation_mode=mode), each, url, session, seen)
-    return seen
+                _send(operation.as_strategy(generation_mode=mode), each, url, session, statuses)
+    return statuses
 
 
-def _try(strategy, examples, url, session, seen):
+def _send(strategy, examples, url, session, statuses):
     @hypothesis.settings(
         max_examples=examples,
         deadline=None,
@@ -44,51 +44,51 @@ def _try(strategy, examples, url, session, seen):
     @hypothesis.given(case=strategy)
     def attempt(case):
         status = case.call(base_url=url, session=session).status_code
-        seen[status] += 1
+        statuses[status] += 1
         if status >= 500:
-            seen[f"{status} {case.as_curl_command()[:300]}"] += 1
+            statuses[f"{status} {case.as_curl_command()[:300]}"] += 1
 
     try:
         attempt()
     except hypothesis.errors.Unsatisfiable:
-        return  # there is no wrong request for a path without parameters
+        return  # a path without parameters has no invalid requests
 
 
 def fuzzed(address, count, seed=0):
-    """Statuses of so many damaged pictures; one connection."""
-    rng, seen = random.Random(seed), Counter()
-    pictures = list(_pictures())
+    """Send `count` damaged images over one connection; count statuses."""
+    rng, statuses = random.Random(seed), Counter()
+    images = list(_images())
     connection = http.client.HTTPConnection(*address, timeout=60)
     for i in range(count):
         path = rng.choice(["/predict", "/predict?pictures=true"])
-        body = _damaged(rng, pictures) if rng.random() < 0.9 else rng.randbytes(3000)
+        body = _damaged(rng, images) if rng.random() < 0.9 else rng.randbytes(3000)
         try:
             connection.request("POST", path, body, {"Content-Type": "image/png"})
-            answer = connection.getresponse()
-            content = answer.read()
+            response = connection.getresponse()
+            content = response.read()
         except (http.client.HTTPException, ConnectionError):
-            seen["closed"] += 1
+            statuses["closed"] += 1
             connection.close()
             continue
-        seen[answer.status] += 1
-        if answer.status >= 500:
-            seen[f"{answer.status} at {i}: {path} {content[:200]!r}"] += 1
-        elif answer.status >= 400:
+        statuses[response.status] += 1
+        if response.status >= 500:
+            statuses[f"{response.status} at {i}: {path} {content[:200]!r}"] += 1
+        elif response.status >= 400:
             assert "error" in json.loads(content), content
     connection.close()
-    return seen
+    return statuses
 
 
-def _pictures():
+def _images():
     """A page in each format."""
     pixels = page("70", np.random.default_rng(0))[::2, ::2]
     for kind in FORMATS:
         yield packed(Image.fromarray(pixels), kind)
 
 
-def _damaged(rng, pictures):
-    """A picture with bytes changed, cut, doubled or moved."""
-    body = bytearray(rng.choice(pictures))
+def _damaged(rng, images):
+    """An image with bytes changed, cut, doubled or moved."""
+    body = bytearray(rng.choice(images))
     for _ in range(rng.randrange(1, 8)):
         at = min(int(rng.expovariate(1 / 60)), len(body) - 1) if rng.random() < 0.7 else 0
         at = at or rng.randrange(len(body))

@@ -1,4 +1,4 @@
-"""Clients that keep asking, light enough to share a processor with the service.
+"""Clients that send requests without pause, light enough to share a processor with the service.
 
 `hammer` runs in the calling process; the benchmark gives it one of its own.
 """
@@ -24,8 +24,11 @@ def get(path, host="localhost"):
 
 
 @dataclass
-class Seen:
-    """What clients saw: seconds of each answer by status; requests that got none or a part."""
+class Traffic:
+    """Responses as (status, seconds), the models that answered, and requests without a response.
+
+    `refused` counts connections that were refused.
+    """
 
     seconds: list[tuple[int, float]] = field(default_factory=list)
     models: Counter[str] = field(default_factory=Counter)
@@ -33,86 +36,89 @@ class Seen:
     refused: int = 0
 
     def times(self, *statuses):
-        """Sorted milliseconds of the answers with one of `statuses`."""
+        """Sorted milliseconds of the responses with one of `statuses`."""
         return np.sort([1000 * s for status, s in self.seconds if status in statuses])
+
+    @property
+    def failures(self):
+        """Dropped requests, and responses other than 200."""
+        return [*self.dropped, *(f"status {s}" for s, _ in self.seconds if s != 200)]
 
 
 class Client(asyncio.Protocol):
-    """One connection: a request, its whole answer, after `pause` seconds the next."""
+    """One connection that sends the next request `pause` seconds after each response."""
 
-    def __init__(self, request, seen, ended, pause=0.0):
-        self.request, self.seen, self.ended, self.pause = request, seen, ended, pause
-        self.answer, self.sent = b"", None
+    def __init__(self, request, traffic, ended, pause=0.0):
+        self.request, self.traffic, self.ended, self.pause = request, traffic, ended, pause
+        self.response, self.sent = b"", None
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport):
-        """Begin."""
+        """Send the first request."""
         self.transport = transport
-        self.ask()
+        self.send()
 
-    def ask(self):
-        """Send the next request, unless it is over."""
+    def send(self):
+        """Send the next request, or close the connection at the end."""
         if self.ended.is_set():
             self.transport.close()
         elif not self.transport.is_closing():
-            self.answer, self.sent = b"", time.perf_counter()
+            self.response, self.sent = b"", time.perf_counter()
             self.transport.write(self.request)
 
     def data_received(self, data):
-        """Take a piece of an answer."""
-        self.answer += data
-        head, found, body = self.answer.partition(b"\r\n\r\n")
-        if not found:
+        """Add a piece of a response; count the response once it is whole."""
+        self.response += data
+        head, separator, body = self.response.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
+        if not separator or len(body) < int(length):
             return
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-        if len(body) < length:
-            return
-        self.seen.seconds.append((int(head[9:12]), time.perf_counter() - self.sent))
+        self.traffic.seconds.append((int(head[9:12]), time.perf_counter() - self.sent))
         model = head.partition(b"x-model: ")[2].partition(b"\r\n")[0]
-        self.seen.models[model.decode()] += 1
+        self.traffic.models[model.decode()] += 1
         self.sent = None
         if b"connection: close" in head.lower():
             self.transport.close()
         elif self.pause:
-            asyncio.get_running_loop().call_later(self.pause, self.ask)
+            asyncio.get_running_loop().call_later(self.pause, self.send)
         else:
-            self.ask()
+            self.send()
 
     def connection_lost(self, error):
-        """The connection is gone: with a request that was not answered, that one is dropped."""
+        """Count a request without a response as dropped."""
         if self.sent is not None:
-            self.seen.dropped.append(f"{error!r} after {self.answer[:80]!r}")
+            self.traffic.dropped.append(f"{error!r} after {self.response[:80]!r}")
         self.closed.set_result(None)
 
 
-async def _one(address, request, seen, ended, pause):
-    """One client after the other, until the end or until nobody listens."""
+async def _reconnect(address, request, traffic, ended, pause):
+    """Run one client after the other, until the end or until a connection is refused."""
     loop = asyncio.get_running_loop()
     while not ended.is_set():
         try:
             _, client = await loop.create_connection(
-                lambda: Client(request, seen, ended, pause), *address
+                lambda: Client(request, traffic, ended, pause), *address
             )
         except OSError:
-            seen.refused += 1
+            traffic.refused += 1
             return
         await client.closed
 
 
 async def hammering(address, groups, seconds):
-    """Clients for so many seconds; `groups` holds (number, request, pause). A Seen for each."""
-    ended, seen = asyncio.Event(), [Seen() for _ in groups]
+    """Run groups of clients, (number, request, pause) each. Returns the traffic of each group."""
+    ended, traffic = asyncio.Event(), [Traffic() for _ in groups]
     clients = [
-        asyncio.ensure_future(_one(address, request, told, ended, pause))
-        for told, (number, request, pause) in zip(seen, groups, strict=True)
+        asyncio.ensure_future(_reconnect(address, request, own, ended, pause))
+        for own, (number, request, pause) in zip(traffic, groups, strict=True)
         for _ in range(number)
     ]
     await asyncio.wait(clients, timeout=seconds)
     ended.set()
     await asyncio.wait(clients, timeout=10)
-    return seen
+    return traffic
 
 
 def hammer(address, groups, seconds):
-    """The same, in an event loop of its own."""
+    """Run `hammering` in an event loop of its own."""
     return uvloop.run(hammering(address, groups, seconds))

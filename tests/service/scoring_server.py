@@ -1,4 +1,4 @@
-"""`mlflow models serve`: the server that clients may know."""
+"""`mlflow models serve`, the server whose clients `digits serve` answers, too."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from digits.tracking.mlflow_ui import first_free_port
 
 @contextlib.contextmanager
 def scoring_server(folder):
-    """The address (host, port) of MLflow's own server for the champion of a checkout."""
+    """Run MLflow's own server for the champion of a checkout; yield its (host, port)."""
     port = first_free_port(5700)
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/digits@champion"]
@@ -26,18 +26,18 @@ def scoring_server(folder):
         start_new_session=True,
     ) as process:
         try:
-            _await(process, f"http://127.0.0.1:{port}/ping")
+            _wait_until_ready(process, f"http://127.0.0.1:{port}/ping")
             yield "127.0.0.1", port
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
 
 
-def _await(process, url):
+def _wait_until_ready(process, url):
     until = time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url) as answer:
-            assert answer.status == 200
+        with contextlib.suppress(OSError), urllib.request.urlopen(url) as response:
+            assert response.status == 200
             return
         time.sleep(0.1)
     raise TimeoutError(url)

@@ -1,4 +1,4 @@
-"""`digits serve` as processes of its own."""
+"""`digits serve` in processes of its own."""
 
 import os
 import re
@@ -10,34 +10,35 @@ from contextlib import contextmanager
 import psutil
 
 LIMITED = """
-from stages.serving import guard, server
-server.run("model", "127.0.0.1", 0, limits=guard.Limits(**{limits}))
+from digits.service import admission_limits, processes
+limits = admission_limits.AdmissionLimits(**{limits})
+processes.run_service("model", "127.0.0.1", 0, limits=limits)
 """
 
 
 @contextmanager
 def served(folder, *options, environment=None, log=None, limits=None):
-    """The process and its address (host, port), for the checkout in `folder`.
+    """Run the service in the checkout `folder`; yield its process and address (host, port).
 
-    With `limits`, those other than the usual ones, it is the model in `folder/model`.
+    With `limits`, which replace the usual ones, it serves the model in `folder/model`.
     """
     command = ["-m", "digits.cli", "serve", "--port", "0", *options]
     if limits:
         command = ["-c", LIMITED.format(limits=limits)]
-    kept = {k: v for k, v in os.environ.items() if k not in {"MLFLOW_TRACKING_URI", "DIGITS_TOKEN"}}
+    unset = {"MLFLOW_TRACKING_URI", "DIGITS_TOKEN"}
     with subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=log or subprocess.DEVNULL,
         text=True,
-        env=kept | (environment or {}),
+        env={k: v for k, v in os.environ.items() if k not in unset} | (environment or {}),
     ) as process:
         try:
             line = process.stdout.readline()
-            found = re.match(r"http://([\d.]+):(\d+) ", line)
-            assert found, f"{line!r}, status {process.wait(30)}"
-            yield process, (found[1], int(found[2]))
+            address = re.match(r"http://([\d.]+):(\d+) ", line)
+            assert address, f"{line!r}, status {process.wait(30)}"
+            yield process, (address[1], int(address[2]))
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -45,6 +46,6 @@ def served(folder, *options, environment=None, log=None, limits=None):
 
 
 def workers(process):
-    """The processes that answer."""
+    """The worker processes of a service."""
     children = psutil.Process(process.pid).children()
     return [child for child in children if "spawn_main" in str(child.as_dict(["cmdline"]))]

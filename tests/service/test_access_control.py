@@ -1,4 +1,4 @@
-"""Who may ask, and who may listen."""
+"""Which requests are answered, and on which addresses the service may listen."""
 
 import base64
 
@@ -13,10 +13,10 @@ from tests.service.service import served
 SECRET = "correct-horse-battery"
 
 
-def refused(guard, headers, method="POST", path="/predict"):
+def refused_status(access, headers, method="POST", path="/predict"):
     """The status with which a request with these headers is refused; 0 when it is not."""
     try:
-        guard.check(method, path, [(k.encode(), v.encode()) for k, v in headers])
+        access.check(method, path, [(k.encode(), v.encode()) for k, v in headers])
     except RequestRefusedError as error:
         return error.status_code
     return 0
@@ -36,10 +36,10 @@ def refused(guard, headers, method="POST", path="/predict"):
         ("", 403),
     ],
 )
-def test_on_this_computer_only_its_own_names_are_hosts(host, status):
-    """A foreign name that was made to lead to 127.0.0.1 (DNS rebinding) is refused."""
-    assert refused(AccessControl(), [("host", host)], "GET") == status
-    assert refused(AccessControl(), [("host", host), ("host", "localhost")], "GET") == 400
+def test_a_local_service_accepts_only_local_host_names(host, status):
+    """A foreign name that resolves to 127.0.0.1 (DNS rebinding) is refused."""
+    assert refused_status(AccessControl(), [("host", host)], "GET") == status
+    assert refused_status(AccessControl(), [("host", host), ("host", "localhost")], "GET") == 400
 
 
 @pytest.mark.parametrize(
@@ -54,21 +54,21 @@ def test_on_this_computer_only_its_own_names_are_hosts(host, status):
     ],
 )
 def test_pages_of_other_sites_may_not_post(origin, status):
-    """The origin has to be the host; reading is decided by the browser, without CORS."""
+    """The origin must be the host. Browsers prevent reading, because there are no CORS headers."""
     headers = [("host", "localhost:8000"), ("origin", origin)]
 
-    assert refused(AccessControl(), headers) == status
-    assert refused(AccessControl(), headers, "GET") == 0
+    assert refused_status(AccessControl(), headers) == status
+    assert refused_status(AccessControl(), headers, "GET") == 0
 
 
-def test_the_token_is_asked_for_wherever_something_can_be_learnt():
-    """As bearer or as a browser's password; health is open."""
-    guard = AccessControl(loopback=False, token=SECRET)
+def test_everything_but_health_checks_needs_the_token():
+    """The token is sent as bearer token or as the password of Basic authentication."""
+    access = AccessControl(loopback=False, token=SECRET)
     basic = base64.b64encode(f"anybody:{SECRET}".encode()).decode()
 
     def status(*values, path="/predict"):
-        given = [("authorization", value) for value in values]
-        return refused(guard, [("host", "digits.example"), *given], "GET", path)
+        credentials = [("authorization", value) for value in values]
+        return refused_status(access, [("host", "digits.example"), *credentials], "GET", path)
 
     assert status(f"Bearer {SECRET}") == status(f"Basic {basic}") == 0
     for wrong in (f"Bearer {SECRET}x", "Bearer", "Bearer ", "Basic", "Basic !", SECRET, "", "é"):
@@ -78,8 +78,8 @@ def test_the_token_is_asked_for_wherever_something_can_be_learnt():
     assert status(path="/v2/health/ready") == status(path="/ping") == 0
 
 
-def test_loopback_is_what_no_other_computer_reaches():
-    """Names are not looked up: only localhost is known to be one."""
+def test_loopback_addresses_are_recognized():
+    """Names are not resolved: of all names, only localhost is loopback."""
     assert [is_loopback(h) for h in ("localhost", "127.0.0.1", "127.1.2.3", "::1")] == [True] * 4
     assert [is_loopback(h) for h in ("0.0.0.0", "::", "10.0.0.1", "a.example")] == [False] * 4
 
@@ -87,26 +87,26 @@ def test_loopback_is_what_no_other_computer_reaches():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--host", "0.0.0.0"], "others could reach 0.0.0.0 and there is no token; set"),
+        (["--host", "0.0.0.0"], "other computers can reach 0.0.0.0 and there is no token; set"),
         (["--token-file", "absent"], "absent cannot be read"),
-        (["--token-file", "short"], "the token has 3 characters; take at least 16"),
+        (["--token-file", "short"], "the token has 3 characters; use at least 16"),
         (["--port", "1", "--host", "192.0.2.1", "--token-file", "good"], "cannot listen on"),
     ],
 )
-def test_what_cannot_be_served_safely_is_refused(tmp_path, monkeypatch, capsys, arguments, words):
-    """One line, status 2; nothing was started."""
+def test_an_unsafe_service_does_not_start(tmp_path, monkeypatch, capsys, arguments, words):
+    """The command prints one line, without the token, and exits with status 2."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DIGITS_TOKEN", raising=False)
     (tmp_path / "short").write_text("abc\n")
     (tmp_path / "good").write_text(SECRET)
 
-    told = refusal(capsys, "serve", *arguments)
-    assert words in told
-    assert SECRET not in told
+    message = refusal(capsys, "serve", *arguments)
+    assert words in message
+    assert SECRET not in message
 
 
 def test_the_token_comes_from_file_or_environment(tmp_path, monkeypatch):
-    """The file wins."""
+    """The file has precedence."""
     monkeypatch.setenv("DIGITS_TOKEN", SECRET)
     (tmp_path / "token").write_text(f"{SECRET}-2\n")
 
@@ -114,11 +114,10 @@ def test_the_token_comes_from_file_or_environment(tmp_path, monkeypatch):
     assert read_token(tmp_path / "token") == f"{SECRET}-2"
 
 
-def test_a_service_for_others_wants_the_token(project):
-    """On all addresses, over a real connection."""
-    environment = {"DIGITS_TOKEN": SECRET}
+def test_a_service_on_all_addresses_requires_the_token(project):
+    """Over real connections; only health checks are answered without it."""
     options = ["--model", "model", "--host", "0.0.0.0"]
-    with served(project, *options, environment=environment) as (_, (_, port)):
+    with served(project, *options, environment={"DIGITS_TOKEN": SECRET}) as (_, (_, port)):
         address = ("127.0.0.1", port)
         allowed = {"Authorization": f"Bearer {SECRET}", "Host": "digits.example"}
         without = request(address, "GET", "/v2")
@@ -129,8 +128,8 @@ def test_a_service_for_others_wants_the_token(project):
     assert "Basic" in without[1]["www-authenticate"]
 
 
-def test_every_answer_forbids_what_the_page_does_not_need(ask):
-    """Also errors: nothing is framed, sniffed or loaded from elsewhere; no site may read it."""
+def test_every_response_has_security_headers(ask):
+    """Errors, too: no framing, no sniffing, no content of other sites, no CORS."""
     for path in ("/ping", "/", "/nowhere"):
         headers = ask("GET", path, Origin="http://evil.example")[1]
         assert headers["content-security-policy"].startswith("default-src 'none'; ")

@@ -1,4 +1,4 @@
-"""Clients of `mlflow models serve` get the same answers: both servers are asked."""
+"""Responses are those of `mlflow models serve`: both servers get the same requests."""
 
 import json
 
@@ -8,22 +8,23 @@ from tests.service.conftest import request
 from tests.service.scoring_server import scoring_server
 from tests.service.service import served
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (28, 28)).tolist()
-FLAT = [value for row in PICTURE for value in row]
+IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28)).tolist()
+FLAT = [value for row in IMAGE for value in row]
 BODIES = [
-    {"inputs": [PICTURE]},
-    {"inputs": [PICTURE, PICTURE]},
-    {"instances": [PICTURE]},
-    {"inputs": [[[float(v) for v in row] for row in PICTURE]]},
-    {"inputs": [[[min(v, 254) + 0.5 for v in row] for row in PICTURE]]},
+    {"inputs": [IMAGE]},
+    {"inputs": [IMAGE, IMAGE]},
+    {"instances": [IMAGE]},
+    {"inputs": [[[float(v) for v in row] for row in IMAGE]]},
+    {"inputs": [[[min(v, 254) + 0.5 for v in row] for row in IMAGE]]},
     {"inputs": [[["1"] * 28] * 28]},
     {"inputs": [[[True] * 28] * 28]},
-    {"inputs": [PICTURE], "params": {"a": 1}},
-    {"inputs": [PICTURE], "more": 1},
-    {"inputs": [PICTURE], "instances": [PICTURE]},
-    {"inputs": {"pictures": [PICTURE]}},
-    {"instances": [{"pictures": PICTURE}]},
-    {"inputs": PICTURE},
+    {"inputs": [IMAGE], "params": {"a": 1}},
+    {"inputs": [IMAGE], "more": 1},
+    {"inputs": [IMAGE], "instances": [IMAGE]},
+    {"inputs": {"pictures": [IMAGE]}},
+    {"inputs": {"images": [IMAGE]}},
+    {"instances": [{"pictures": IMAGE}]},
+    {"inputs": IMAGE},
     {"inputs": [FLAT]},
     {"inputs": [[[-1] * 28] * 28]},
     {"inputs": [[[256] * 28] * 28]},
@@ -31,38 +32,36 @@ BODIES = [
     {"inputs": [[[1], [1, 2]]]},
     {"inputs": []},
     {"inputs": "x"},
-    {"dataframe_split": {"columns": ["pictures"], "data": [[PICTURE]]}},
+    {"dataframe_split": {"columns": ["pictures"], "data": [[IMAGE]]}},
     {"dataframe_split": {"data": [FLAT]}},
-    {"dataframe_records": [{"pictures": PICTURE}]},
+    {"dataframe_records": [{"pictures": IMAGE}]},
     {},
     [1],
 ]
 KINDS = ["application/json; charset=utf-8", "application/json; charset=latin-1", "text/plain"]
 
 
-def test_the_answers_are_those_of_mlflow(versions):
-    """Status, shape and numbers for what clients send; health and version, too."""
-    asked = [(body, "application/json") for body in BODIES] + [(BODIES[0], k) for k in KINDS]
-    with scoring_server(versions) as theirs, served(versions) as (_, ours):
-        for body, kind in asked:
-            told = json.dumps(body)
-            a, b = (
-                request(address, "POST", "/invocations", told, Content_Type=kind)
-                for address in (theirs, ours)
-            )
-            assert a[0] == b[0], told[:80]
+def test_responses_are_those_of_mlflow(versions):
+    """Statuses, shapes and numbers are the same; health and version, too."""
+    cases = [(body, "application/json") for body in BODIES] + [(BODIES[0], k) for k in KINDS]
+    with scoring_server(versions) as mlflow, served(versions) as (_, digits):
+        for body, kind in cases:
+            sent = ("POST", "/invocations", json.dumps(body))
+            a, b = (request(address, *sent, Content_Type=kind) for address in (mlflow, digits))
+            assert a[0] == b[0], sent[2][:80]
             if a[0] == 200:
                 assert a[1]["content-type"] == b[1]["content-type"]
-                _same(a[2], b[2])
+                assert_close(a[2], b[2])
             elif a[0] == 400:
                 assert a[2]["error_code"] in {b[2]["error_code"], "INVALID_PARAMETER_VALUE"}
                 assert b[2]["message"]
         for path in ("/ping", "/health", "/version"):
-            a, b = (request(address, "GET", path) for address in (theirs, ours))
+            a, b = (request(address, "GET", path) for address in (mlflow, digits))
             assert (a[0], a[2]) == (b[0], b[2])
 
 
-def _same(a, b):
+def assert_close(a, b):
+    """Fail unless two responses have the same fields and almost the same logits."""
     assert a.keys() == b.keys() == {"predictions"}
     assert a["predictions"].keys() == b["predictions"].keys() == {"logits"}
     np.testing.assert_allclose(*(x["predictions"]["logits"] for x in (a, b)), rtol=1e-5, atol=1e-5)

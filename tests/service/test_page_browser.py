@@ -1,4 +1,4 @@
-"""The page to draw on, in a real browser, with mouse, finger and keyboard."""
+"""The drawing page in a real browser, used with mouse, finger and keyboard."""
 
 import base64
 import json
@@ -8,13 +8,12 @@ import shutil
 import pytest
 from PIL import Image
 
-from digits.datasets import feedback_export
-from digits.datasets import feedback_store as kept
+from digits.datasets import feedback_export, feedback_store
 from tests import drawing
 from tests.drawing import CHROMIUM, DESKTOP, PHONE, finger, mouse, opened, swipe, written
 from tests.strokes import packed
 
-NOTHING = "\N{EN DASH}"  # stands where the answer will
+NO_ANSWER = "\N{EN DASH}"
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
@@ -22,9 +21,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def project(tmp_path_factory, reader):
     """A project with a model that reads well."""
     folder = tmp_path_factory.mktemp("page") / "project"
-    (folder / "models").mkdir(parents=True)
-    (folder / "dvc.yaml").touch()
     shutil.copytree(reader, folder / "models/digits")
+    (folder / "dvc.yaml").touch()
     return folder
 
 
@@ -38,26 +36,24 @@ def service(project):
 @pytest.fixture(scope="module")
 def chromium():
     """The browser."""
-    with drawing.browser() as started:
-        yield started
+    with drawing.browser() as browser:
+        yield browser
 
 
 def expect_text(page, text):
-    """Wait until the answer is `text`; `/` between rows."""
-    page.wait_for_function(
-        "text => document.getElementById('text').textContent.replaceAll('\\n', '/') === text",
-        arg=text,
-    )
+    """Wait until the page shows `text`; `/` between rows."""
+    shown = "document.getElementById('text').textContent.replaceAll('\\n', '/')"
+    page.wait_for_function(f"text => {shown} === text", arg=text)
 
 
-def labels(project):
-    """The rows of the stored feedback; none where there is none."""
-    return kept.read_corrections(project / "data/feedback")
+def corrections(project):
+    """The rows of the stored feedback."""
+    return feedback_store.read_corrections(project / feedback_store.FOLDER)
 
 
 @pytest.mark.parametrize(("device", "hand"), [(DESKTOP, mouse), (PHONE, finger)])
 def test_every_digit_that_is_drawn_is_read(chromium, service, device, hand):
-    """All ten, with the mouse and with a finger, under which the page stays where it is."""
+    """All ten, with the mouse and with a finger, which does not scroll the page."""
     with opened(chromium, service, **device) as page:
         for digit in "0123456789":
             hand(page, digit)
@@ -65,11 +61,11 @@ def test_every_digit_that_is_drawn_is_read(chromium, service, device, hand):
             assert page.locator("#bars .first").inner_text().startswith(digit)
             assert page.evaluate("[scrollX, scrollY]") == [0, 0]
             page.get_by_role("button", name="Clear").click()
-            expect_text(page, NOTHING)
+            expect_text(page, NO_ANSWER)
 
 
-def test_a_phone_shows_sheet_and_answer_at_once(chromium, service):
-    """390 x 844: nothing is wider, the bars end above the fold, and beside the sheet it scrolls."""
+def test_a_phone_shows_sheet_and_answer_together(chromium, service):
+    """On 390 x 844 pixels, the bars end above the fold. A finger scrolls outside of the sheet."""
     with opened(chromium, service, **PHONE) as page:
         finger(page, "4")
         expect_text(page, "4")
@@ -79,27 +75,27 @@ def test_a_phone_shows_sheet_and_answer_at_once(chromium, service):
         page.get_by_role("button", name="No").click()
         page.evaluate("scrollTo(0, 0)")
         swipe(page, [(195, y) for y in range(640, 440, -10)])
-        page.wait_for_function("() => scrollY > 0")  # so it could have scrolled while drawing
+        page.wait_for_function("() => scrollY > 0")  # so drawing could have scrolled
         page.goto(f"{service}/model")
         assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_a_number_is_read_digit_by_digit(chromium, service):
-    """Boxes on the sheet, a picture per digit; the bars are those of the digit that is chosen."""
+    """Each digit has a box on the sheet and an image. The bars are those of the chosen digit."""
     with opened(chromium, service, **DESKTOP) as page:
         mouse(page, "2026")
         expect_text(page, "2026")
         page.wait_for_function("() => document.querySelectorAll('#marks rect').length === 4")
-        digits = page.locator("#several button")
+        digits = page.locator("#glyphs button")
         assert digits.count() == 4
-        for place, digit in enumerate("2026"):
-            digits.nth(place).click()
+        for i, digit in enumerate("2026"):
+            digits.nth(i).click()
             assert page.locator("#bars .first").inner_text().startswith(digit)
-            assert digits.nth(place).get_attribute("aria-pressed") == "true"
+            assert digits.nth(i).get_attribute("aria-pressed") == "true"
 
 
-def test_undo_takes_back_strokes_and_clearing(chromium, service):
-    """By key and by button, down to the empty sheet."""
+def test_undo_reverts_strokes_and_clearing(chromium, service):
+    """By key and by button, back to the empty sheet."""
     with opened(chromium, service, **DESKTOP) as page:
         undo = page.get_by_role("button", name="Undo")
         mouse(page, "1")
@@ -109,17 +105,17 @@ def test_undo_takes_back_strokes_and_clearing(chromium, service):
         undo.click()
         expect_text(page, "1")
         page.keyboard.press("Delete")
-        expect_text(page, NOTHING)
+        expect_text(page, NO_ANSWER)
         assert page.get_by_text("Draw a digit here").is_visible()
         undo.click()
         expect_text(page, "1")
         undo.click()
-        expect_text(page, NOTHING)
+        expect_text(page, NO_ANSWER)
         assert undo.is_disabled()
 
 
 def test_the_keyboard_alone_draws_and_corrects(chromium, service, project):
-    """Arrow keys and the space bar draw a 1; Tab reaches the buttons; a key gives the label."""
+    """Arrow keys and the space bar draw a 1. Tab reaches the buttons. A key gives the label."""
     with opened(chromium, service, **DESKTOP) as page:
         while page.evaluate("document.activeElement.id") != "paper":
             page.keyboard.press("Tab")
@@ -134,30 +130,30 @@ def test_the_keyboard_alone_draws_and_corrects(chromium, service, project):
             page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         page.keyboard.press("1")
-        page.get_by_text("Stored, labelled 1").wait_for()
-        assert labels(project)[-1].label == "1"
+        page.get_by_text("Stored with the label 1").wait_for()
+        assert corrections(project)[-1].label == "1"
 
 
 PUT = """([type, id, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-  const given = new DataTransfer();
-  given.items.add(new File([bytes], "p.png", { type: "image/png" }));
-  const how = { bubbles: true, cancelable: true };
-  const event = type === "paste" ? new ClipboardEvent(type, { ...how, clipboardData: given })
-    : new DragEvent(type, { ...how, dataTransfer: given });
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], "p.png", { type: "image/png" }));
+  const options = { bubbles: true, cancelable: true };
+  const event = type === "paste" ? new ClipboardEvent(type, { ...options, clipboardData: transfer })
+    : new DragEvent(type, { ...options, dataTransfer: transfer });
   document.getElementById(id).dispatchEvent(event);
 }"""
 
 
 def choose(page, content):
-    """Give the page a file."""
+    """Open an image file in the page."""
     file = {"name": "p.png", "mimeType": "image/png", "buffer": content}
     page.locator("#file").set_input_files(file)
 
 
-def test_pictures_are_chosen_pasted_and_dropped(chromium, service, project):
-    """Each is shown and read, or said to be no digit or no picture; none of them is stored."""
-    stored = len(labels(project))
+def test_images_are_chosen_pasted_and_dropped(chromium, service, project):
+    """The page shows what it reads in each, or why it reads nothing. None of them is stored."""
+    stored = len(corrections(project))
     with opened(chromium, service, "Failed to load resource", **DESKTOP) as page:
         choose(page, written("7"))
         expect_text(page, "7")
@@ -171,50 +167,44 @@ def test_pictures_are_chosen_pasted_and_dropped(chromium, service, project):
         choose(page, b"no picture")
         page.get_by_role("alert").get_by_text("no picture").wait_for()
         choose(page, packed(Image.new("RGB", (300, 200), "white"), "PNG"))
-        page.locator("#chance").get_by_text("No digit found").wait_for()
+        page.locator("#probability").get_by_text("No digit found").wait_for()
         page.locator("#spoken").get_by_text("No digit found").wait_for(state="attached")
         assert page.get_by_role("button", name="Yes, it is").is_visible()
-    assert len(labels(project)) == stored
+    assert len(corrections(project)) == stored
 
 
-def test_a_correction_becomes_feedback(chromium, service, project, monkeypatch):
-    """Stored once with the last label, the answer and the model; `digits feedback` counts it."""
+def test_a_correction_becomes_feedback(chromium, service, project):
+    """It is stored once, with the last label and the model. `digits feedback` counts it."""
     shutil.rmtree(project / "data", ignore_errors=True)
     with opened(chromium, service, **DESKTOP) as page:
         mouse(page, "7")
         expect_text(page, "7")
-        assert labels(project) == []
+        assert corrections(project) == []
         page.get_by_role("button", name="Yes").click()
-        page.get_by_text("Stored, labelled 7").wait_for()
+        page.get_by_text("Stored with the label 7").wait_for()
         page.get_by_role("button", name="No").click()
         page.get_by_role("button", name="1", exact=True).click()
-        page.get_by_text("Stored, labelled 1").wait_for()
+        page.get_by_text("Stored with the label 1").wait_for()
         page.keyboard.press("Escape")
         mouse(page, "26")
         expect_text(page, "26")
         page.get_by_role("button", name="No").click()
-        page.get_by_label("or a number").fill("20")
+        page.get_by_label("or enter the number").fill("20")
         page.get_by_role("button", name="Store").click()
-        page.get_by_text("Stored, labelled 20").wait_for()
+        page.get_by_text("Stored with the label 20").wait_for()
 
     manifest = json.loads((project / "models/digits/manifest.json").read_text())
-    told = [(row.label, row.answer) for row in labels(project)]
-    assert told == [("1", "7"), ("20", "26")]
-    assert {row.model_sha256 for row in labels(project)} == {manifest["content_sha256"]}
-    monkeypatch.chdir(project)
-    assert re.search(
-        r"^all +2 +2$",
-        feedback_export.format_counts(kept.read_corrections(project / kept.FOLDER)),
-        re.M,
-    )
+    rows = corrections(project)
+    assert [(row.label, row.answer) for row in rows] == [("1", "7"), ("20", "26")]
+    assert {row.model_sha256 for row in rows} == {manifest["content_sha256"]}
+    assert re.search(r"^all +2 +2$", feedback_export.format_counts(rows), re.M)
 
 
-def test_a_service_that_goes_and_comes_back_with_another_model(chromium, project, variants):
-    """The page says that nobody answers, goes on by itself, and says that the model changed."""
+def test_the_page_recovers_when_the_service_restarts(chromium, project, variants):
+    """It says that the service is away, tries again by itself, and reports the new model."""
     with drawing.served(project, "models/digits") as address:
         port = address.rpartition(":")[2]
-        context = chromium.new_context(**DESKTOP)
-        page = context.new_page()
+        page = chromium.new_page(**DESKTOP)
         page.goto(address)
         mouse(page, "1")
         expect_text(page, "1")
@@ -222,11 +212,11 @@ def test_a_service_that_goes_and_comes_back_with_another_model(chromium, project
     page.get_by_role("alert").get_by_text("does not answer; trying again").wait_for()
     with drawing.served(project, variants["good"], port):
         page.get_by_role("alert").get_by_text("The model was replaced").wait_for()
-    context.close()
+    page.close()
 
 
-def test_a_busy_service_is_asked_again(chromium, service):
-    """503 with Retry-After: the page says so and tries again."""
+def test_the_page_tries_again_when_the_service_is_busy(chromium, service):
+    """After a 503 with Retry-After, it says so and repeats the request."""
     busy = {"status": 503, "headers": {"Retry-After": "1"}, "json": {"error": "busy"}}
     with opened(chromium, service, "Failed to load resource", **DESKTOP) as page:
         page.route("**/predict*", lambda route: route.fulfill(**busy), times=1)
@@ -236,22 +226,22 @@ def test_a_busy_service_is_asked_again(chromium, service):
         assert page.get_by_role("alert").is_hidden()
 
 
-def test_the_api_is_described_and_can_be_tried(chromium, service):
-    """Every route is listed, and one is asked from the page: nothing but this service is."""
+def test_the_api_page_lists_all_routes_and_can_send_requests(chromium, service):
+    """It sends requests to this service only."""
     with opened(chromium, service, **DESKTOP) as page:
-        described = page.request.get(f"{service}/openapi.json").json()["paths"]
+        paths = page.request.get(f"{service}/openapi.json").json()["paths"]
         page.goto(f"{service}/docs")
         route = page.locator(".opblock", has_text="/v2/health/live")
         route.get_by_role("button").first.click()
         route.get_by_role("button", name="Try it out").click()
         route.get_by_role("button", name="Execute").click()
         page.locator(".live-responses-table").get_by_text('"live"').wait_for()
-        assert page.locator(".opblock").count() == len(described)
+        assert page.locator(".opblock").count() == len(paths)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read_in_both_schemes(chromium, service, scheme):
-    """Every text has a contrast of 4.5 to 1 and more (WCAG AA), on both pages."""
+def test_text_is_readable_in_both_color_schemes(chromium, service, scheme):
+    """Every text has a contrast of at least 4.5 to 1 (WCAG AA), on both pages."""
     with opened(chromium, service, color_scheme=scheme, **DESKTOP) as page:
         mouse(page, "26")
         expect_text(page, "26")

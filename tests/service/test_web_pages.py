@@ -1,4 +1,4 @@
-"""The pages as HTML, what they are made of, and the feedback they send."""
+"""The pages as HTML, the files and model cards behind them, and the feedback that they send."""
 
 import base64
 import json
@@ -10,10 +10,10 @@ from urllib.parse import urljoin
 import numpy as np
 import pytest
 
-from digits.datasets import feedback_store as kept
+from digits.datasets import feedback_store
 from digits.project import atomic_files
 from digits.service import served_model, web_pages
-from digits.service.model_card import collect_facts
+from digits.service.model_card import build_card
 from digits.service.served_model import ServedModel
 from tests.drawing import written
 
@@ -23,15 +23,15 @@ EVIL = "<script>alert(1)</script>&\"'"
 
 @pytest.fixture
 def feedback(project):
-    """The folder in which the service stores feedback, not there yet."""
-    folder = project / kept.FOLDER
+    """The folder in which the service stores feedback, which does not exist yet."""
+    folder = project / feedback_store.FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     return folder
 
 
 def correction(**changes):
-    """The body of a correction; a value of None leaves its key out."""
-    whole = {
+    """The body of a correction with changed fields; None leaves a field out."""
+    fields = {
         "picture": base64.b64encode(written("7")).decode(),
         "label": "7",
         "answer": "1",
@@ -39,11 +39,11 @@ def correction(**changes):
         "probability": 0.5,
         "model": {"name": "digits", "version": "3", "sha256": SHA256},
     }
-    return json.dumps({k: v for k, v in (whole | changes).items() if v is not None}).encode()
+    return json.dumps({k: v for k, v in (fields | changes).items() if v is not None}).encode()
 
 
-class Parts(HTMLParser):
-    """What a page refers to, and what a strict content security policy would refuse."""
+class PageParser(HTMLParser):
+    """The links of a page, and the parts that a strict content security policy refuses."""
 
     def __init__(self, text):
         super().__init__()
@@ -51,36 +51,46 @@ class Parts(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        """Look at one element."""
-        named = dict(attrs)
-        self.links += [named[key] for key in ("href", "src") if key in named]
-        self.inline += [key for key in named if key == "style" or key.startswith("on")]
-        self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in named) else []
+        """Inspect one element."""
+        values = dict(attrs)
+        self.links += [values[key] for key in ("href", "src") if key in values]
+        self.inline += [key for key in values if key == "style" or key.startswith("on")]
+        self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in values) else []
 
 
 @pytest.mark.parametrize(
     ("path", "words"), [("/", "l (local)"), ("/model", "l (local)"), ("/docs", "Digits: API")]
 )
-def test_pages_obey_a_strict_policy_and_refer_to_what_is_there(ask, path, words):
-    """No inline script or style; every link is relative and answers."""
+def test_pages_obey_a_strict_policy_and_their_links_work(ask, path, words):
+    """There is no inline script or style. Every link is relative and leads to a file."""
     status, headers, body = ask("GET", path)
-    parts = Parts(body.decode())
+    page = PageParser(body.decode())
 
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "unsafe" not in headers["Content-Security-Policy"]
-    assert parts.inline == []
-    assert len(parts.links) >= 3
-    for link in parts.links:
+    assert page.inline == []
+    assert len(page.links) >= 3
+    for link in page.links:
         assert not re.match(r"[a-z]+:|/", link)
         assert ask("GET", urljoin(path, link))[0] == 200, link
     assert words in body.decode()
 
 
 @pytest.mark.parametrize(
-    "name", ["x.js", "compare.html", "..%2fserve.py", "%2e%2e/pages.py", "", "draw.js/", "%C3%A9"]
+    "name",
+    [
+        "x.js",
+        "api.md",
+        "compare.html",
+        "..%2fserve.py",
+        "%2e%2e/pages.py",
+        "",
+        "draw.js/",
+        "%C3%A9",
+    ],
 )
-def test_nothing_else_is_served(ask, name):
-    """A fixed set of files; anything else is one sentence."""
+def test_other_files_are_not_served(ask, name):
+    """Only a fixed set of files; for anything else, 404 with one sentence."""
     status, _, body = ask("GET", f"/static/{name}")
 
     assert status == 404
@@ -88,22 +98,26 @@ def test_nothing_else_is_served(ask, name):
 
 
 def test_a_correction_is_stored(ask, feedback):
-    """With answer and model as the client had them; a second one replaces the label."""
+    """With the answer and the model that the client names. A second one replaces the label."""
     for label in ("7", "9"):
         status, _, body = ask("POST", "/feedback", correction(label=label))
         assert (status, body["stored"]) == (200, label)
 
-    (row,) = kept.read_corrections(feedback)
+    (row,) = feedback_store.read_corrections(feedback)
     assert (feedback / row.file).read_bytes() == written("7")
-    found = (row.label, row.answer, row.status, row.probability, row.name, row.version)
-    assert found == ("9", "1", "doubtful", "0.500000", "digits", "3")
-    assert row.model_sha256 == SHA256
+    assert (row.label, row.answer, row.status, row.probability) == (
+        "9",
+        "1",
+        "doubtful",
+        "0.500000",
+    )
+    assert (row.name, row.version, row.model_sha256) == ("digits", "3", SHA256)
 
 
 BAD = {
-    "nothing": b"",
-    "no JSON": b"{",
-    "a picture that is none": correction(picture=base64.b64encode(b"hello").decode()),
+    "an empty body": b"",
+    "invalid JSON": b"{",
+    "a picture that is not an image": correction(picture=base64.b64encode(b"hello").decode()),
     "no base64": correction(picture="é"),
     "no label": correction(label=None),
     "a label of other digits": correction(label="\u0667"),
@@ -114,127 +128,116 @@ BAD = {
     "a path as name": correction(model={"name": "../d", "version": "1", "sha256": SHA256}),
     "a line break": correction(model={"name": "d\n", "version": "1", "sha256": SHA256}),
     "half a hash": correction(model={"name": "d", "version": "1", "sha256": "ab"}),
-    "something more": correction(extra=1),
+    "an unknown field": correction(extra=1),
 }
 
 
 @pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
-def test_a_bad_body_is_refused_in_one_sentence(ask, feedback, body):
-    """400, what was wrong, the request's id; nothing is written."""
-    status, _, told = ask("POST", "/feedback", body)
+def test_invalid_feedback_is_refused_in_one_sentence(ask, feedback, body):
+    """With status 400, the problem and the request's id; nothing is stored."""
+    status, _, response = ask("POST", "/feedback", body)
 
     assert status == 400
-    assert set(told) == {"error", "request_id"}
-    assert told["error"].count("\n") == 0
-    assert "Traceback" not in told["error"]
+    assert set(response) == {"error", "request_id"}
+    assert response["error"].count("\n") == 0
+    assert "Traceback" not in response["error"]
     assert not feedback.exists()
 
 
 @pytest.mark.parametrize(
-    ("whole", "changed", "status", "words"),
+    ("pattern", "replacement", "status", "words"),
     [
         (
             r",\d+,(?=[^,]+$)",
-            f",{kept.MAX_TOTAL_BYTES},",
+            f",{feedback_store.MAX_TOTAL_BYTES},",
             429,
-            "1 pictures are stored, no more are taken",
+            "1 pictures are stored, no",
         ),
         ("file,", "name,", 503, "feedback cannot be stored now"),
     ],
 )
-def test_a_folder_that_takes_no_more_stays_as_it_is(ask, feedback, whole, changed, status, words):
-    """Full, as its table says, or damaged, which is no matter of the client: nothing is changed."""
+def test_a_full_or_damaged_store_is_not_changed(ask, feedback, pattern, replacement, status, words):
+    """A full store gives 429. A damaged table is for the operator: the client gets 503."""
     ask("POST", "/feedback", correction())
     table = feedback / "labels.csv"
-    table.write_text(re.sub(whole, changed, table.read_text(), count=1))
+    table.write_text(re.sub(pattern, replacement, table.read_text(), count=1))
     before = table.read_text()
     another = correction(picture=base64.b64encode(written("1")).decode())
-    found, _, body = ask("POST", "/feedback", another)
+    answered, _, body = ask("POST", "/feedback", another)
 
-    assert found == status
+    assert answered == status
     assert words in body["error"]
     assert table.read_text() == before
 
 
 def test_every_text_is_escaped(model):
-    """Whatever stands in a registry that others write to."""
-    facts = {
+    """Other people write to a registry, so its texts are not trusted."""
+    gate = {**dict.fromkeys(("verdict", "why", "mode"), EVIL), "head": [EVIL], "rows": [[EVIL]]}
+    confusion = {"classes": [EVIL], "counts": [[1]]}
+    confusion["recall"] = [{"n": 1, "right": 1, "interval": [0, 1]}]
+    card = {
         "kind": EVIL,
         "version": {"name": EVIL, "number": 1, "aliases": [EVIL], "registered": EVIL},
         "run": {"id": EVIL, "started": EVIL},
         "commit": {"id": EVIL},
         "data": {EVIL: EVIL},
         "promotion": [{"when": EVIL, "who": EVIL, "what": EVIL, "why": EVIL}],
-        "gate": {
-            **dict.fromkeys(("verdict", "why", "mode"), EVIL),
-            "n": 1,
-            "head": [EVIL],
-            "rows": [[EVIL]],
-        },
+        "gate": gate | {"n": 1},
         "test": {"n": 1, "accuracy": 1.0, "interval": [0.0, 1.0], "ece": 0.0},
         "parameters": 1,
         "examples": EVIL,
-        "confusion": {
-            "classes": [EVIL],
-            "counts": [[1]],
-            "recall": [{"n": 1, "right": 1, "interval": [0, 1]}],
-        },
+        "confusion": confusion,
     }
-    evil = ServedModel(model.classifier, EVIL, "1", SHA256, facts)
-    text = web_pages.render_model_page(evil)
+    text = web_pages.render_model_page(ServedModel(model.classifier, EVIL, "1", SHA256, card))
 
     assert "<script" not in text
     assert text.count("&lt;script&gt;") > 15
-    assert Parts(text).inline == []
+    assert PageParser(text).inline == []
 
 
-def test_what_is_not_recorded_is_said_to_be_so(model):
-    """A model that nobody knows still has its page."""
+def test_the_page_of_an_unknown_model_says_that_nothing_is_recorded(model):
+    """It shows the hash of the files, which the manifest has."""
     text = web_pages.render_model_page(model)
 
     assert text.count("ot recorded") > 8
-    assert model.content in text
+    assert model.content_sha256 in text
 
 
-def test_a_version_has_its_promotion_and_the_gates_table(enter, variants):
-    """Who made it champion, when and why; every rule with both values; who replaced it."""
+def test_a_version_has_its_promotions_and_the_gates_table(enter, variants):
+    """Who made it champion, when and why; each rule with the values of both models."""
     enter("poor")
     enter("good")
-    facts = collect_facts(variants["good"])
-    before = collect_facts(variants["poor"])
+    card, replaced = build_card(variants["good"]), build_card(variants["poor"])
 
-    assert json.loads(json.dumps(facts)) == facts
-    assert facts["version"]["number"] == 2
-    assert facts["version"]["aliases"] == ["champion"]
-    (entry,) = facts["promotion"]
+    assert json.loads(json.dumps(card)) == card
+    assert (card["version"]["number"], card["version"]["aliases"]) == (2, ["champion"])
+    (entry,) = card["promotion"]
     assert entry["what"] == "made champion by register"
     assert "pictures gained" in entry["why"]
-    assert facts["gate"]["verdict"] == "passed"
+    assert card["gate"]["verdict"] == "passed"
     rules = ["better", "classes", "calibration", "latency"]
-    assert [row[0] for row in facts["gate"]["rows"]] == rules
-    assert [e["what"] for e in before["promotion"]] == [
-        "made champion by register",
-        "replaced as champion by register",
-    ]
-    model = served_model.load_served_model(variants["good"], "digits", "2", facts)
+    assert [row[0] for row in card["gate"]["rows"]] == rules
+    changes = [f"{change} champion by register" for change in ("made", "replaced as")]
+    assert [entry["what"] for entry in replaced["promotion"]] == changes
+    model = served_model.load_served_model(variants["good"], "digits", "2", card)
     text = web_pages.render_model_page(model)
     assert "pictures gained" in text
     assert "champion 1" in text  # the head of the gate's table
 
 
-def test_the_numbers_are_those_of_the_run(built, monkeypatch):
-    """A model of the pipeline: scores, confusion and examples are what `evaluate` found."""
+def test_scores_are_those_of_the_run(built, monkeypatch):
+    """For a model of the pipeline: scores, confusion matrix and examples of `evaluate`."""
     monkeypatch.chdir(built)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    facts = collect_facts(built / "models/digits")
-    told = atomic_files.read_json(built / "metrics/evaluate.json")
+    card = build_card(built / "models/digits")
+    scores = atomic_files.read_json(built / "metrics/evaluate.json")
 
-    assert facts["test"]["n"] == told["n"] == 10_000
-    assert facts["test"]["accuracy"] == pytest.approx(told["accuracy"])
-    assert facts["test"]["interval"] == pytest.approx(told["accuracy_interval"], abs=1e-5)
-    counts = np.array(facts["confusion"]["counts"])
+    assert card["test"]["n"] == scores["n"] == 10_000
+    assert card["test"]["accuracy"] == pytest.approx(scores["accuracy"])
+    assert card["test"]["interval"] == pytest.approx(scores["accuracy_interval"], abs=1e-5)
+    counts = np.array(card["confusion"]["counts"])
     assert counts.sum() == 10_000
-    assert counts.trace() / 10_000 == pytest.approx(told["accuracy"])
-    examples = base64.b64decode(facts["examples"])
+    assert counts.trace() / 10_000 == pytest.approx(scores["accuracy"])
+    examples = base64.b64decode(card["examples"])
     assert examples == (built / "metrics/pictures/examples.png").read_bytes()
-    assert set(facts["data"]) == {"data/splits/train.npz", "data/splits/validation.npz"}
+    assert set(card["data"]) == {"data/splits/train.npz", "data/splits/validation.npz"}

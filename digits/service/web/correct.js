@@ -1,94 +1,94 @@
-// "Is that right?": the picture, the answer and the label go to the service, only when asked to.
+// "Is that right?": sends the image, the prediction and the right label, only when a person answers.
 
-import { post, Problem } from "./service.js";
+import { post, RequestError } from "./service.js";
 
-const TRIES = 5;
+const MAX_ATTEMPTS = 5;
 const get = (id) => document.getElementById(id);
-const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
-let shown = null; // the answer on the page, and its picture
+const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+let current = null; // the prediction on the page, and its image
 
-// Set up the buttons; `settled()` resolves when the answer is that of the latest picture.
+// Set up the buttons. `settled()` resolves when the prediction is that of the latest image.
 export function prepare(settled) {
-  const send = (label) => settled().then(() => shown && store(shown, label));
-  get("yes").addEventListener("click", () => settled().then(() => shown && send(shown.answer.text)));
-  get("no").addEventListener("click", () => open(get("was").hidden));
+  const send = (label) => settled().then(() => current && store(current, label));
+  get("yes").addEventListener("click", () => settled().then(() => current && send(current.prediction.text)));
+  get("no").addEventListener("click", () => setOpen(get("correction").hidden));
   for (let digit = 0; digit < 10; digit++) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: digit });
     button.addEventListener("click", () => send(`${digit}`));
     get("digits").append(button);
   }
-  get("many").addEventListener("submit", (event) => {
+  get("number").addEventListener("submit", (event) => {
     event.preventDefault();
     send(get("label").value.replaceAll(/\s/g, ""));
   });
   document.addEventListener("keydown", (event) => {
-    if (get("was").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (get("correction").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") {
-      open(false);
+      setOpen(false);
       get("no").focus();
-      event.stopImmediatePropagation(); // the sheet stays
+      event.stopImmediatePropagation(); // so that the sheet is not cleared
     } else if (/^[0-9]$/.test(event.key) && !event.target.matches("input")) send(event.key);
   });
 }
 
-// The page shows another answer, or none.
-export function about(answer, picture) {
-  shown = answer ? { answer, picture } : null;
-  get("right").hidden = !answer;
-  tell("");
-  if (!answer) return open(false);
-  const none = !answer.top.length;
-  get("right").querySelector(".ask span").textContent = none ? "Is there a digit?" : "Is that right?";
-  get("yes").hidden = none;
-  get("no").textContent = none ? "Yes, it is …" : "No";
+// Ask about a prediction for an image; null: ask nothing.
+export function ask(prediction, image) {
+  current = prediction ? { prediction, image } : null;
+  get("feedback").hidden = !prediction;
+  showStatus("");
+  if (!prediction) return setOpen(false);
+  const empty = !prediction.top.length;
+  get("feedback").querySelector(".question span").textContent = empty ? "Is there a digit?" : "Is that right?";
+  get("yes").hidden = empty;
+  get("no").textContent = empty ? "Yes, it is …" : "No";
 }
 
-function open(wanted) {
-  get("was").hidden = !wanted;
-  get("no").setAttribute("aria-expanded", wanted);
-  if (!wanted || !shown) return;
-  const several = shown.answer.top.length > 1;
-  get("label").value = several ? shown.answer.text : "";
+function setOpen(open) {
+  get("correction").hidden = !open;
+  get("no").setAttribute("aria-expanded", open);
+  if (!open || !current) return;
+  const several = current.prediction.top.length > 1;
+  get("label").value = several ? current.prediction.text : "";
   (several ? get("label") : get("digits").firstChild).focus();
   if (several) get("label").select();
 }
 
-async function store({ answer, picture }, label) {
-  const { text, probability, status, model } = answer;
-  const body = JSON.stringify({ picture: await base64(picture), label, answer: text, probability, status, model });
-  tell("Storing …");
+async function store({ prediction, image }, label) {
+  const { text, probability, status, model } = prediction;
+  const body = JSON.stringify({ picture: await base64(image), label, answer: text, probability, status, model });
+  showStatus("Storing …");
   try {
-    await patiently(body);
-    open(false);
-    tell(`Stored, labelled ${label}. Thank you.`);
+    await postWithRetries(body);
+    setOpen(false);
+    showStatus(`Stored with the label ${label}. Thank you.`);
     get("no").focus({ preventScroll: true });
-  } catch (problem) {
-    tell(problem.message, true);
+  } catch (error) {
+    showStatus(error.message, true);
   }
 }
 
-// Send; where the service is busy, a few times.
-async function patiently(body) {
-  for (let left = TRIES; ; left--) {
+// Send; while the service is busy, try again a few times.
+async function postWithRetries(body) {
+  for (let left = MAX_ATTEMPTS; ; left--) {
     try {
       return await post("feedback", body, "application/json");
-    } catch (problem) {
-      if (!(problem instanceof Problem) || problem.wait === null || left === 1) throw problem;
-      await pause(problem.wait);
+    } catch (error) {
+      if (!(error instanceof RequestError) || error.wait === null || left === 1) throw error;
+      await pause(error.wait);
     }
   }
 }
 
 function base64(blob) {
-  return new Promise((done, failed) => {
+  return new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.onload = () => done(reader.result.slice(reader.result.indexOf(",") + 1));
-    reader.onerror = () => failed(new Problem("the picture cannot be read any more"));
+    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
+    reader.onerror = () => reject(new RequestError("The image can no longer be read."));
     reader.readAsDataURL(blob);
   });
 }
 
-function tell(sentence, failed = false) {
+function showStatus(sentence, failed = false) {
   get("stored").textContent = sentence;
   get("stored").classList.toggle("failed", failed);
 }

@@ -1,8 +1,8 @@
-// Swagger UI around this service's own description; no address elsewhere is asked.
+// Swagger UI for this service's OpenAPI document. It sends no request to other servers.
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const dress = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
-dark.addEventListener("change", dress);
-dress();
+const setScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", setScheme);
+setScheme();
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#docs",

@@ -1,4 +1,4 @@
-// The page to draw on: what a person does to the sheet, and what follows from it.
+// The drawing page: connects the sheet, the requests to the service, and what the page shows.
 
 import * as answer from "./answer.js";
 import * as correct from "./correct.js";
@@ -6,59 +6,59 @@ import { Reader } from "./service.js";
 import { Sheet } from "./sheet.js";
 
 const get = (id) => document.getElementById(id);
-const sheet = new Sheet(get("paper"), changed);
-const reader = new Reader(() => sheet.snapshot(), answered, failed);
-let model = null; // the SHA-256 of the one that answered last
+const sheet = new Sheet(get("paper"), onChange);
+const reader = new Reader(() => sheet.snapshot(), onPrediction, onFailure);
+let model = null; // SHA-256 of the model that answered last
 
 answer.prepare();
 correct.prepare(() => reader.settled());
 
-function changed(anew) {
+function onChange(replaced) {
   get("undo").disabled = !sheet.undoable;
   get("clear").disabled = sheet.empty;
   get("hint").hidden = !sheet.empty;
-  if (!sheet.empty) return reader.ask(anew);
+  if (!sheet.empty) return reader.request(replaced);
   reader.stop();
-  nothing();
+  showNothing();
 }
 
-function nothing(...why) {
-  answer.clear(...why);
-  correct.about(null);
-  notice("");
+function showNothing(...reason) {
+  answer.clear(...reason);
+  correct.ask(null);
+  showNotice("");
 }
 
-function answered(told, picture) {
-  const swapped = model !== null && model !== told.model.sha256;
-  model = told.model.sha256;
-  const { name: family, version } = told.model;
-  const name = /^\d/.test(version) ? `${family} version ${version}` : `${family} (${version})`;
-  get("model").textContent = name;
-  notice(swapped ? `The model was replaced: ${name} answers now.` : "");
-  answer.show(told, sheet.frame);
-  correct.about(told, picture);
+function onPrediction(prediction, image) {
+  const swapped = model !== null && model !== prediction.model.sha256;
+  model = prediction.model.sha256;
+  const { name, version } = prediction.model;
+  const title = /^\d/.test(version) ? `${name} version ${version}` : `${name} (${version})`;
+  get("model").textContent = title;
+  showNotice(swapped ? `The model was replaced: ${title} answers now.` : "");
+  answer.show(prediction, sheet.frame);
+  correct.ask(prediction, image);
 }
 
-function failed(problem) {
-  if (problem.wait === null) nothing("No answer", "");
-  notice(problem.message);
+function onFailure(error) {
+  if (error.wait === null) showNothing("No answer", "");
+  showNotice(error.message);
 }
 
-function notice(sentence) {
+function showNotice(sentence) {
   if (get("notice").textContent === sentence) return;
   get("notice").textContent = sentence;
   get("notice").hidden = !sentence;
 }
 
-// --- pictures: chosen, pasted, dropped
+// --- image files: chosen, pasted, dropped
 
 get("file").addEventListener("change", () => {
-  take(get("file").files);
-  get("file").value = ""; // the same file may be chosen again
+  load(get("file").files);
+  get("file").value = ""; // so that the same file can be chosen again
 });
 
 document.addEventListener("paste", (event) => {
-  if (event.clipboardData.files.length) take(event.clipboardData.files);
+  if (event.clipboardData.files.length) load(event.clipboardData.files);
 });
 
 document.addEventListener("dragover", (event) => {
@@ -75,12 +75,12 @@ document.addEventListener("drop", (event) => {
   if (!event.dataTransfer.files.length) return;
   event.preventDefault();
   get("sheet").classList.remove("over");
-  take(event.dataTransfer.files);
+  load(event.dataTransfer.files);
 });
 
-function take(files) {
-  const picture = [...files].find((file) => file.type.startsWith("image/")) ?? files[0];
-  if (picture) sheet.load(picture);
+function load(files) {
+  const image = [...files].find((file) => file.type.startsWith("image/")) ?? files[0];
+  if (image) sheet.load(image);
 }
 
 // --- undo and clear

@@ -1,102 +1,102 @@
-// What the page asks of the service.
+// Requests to the service.
 
-const PATIENCE = 20_000; // milliseconds until an answer is given up
-const PACE = 30; // milliseconds between two questions
-const LONGEST = 10; // seconds that a busy service may make us wait
+const TIMEOUT = 20_000; // milliseconds before a request is given up
+const INTERVAL = 30; // milliseconds between two requests
+const MAX_WAIT = 10; // seconds that a busy service may ask us to wait
 
-// A request that got no answer; `wait`: seconds after which it is worth another try.
-export class Problem extends Error {
+// A request without a result. `wait`: seconds before another attempt makes sense; null: never.
+export class RequestError extends Error {
   constructor(sentence, { status = 0, wait = null } = {}) {
     super(sentence);
     Object.assign(this, { status, wait });
   }
 }
 
-// POST `body`; the JSON of the answer. Throws Problem.
+// POST `body` and return the JSON of the response. Throws RequestError.
 export async function post(path, body, type, signal) {
   let response;
   try {
     response = await fetch(path, { method: "POST", body, headers: { "Content-Type": type }, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem("The service does not answer; trying again.", { wait: 2 });
+    throw new RequestError("The service does not answer; trying again.", { wait: 2 });
   }
-  const told = await response.json().catch(() => ({}));
-  if (response.ok) return told;
+  const content = await response.json().catch(() => ({}));
+  if (response.ok) return content;
   const { status } = response;
   if (status === 503 || status === 502 || status === 504) {
-    const after = Number(response.headers.get("Retry-After")) || 1;
-    throw new Problem("The service is busy; trying again.", { status, wait: Math.min(after, LONGEST) });
+    const seconds = Number(response.headers.get("Retry-After")) || 1;
+    throw new RequestError("The service is busy; trying again.", { status, wait: Math.min(seconds, MAX_WAIT) });
   }
-  if (status === 401) throw new Problem("The service wants its token; load this page again.", { status });
-  const reason = typeof told.error === "string" ? told.error.replace(/^body: /, "") : `status ${status}`;
-  throw new Problem(`No answer: ${reason}`, { status });
+  if (status === 401) throw new RequestError("The service needs its token. Load this page again.", { status });
+  const reason = typeof content.error === "string" ? content.error.replace(/^body: /, "") : `status ${status}`;
+  throw new RequestError(`No answer: ${reason}`, { status });
 }
 
-// Keeps the answer up with what is on the sheet: one question at a time, the latest counts.
+// Keeps the prediction up to date with the sheet: one request at a time, always for the latest image.
 export class Reader {
-  // `snapshot()` gives the picture, `answered(answer, picture)` and `failed(problem)` are told.
-  constructor(snapshot, answered, failed) {
-    Object.assign(this, { snapshot, answered, failed, wanted: false, running: null });
+  // `snapshot()` returns the image; `onPrediction(prediction, image)`, `onFailure(error)` get the result.
+  constructor(snapshot, onPrediction, onFailure) {
+    Object.assign(this, { snapshot, onPrediction, onFailure, pending: false, running: null });
     this.current = new AbortController();
     this.wake = () => {};
     addEventListener("online", () => this.wake());
   }
 
-  // The sheet has changed; `anew`: the answer under way is about something else.
-  ask(anew) {
-    if (anew) this.stop();
-    this.wanted = true;
+  // Request a prediction, since the sheet has changed. `replaced`: cancel the request in progress.
+  request(replaced) {
+    if (replaced) this.stop();
+    this.pending = true;
     this.running ??= this.run().finally(() => (this.running = null));
   }
 
-  // There is nothing to ask any more.
+  // Cancel all requests.
   stop() {
-    this.wanted = false;
+    this.pending = false;
     this.current.abort();
     this.current = new AbortController();
     this.wake();
   }
 
-  // Resolves when the latest picture has its answer.
+  // Resolves when the latest image has its prediction.
   async settled() {
     while (this.running) await this.running;
   }
 
   async run() {
-    while (this.wanted) {
-      this.wanted = false;
+    while (this.pending) {
+      this.pending = false;
       const { signal } = this.current;
-      const wait = await this.once(signal);
-      this.wanted ||= wait !== null && !signal.aborted;
-      await this.pause(wait === null ? PACE : wait * 1000);
+      const wait = await this.attempt(signal);
+      this.pending ||= wait !== null && !signal.aborted;
+      await this.pause(wait === null ? INTERVAL : wait * 1000);
     }
   }
 
-  // Ask once; seconds until the next try, null when there is an answer or none to be had.
-  async once(signal) {
-    const limit = AbortSignal.timeout(PATIENCE);
+  // Send one request. Returns the seconds before the next attempt; null if none is needed.
+  async attempt(signal) {
+    const timeout = AbortSignal.timeout(TIMEOUT);
     try {
-      const picture = await this.snapshot();
-      const both = AbortSignal.any([signal, limit]);
-      const answer = await post("predict?top=10&pictures=true", picture, "application/octet-stream", both);
-      if (!signal.aborted) this.answered(answer, picture);
+      const image = await this.snapshot();
+      const either = AbortSignal.any([signal, timeout]);
+      const prediction = await post("predict?top=10&pictures=true", image, "application/octet-stream", either);
+      if (!signal.aborted) this.onPrediction(prediction, image);
     } catch (error) {
       if (signal.aborted) return null;
-      const slow = new Problem("The service does not answer; trying again.", { wait: 2 });
-      const problem = error instanceof Problem ? error : limit.aborted ? slow : new Problem(`${error}`);
-      this.failed(problem);
-      return problem.wait;
+      const late = new RequestError("The service does not answer; trying again.", { wait: 2 });
+      const failure = error instanceof RequestError ? error : timeout.aborted ? late : new RequestError(`${error}`);
+      this.onFailure(failure);
+      return failure.wait;
     }
     return null;
   }
 
   pause(milliseconds) {
-    return new Promise((done) => {
-      const timer = setTimeout(done, milliseconds);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
       this.wake = () => {
         clearTimeout(timer);
-        done();
+        resolve();
       };
     });
   }

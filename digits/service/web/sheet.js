@@ -1,18 +1,18 @@
-// The sheet: strokes or a picture, all that was before, and how it looks.
-// Places on it are in units of 640 x 480, whatever its size on the screen.
+// The sheet: strokes or an image, the states that undo brings back, and how they are painted.
+// Its coordinates are 640 x 480, whatever its size on the screen.
 
 export const WIDTH = 640;
 export const HEIGHT = 480;
 const PEN = 16; // width of a line
-const STEP = 16; // of the pen that the arrow keys move; 4 with Shift
-const KEPT = 500; // states that undo can bring back
-const EMPTY = { strokes: [], picture: null };
+const STEP = 16; // by which an arrow key moves the pen; 4 with Shift
+const MAX_UNDO = 500; // states that undo can bring back
+const EMPTY = { strokes: [], image: null };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Sheet {
-  // `changed(anew)` is called after each change; anew: the answer to what was before is void.
-  constructor(canvas, changed) {
-    Object.assign(this, { canvas, changed, now: EMPTY, past: [], pointer: null, cursor: null });
+  // `onChange(replaced)` is called after each change. `replaced`: the old prediction is void.
+  constructor(canvas, onChange) {
+    Object.assign(this, { canvas, onChange, state: EMPTY, history: [], pointer: null, cursor: null });
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
@@ -25,60 +25,60 @@ export class Sheet {
   }
 
   get empty() {
-    return !this.now.strokes.length && !this.now.picture;
+    return !this.state.strokes.length && !this.state.image;
   }
 
   get undoable() {
-    return this.past.length > 0;
+    return this.history.length > 0;
   }
 
-  // Replace what is on the sheet by `state`; undo brings the present back.
-  become(state, anew = true) {
-    this.past = [...this.past.slice(-KEPT + 1), this.now];
-    this.now = state;
-    this.settle(anew);
+  // Replace the state of the sheet; undo brings the old one back.
+  setState(state, replaced = true) {
+    this.history = [...this.history.slice(-MAX_UNDO + 1), this.state];
+    this.state = state;
+    this.update(replaced);
   }
 
   undo() {
     if (!this.undoable) return;
     this.pointer = null;
-    this.now = this.past.pop();
-    this.settle(true);
+    this.state = this.history.pop();
+    this.update(true);
   }
 
   clear() {
     this.pointer = null;
-    if (!this.empty) this.become(EMPTY);
+    if (!this.empty) this.setState(EMPTY);
   }
 
-  // Show a picture file; one that this browser cannot draw still has an answer.
+  // Show an image file. One that this browser cannot draw still gets a prediction.
   async load(blob) {
     const bitmap = await createImageBitmap(blob).catch(() => null);
     this.pointer = null;
-    this.become({ strokes: [], picture: { blob, bitmap } });
+    this.setState({ strokes: [], image: { blob, bitmap } });
   }
 
-  settle(anew) {
+  update(replaced) {
     this.paint();
-    this.changed(anew);
+    this.onChange(replaced);
   }
 
   // --- the pen
 
   down(event) {
     if (this.pointer !== null || event.button !== 0) return;
-    event.preventDefault(); // of text selection; focus comes by hand
+    event.preventDefault(); // no text selection; the next line sets the focus
     this.canvas.focus({ preventScroll: true, focusVisible: false });
     this.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
     this.cursor = null;
-    this.begin(this.place(event));
+    this.begin(this.position(event));
   }
 
   move(event) {
     if (event.pointerId !== this.pointer) return;
-    const between = event.getCoalescedEvents?.() ?? [];
-    this.extend((between.length ? between : [event]).map((each) => this.place(each)));
+    const events = event.getCoalescedEvents?.() ?? [];
+    this.extend((events.length ? events : [event]).map((each) => this.position(each)));
   }
 
   up(event) {
@@ -94,7 +94,7 @@ export class Sheet {
     } else if (event.key in ARROWS) {
       this.cursor ??= { x: WIDTH / 2, y: HEIGHT / 2, down: false };
       const step = event.shiftKey ? STEP / 4 : STEP;
-      const [x, y] = ARROWS[event.key].map((way) => way * step);
+      const [x, y] = ARROWS[event.key].map((direction) => direction * step);
       this.cursor.x = Math.min(WIDTH, Math.max(0, this.cursor.x + x));
       this.cursor.y = Math.min(HEIGHT, Math.max(0, this.cursor.y + y));
       if (this.cursor.down) this.extend([{ x: this.cursor.x, y: this.cursor.y }]);
@@ -108,17 +108,17 @@ export class Sheet {
     this.paint();
   }
 
-  // A new stroke; on a picture it begins a new drawing.
+  // Begin a stroke. On an image it begins a new drawing.
   begin(point) {
-    this.become({ strokes: [...this.now.strokes, [point]], picture: null }, !!this.now.picture);
+    this.setState({ strokes: [...this.state.strokes, [point]], image: null }, !!this.state.image);
   }
 
   extend(points) {
-    this.now.strokes.at(-1)?.push(...points);
-    this.settle(false);
+    this.state.strokes.at(-1)?.push(...points);
+    this.update(false);
   }
 
-  place(event) {
+  position(event) {
     const frame = this.canvas.getBoundingClientRect();
     return {
       x: ((event.clientX - frame.left) / frame.width) * WIDTH,
@@ -126,28 +126,28 @@ export class Sheet {
     };
   }
 
-  // --- how it looks
+  // --- painting
 
-  // Where a point of what is sent lies on the sheet; null when that is not known.
+  // Scale and offset from the sent image to the sheet; null if unknown.
   get frame() {
-    const picture = this.now.picture;
-    if (!picture) return { scale: 1, left: 0, top: 0 };
-    if (!picture.bitmap) return null;
-    const { width, height } = picture.bitmap;
+    const image = this.state.image;
+    if (!image) return { scale: 1, left: 0, top: 0 };
+    if (!image.bitmap) return null;
+    const { width, height } = image.bitmap;
     const scale = Math.min(WIDTH / width, HEIGHT / height);
     return { scale, left: (WIDTH - width * scale) / 2, top: (HEIGHT - height * scale) / 2 };
   }
 
-  // What the service gets: the file as it came, or the strokes black on white.
+  // The image for the service: the file as it is, or the strokes in black on white.
   snapshot() {
-    if (this.now.picture) return Promise.resolve(this.now.picture.blob);
+    if (this.state.image) return Promise.resolve(this.state.image.blob);
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [WIDTH, HEIGHT];
     const pen = canvas.getContext("2d");
     pen.fillStyle = "#fff";
     pen.fillRect(0, 0, WIDTH, HEIGHT);
-    trace(pen, this.now.strokes, "#000");
-    return new Promise((made) => canvas.toBlob(made, "image/png"));
+    trace(pen, this.state.strokes, "#000");
+    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   }
 
   paint() {
@@ -166,8 +166,8 @@ export class Sheet {
     const colours = getComputedStyle(canvas);
     pen.setTransform(sharp, 0, 0, sharp, 0, 0);
     pen.clearRect(0, 0, WIDTH, HEIGHT);
-    if (this.now.picture?.bitmap) this.drawPicture(pen);
-    trace(pen, this.now.strokes, colours.getPropertyValue("--pen"));
+    if (this.state.image?.bitmap) this.drawImageFile(pen);
+    trace(pen, this.state.strokes, colours.getPropertyValue("--pen"));
     if (!cursor) return;
     pen.beginPath();
     pen.arc(cursor.x, cursor.y, PEN / 2 + 3, 0, 2 * Math.PI);
@@ -175,15 +175,15 @@ export class Sheet {
     pen.stroke();
   }
 
-  drawPicture(pen) {
-    const { bitmap } = this.now.picture;
+  drawImageFile(pen) {
+    const { bitmap } = this.state.image;
     const { scale, left, top } = this.frame;
     pen.imageSmoothingEnabled = scale < 3;
     pen.drawImage(bitmap, left, top, bitmap.width * scale, bitmap.height * scale);
   }
 }
 
-// Draw strokes as smooth lines: curves between the middles of what the pointer told.
+// Draw strokes as smooth lines: curves between the midpoints of the recorded points.
 function trace(pen, strokes, colour) {
   Object.assign(pen, { lineWidth: PEN, lineCap: "round", lineJoin: "round", strokeStyle: colour });
   for (const points of strokes) {
