@@ -121,10 +121,10 @@ def openapi_document(groups: Mapping[str, Sequence[ApiRoute]]) -> Document:
         ref_template="#/components/schemas/{model}",
     )
     by_type = {kind: schema for (kind, _), schema in schemas.items()}
-    about = {"title": "Digits", "description": ABOUT.read_text("utf-8")}
+    info = {"title": "Digits", "description": ABOUT.read_text("utf-8")}
     return {
         "openapi": "3.1.0",
-        "info": about | {"version": metadata.version("digits")},
+        "info": info | {"version": metadata.version("digits")},
         "paths": {route.path: route.describe(tag, by_type) for tag, route in routes},
         "components": {"schemas": definitions["$defs"]},
     }

@@ -28,9 +28,7 @@ class PredictOptions(RequestBody):
     """Options of a request."""
 
     top: Annotated[int, Field(ge=1, le=10, description="Number of classes for each digit.")] = 1
-    several: Annotated[bool | None, Field(description="true: several digits; false: one digit")] = (
-        None
-    )
+    several: Annotated[bool | None, Field(description="true: several digits; false: one")] = None
     pictures: Annotated[bool, Field(description="Add the 28 x 28 inputs of the network.")] = False
 
 

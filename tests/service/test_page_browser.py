@@ -130,7 +130,7 @@ def test_the_keyboard_alone_draws_and_corrects(chromium, service, project):
             page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         page.keyboard.press("1")
-        page.get_by_text("Stored with the label 1").wait_for()
+        page.get_by_text("Stored with the label 1.").wait_for()
         assert corrections(project)[-1].label == "1"
 
 
@@ -181,17 +181,17 @@ def test_a_correction_becomes_feedback(chromium, service, project):
         expect_text(page, "7")
         assert corrections(project) == []
         page.get_by_role("button", name="Yes").click()
-        page.get_by_text("Stored with the label 7").wait_for()
+        page.get_by_text("Stored with the label 7.").wait_for()
         page.get_by_role("button", name="No").click()
         page.get_by_role("button", name="1", exact=True).click()
-        page.get_by_text("Stored with the label 1").wait_for()
+        page.get_by_text("Stored with the label 1.").wait_for()
         page.keyboard.press("Escape")
         mouse(page, "26")
         expect_text(page, "26")
         page.get_by_role("button", name="No").click()
         page.get_by_label("or enter the number").fill("20")
         page.get_by_role("button", name="Store").click()
-        page.get_by_text("Stored with the label 20").wait_for()
+        page.get_by_text("Stored with the label 20.").wait_for()
 
     manifest = json.loads((project / "models/digits/manifest.json").read_text())
     rows = corrections(project)

@@ -60,7 +60,7 @@ async function store({ prediction, image }, label) {
   try {
     await postWithRetries(body);
     setOpen(false);
-    showStatus(`Stored with the label ${label}. Thank you.`);
+    showStatus(`Stored with the label ${label}.`);
     get("no").focus({ preventScroll: true });
   } catch (error) {
     showStatus(error.message, true);
