@@ -1,4 +1,4 @@
-"""TODO"""
+"""Short names for the NumPy arrays that the modules of this package exchange."""
 
 import numpy as np
 from numpy.typing import NDArray

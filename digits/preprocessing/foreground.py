@@ -1,4 +1,7 @@
-"""Where the ink is: RGB pixels -> how much darker (or lighter, or redder) than the paper."""
+"""Separate ink from its background: RGB pixels to the intensity of the foreground.
+
+The colour projection is here; illumination, polarity, page and background have modules.
+"""
 
 from dataclasses import dataclass
 
@@ -7,77 +10,71 @@ import numpy as np
 
 from digits.preprocessing.array_types import ByteArray
 from digits.preprocessing.background import estimate_background
-from digits.preprocessing.illumination import illumination
+from digits.preprocessing.illumination import estimate_illumination
+from digits.preprocessing.image_filters import MAX_SIDE, make_thumbnail
 from digits.preprocessing.ink_polarity import has_dark_ink
 from digits.preprocessing.page_detection import page_region
 from digits.preprocessing.thresholds import Thresholds, estimate_thresholds
-from digits.preprocessing.thumbnails import MAX_SIDE, make_thumbnail
 
-SAMPLE = 80  # pixels: enough of a picture's colours
-CONTRAST = 14  # of 255: what differs less from the paper is none
-PLAIN = 24  # of 255: where colours differ less, there is none to go by
+SAMPLE_SIDE = 80  # pixels: enough to tell an image's colours
+MIN_CONTRAST = 14  # of 255, between foreground and background
+MIN_DETAIL = 24  # of 255: with less local contrast there are no colours to project on
 
 
 @dataclass(frozen=True)
 class Foreground:
-    """`amount` uint8 [height, width]: 0 paper, the more the more ink; and its levels."""
+    """`intensity` uint8 [height, width], 0 the background, larger for more ink; thresholds."""
 
-    amount: ByteArray
+    intensity: ByteArray
     thresholds: Thresholds
 
 
 def extract_foreground(pixels: ByteArray) -> Foreground:
-    """The ink of an RGB picture, uint8 [height, width, 3]."""
-    grey = _project_to_gray(pixels)
-    if max(grey.shape) > 2 * MAX_SIDE:
-        grey = cv2.GaussianBlur(grey, (3, 3), 0)
-    thumb = make_thumbnail(grey)
-    on_table = page_region(thumb)
-    if on_table is not None:
-        thumb[~on_table] = np.median(thumb[on_table])
-    lit = illumination(thumb)
-    flat = cv2.subtract(thumb, lit, dtype=cv2.CV_8U)
+    """Return the foreground of RGB pixels, uint8 [height, width, 3]; all 0 where none is seen."""
+    gray = _project_to_gray(pixels)
+    if max(gray.shape) > 2 * MAX_SIDE:
+        gray = cv2.GaussianBlur(gray, (3, 3), 0)
+    thumb = make_thumbnail(gray)
+    page = page_region(thumb)
+    if page is not None:
+        thumb[~page] = np.median(thumb[page])
+    light = estimate_illumination(thumb)
+    flat = cv2.subtract(thumb, light, dtype=cv2.CV_8U)
     if not has_dark_ink(flat):
-        grey, flat, lit = cv2.bitwise_not(grey), cv2.bitwise_not(flat), -lit
-    paper = cv2.add(estimate_background(flat), lit, dtype=cv2.CV_8U)
-    brightness = cv2.mean(paper)[0] / 255
-    paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    # a share of the light that falls there, so that shadows do not make ink fainter
-    amount = cv2.bitwise_not(cv2.divide(grey, cv2.max(paper, 1), scale=255))
-    if on_table is not None:
-        amount *= cv2.resize(
-            on_table.astype(np.uint8), grey.shape[::-1], interpolation=cv2.INTER_NEAREST
-        )
-    found = estimate_thresholds(amount)
-    if (found.ink - found.paper) * brightness < CONTRAST:
-        return Foreground(np.zeros_like(grey), Thresholds(0, 0, 0))
-    return Foreground(amount, found)
+        gray, flat, light = cv2.bitwise_not(gray), cv2.bitwise_not(flat), -light
+    background = cv2.add(estimate_background(flat), light, dtype=cv2.CV_8U)
+    brightness, size = cv2.mean(background)[0] / 255, gray.shape[::-1]
+    background = cv2.resize(background, size, interpolation=cv2.INTER_LINEAR)
+    # relative to the light that falls there, so that shadows do not make ink fainter
+    intensity = cv2.bitwise_not(cv2.divide(gray, cv2.max(background, 1), scale=255))
+    if page is not None:
+        intensity *= cv2.resize(page.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    levels = estimate_thresholds(intensity)
+    if (levels.foreground - levels.background) * brightness < MIN_CONTRAST:
+        return Foreground(np.zeros_like(gray), Thresholds(0, 0, 0))
+    return Foreground(intensity, levels)
 
 
 def _project_to_gray(pixels: ByteArray) -> ByteArray:
-    """The mixture of red, green and blue in which ink and paper differ most."""
-    step = max(1, max(pixels.shape[:2]) // SAMPLE)
+    """Mix red, green and blue so that ink and background differ most (principal component)."""
+    step = max(1, max(pixels.shape[:2]) // SAMPLE_SIDE)
     height, width = (max(1, side // step) for side in pixels.shape[:2])
     sample = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST)
-    red, green, blue = cv2.split(sample)
-    if np.array_equal(red, green) and np.array_equal(green, blue):
-        return np.ascontiguousarray(pixels[..., 1])
     size = max(sample.shape[:2]) // 8 | 1
     detail = sample - cv2.blur(sample.astype(np.float32), (size, size))
-    if np.abs(detail).max() < PLAIN:
+    if (sample == sample[..., :1]).all() or np.abs(detail).max() < MIN_DETAIL:
         return np.ascontiguousarray(pixels[..., 1])
-    strength = cv2.transform(cv2.multiply(detail, detail), np.ones((1, 3), np.float32))
-    detail *= cv2.sqrt(strength)[..., None]  # large differences are ink, small ones noise
+    energy = cv2.transform(cv2.multiply(detail, detail), np.ones((1, 3), np.float32))
+    detail *= cv2.sqrt(energy)[..., None]  # large differences are ink, small ones are noise
     points = detail.reshape(-1, 3)
-    spread = points.T @ points
-    mixture = cv2.eigen(spread)[2][0]
-    mixture *= np.sign(mixture.sum()) / np.abs(mixture).sum()
-    # three steps on bytes take a third of the time of cv2.transform
-    colours = [
-        cv2.bitwise_not(colour) if share < 0 else colour
-        for colour, share in zip(cv2.split(pixels), mixture, strict=True)
-    ]
-    first, second, third = np.abs(mixture).tolist()
-    both = max(first + second, 1e-9)  # ink may differ in one colour alone
-    most = cv2.addWeighted(colours[0], first / both, colours[1], second / both, 0)
-    return cv2.addWeighted(most, both, colours[2], third, 0)
+    axis = cv2.eigen(points.T @ points)[2][0]
+    axis *= np.sign(axis.sum()) / np.abs(axis).sum()
+    # in steps on bytes, which OpenCV vectorizes; cv2.transform would need floats
+    red, green, blue = (
+        cv2.bitwise_not(channel) if weight < 0 else channel
+        for channel, weight in zip(cv2.split(pixels), axis, strict=True)
+    )
+    first, second, third = np.abs(axis).tolist()
+    both = max(first + second, 1e-9)  # ink may differ in blue alone
+    mixed = cv2.addWeighted(red, first / both, green, second / both, 0)
+    return cv2.addWeighted(mixed, both, blue, third, 0)

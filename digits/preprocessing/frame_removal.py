@@ -1,75 +1,85 @@
-"""TODO"""
+"""Remove components that are frames, and those that the image's border cuts off.
+
+Sizes are shares of the typical height of the components, unless a comment says otherwise.
+Printed lines are removed before components are found, in `line_removal`.
+"""
 
 import numpy as np
 
 from digits.preprocessing.array_types import BoolArray, IntArray
-from digits.preprocessing.connected_components import ConnectedComponents, box_sizes, typical_height
+from digits.preprocessing.connected_components import (
+    ConnectedComponents,
+    box_sizes,
+    crop,
+    typical_height,
+)
 
-BODY = 0.45  # of the typical height: smaller pieces of ink are no digits of their own
-FREE = 0.05  # of the typical height: a margin that shows that the picture is no tight crop
-AROUND = 0.35  # of the picture's edge: a piece that covers more is a frame or a shadow
-LEAVES = 6  # times: a digit's strokes leave the picture less often, ruled lines more
-HELD = 0.25  # of a frame's size: what it is drawn around is larger
+BODY = 0.45  # smaller components are no digits of their own
+MIN_MARGIN = 0.05  # a wider margin shows that the image is no tight crop
+BORDER_COVERAGE = 0.35  # of the border's length: a frame or a shadow covers more
+BORDER_CROSSINGS = 6  # a digit's strokes leave the image less often, printed lines more often
+CONTENT_SIZE = 0.25  # of a frame's size: the content of a frame is larger
 RIM = 0.12  # of a frame's sides: all its ink is nearer to its edge
-THIN = 0.2  # of the typical height: what lies along the picture's edge and is thinner is no digit
-PALE = 0.7  # of the other ink's amount: on the picture's edge, less is a shadow
+MIN_THICKNESS = 0.2  # a thinner component along the border is no digit
+SHADOW_INTENSITY = 0.7  # of the other ink's: a component on the border with less is a shadow
 
 
-def remove_frames(strokes: ConnectedComponents) -> ConnectedComponents:
-    """Without pieces that cover the picture's edge, and boxes drawn around other pieces."""
-    labels, boxes = strokes.labels, strokes.boxes
-    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    share = np.bincount(edge, minlength=strokes.ids.max(initial=0) + 1)[strokes.ids] / len(edge)
+def remove_frames(components: ConnectedComponents) -> ConnectedComponents:
+    """Remove components that cover the border, and boxes drawn around other components."""
+    labels, boxes, ids = components.labels, components.boxes, components.ids
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    share = np.bincount(border, minlength=ids.max(initial=0) + 1)[ids] / len(border)
     sizes = box_sizes(boxes).max(1)
-    around = (share > AROUND) & (sizes[share == 0].max(initial=0) > 0.15 * min(labels.shape))
+    inner = sizes[share == 0].max(initial=0)
+    frame = (share > BORDER_COVERAGE) & (inner > 0.15 * min(labels.shape))
     inside = (boxes[:, None, :2] < boxes[None, :, :2]) & (boxes[:, None, 2:] > boxes[None, :, 2:])
-    holds = (inside.all(2) & (sizes[None] > HELD * sizes[:, None])).any(1)
+    encloses = (inside.all(2) & (sizes[None] > CONTENT_SIZE * sizes[:, None])).any(1)
     for i in np.nonzero(share)[0]:
-        on = edge == strokes.ids[i]
-        around[i] |= np.count_nonzero(on[1:] > on[:-1]) > LEAVES
-    for i in np.nonzero(holds & ~around)[0]:
-        left, top, right, bottom = boxes[i]
-        rim = int(RIM * min(right - left, bottom - top))
-        middle = labels[top + rim : bottom - rim, left + rim : right - rim]
-        around[i] = (middle == strokes.ids[i]).sum() < RIM * strokes.areas[i]
-    return strokes.only(~around)
+        on = border == ids[i]
+        frame[i] |= np.count_nonzero(on[1:] > on[:-1]) > BORDER_CROSSINGS
+    for i in np.nonzero(encloses & ~frame)[0]:
+        rim = int(RIM * box_sizes(boxes[i : i + 1]).min())
+        middle = crop(labels, boxes[i] + [rim, rim, -rim, -rim])
+        frame[i] = (middle == ids[i]).sum() < RIM * components.areas[i]
+    return components.only(~frame)
 
 
-def remove_border_components(strokes: ConnectedComponents) -> ConnectedComponents:
-    """Without shadows, table edges and neighbours that the picture's edge cuts off."""
-    height, width = strokes.labels.shape
-    margins = np.concatenate([strokes.boxes[:, :2], [width, height] - strokes.boxes[:, 2:]], 1)
+def remove_border_components(components: ConnectedComponents) -> ConnectedComponents:
+    """Remove shadows, table edges and neighbouring digits that the image's border cuts off."""
+    height, width = components.labels.shape
+    margins = np.concatenate(
+        [components.boxes[:, :2], [width, height] - components.boxes[:, 2:]], 1
+    )
     touching = (margins == 0).any(1)
-    sides, size = box_sizes(strokes.boxes), typical_height(strokes)
-    large = (sides.max(1) > BODY * size) & (~touching | (sides.min(1) > THIN * size))
-    kept = np.ones(len(touching), np.bool_)
+    sides, size = box_sizes(components.boxes), typical_height(components)
+    large = (sides.max(1) > BODY * size) & (~touching | (sides.min(1) > MIN_THICKNESS * size))
+    inside = np.ones(len(touching), np.bool_)
     for i in map(int, np.nonzero(touching)[0]):
         others = large & (np.arange(len(large)) != i)
         if others.any():
-            kept[i] = not _is_cut_off(strokes, i, margins, others, size)
-    return strokes.only(kept)
+            inside[i] = not _is_cut_off(components, i, margins, others, size)
+    return components.only(inside)
 
 
 def _is_cut_off(
-    strokes: ConnectedComponents, i: int, margins: IntArray, others: BoolArray, size: float
+    components: ConnectedComponents, i: int, margins: IntArray, others: BoolArray, size: float
 ) -> bool:
-    """Whether piece `i`, on the picture's edge, lies outside of what the picture shows."""
+    """Return whether component `i`, on the border, is no part of what the image shows."""
     inner = others & (margins > 0).all(1)
     if inner.any():
-        main = np.nonzero(inner)[0][strokes.areas[inner].argmax()]
-        if _mean_ink(strokes, i) < PALE * _mean_ink(strokes, main):
+        main = np.nonzero(inner)[0][components.areas[inner].argmax()]
+        if _mean_intensity(components, i) < SHADOW_INTENSITY * _mean_intensity(components, main):
             return True
-    free = margins[others].min(0) > FREE * size
+    free = margins[others].min(0) > MIN_MARGIN * size
     touched = margins[i] == 0
-    sides = box_sizes(strokes.boxes)
-    if sides[i].max() > 1.3 * sides[others].max():  # along the edge, or larger than a digit
-        return bool(sides[i].min() < THIN * size and free[touched].any())
+    sides = box_sizes(components.boxes)
+    if sides[i].max() > 1.3 * sides[others].max():  # along the border, or larger than a digit
+        return bool(sides[i].min() < MIN_THICKNESS * size and free[touched].any())
     across = np.roll(touched, 1) | np.roll(touched, -1)
     return bool(free[touched | across].all())
 
 
-def _mean_ink(strokes: ConnectedComponents, i: int) -> float:
-    """The mean amount of ink of piece `i`."""
-    left, top, right, bottom = strokes.boxes[i]
-    inside = np.s_[top:bottom, left:right]
-    return float(strokes.amount[inside][strokes.labels[inside] == strokes.ids[i]].mean())
+def _mean_intensity(components: ConnectedComponents, i: int) -> float:
+    """Return the mean intensity on component `i`."""
+    on = crop(components.labels, components.boxes[i]) == components.ids[i]
+    return float(crop(components.intensity, components.boxes[i])[on].mean())

@@ -1,4 +1,7 @@
-"""TODO"""
+"""Decide whether ink is darker or lighter than its background.
+
+Works on a thumbnail whose uneven illumination was subtracted; where the ink is, is not known.
+"""
 
 import math
 from collections.abc import Callable
@@ -7,76 +10,79 @@ import cv2
 import numpy as np
 
 from digits.preprocessing.array_types import BoolArray, ByteArray
-from digits.preprocessing.thumbnails import smoothed, square_kernel
+from digits.preprocessing.image_filters import smooth_thumbnail, square_kernel
 
-Filter = Callable[[ByteArray, ByteArray], ByteArray]  # of a picture, by a square
-SCALES = (0.06, 0.13, 0.19, 0.4)  # widths of structures that are compared
-NARROW = 0.4  # widths per height: only a one is narrower
-UNMIXED = 0.9  # of the picture's edge less the rest: an edge that is more mixed is no paper's
-INSETS = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)  # of the shorter side: how far in a frame may reach
+MorphologyStep = Callable[[ByteArray, ByteArray], ByteArray]  # of an image, by a kernel
+SCALES = (0.06, 0.13, 0.19, 0.4)  # of the longer side: kernel sizes that are compared
+NARROW = 0.4  # width per height: a narrower image is a cropped one
+MIN_BORDER_AGREEMENT = 0.9  # a border that is more mixed tells nothing of the background
+INSETS = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)  # of the shorter side: depths of a possible frame
 
 
 def has_dark_ink(flat: ByteArray) -> bool:
-    """Whether the ink is darker than the paper, in evenly lit light.
+    """Return whether the ink of the evenly lit thumbnail `flat` is darker than its background.
 
-    Ink is what is thin: dark and light structures are compared at several widths by the
-    energies of black-hat and top-hat. Paper is what is smooth once the ink is filled in, and
-    what lies at the picture's edge, if that is the same all around. The edge of a shadow
-    counts on neither side: closing and opening leave it. A narrow picture is a one cut out,
-    which may fill it.
+    Ink is thin: the energies of black-hat and top-hat are compared at several kernel sizes. The
+    background is smooth once the ink is filled in, and it is what lies along the image's
+    border, if that is uniform. The edge of a shadow counts on neither side, because closing and
+    opening leave it. In a narrow image a 1 may fill the height, so its columns are compared.
     """
-    smooth = smoothed(flat)
+    smooth = smooth_thumbnail(flat)
     height, width = flat.shape
     if width < NARROW * height:
         third = width // 3
         return bool(smooth[:, third : width - third].mean() < smooth[:, [0, -1]].mean())
     sizes = [max(3, int(scale * max(height, width)) | 1) for scale in SCALES]
-    without_dark = _morphology_series(smooth, sizes, cv2.dilate, cv2.erode)
-    without_light = _morphology_series(smooth, sizes, cv2.erode, cv2.dilate)
-    dark, light = _energies(without_dark, smooth), _energies(without_light, smooth)
-    # the sooner a width takes in all, the thinner the structures are
-    strong = sum(dark) / sum(light)
-    thin = strong * light[-1] / dark[-1]
-    rough = _total_variation(without_light) / _total_variation(without_dark)
-    level = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)[0]
-    edge = 2 * _bright_border_share(smooth > level) - 1
-    if abs(edge) < UNMIXED:
-        edge = 0.0
-    return math.log(thin) + 0.5 * math.log(strong) + 2 * math.log(rough) + 1.5 * edge > 0
+    closings = _morphology_series(smooth, sizes, cv2.dilate, cv2.erode)
+    openings = _morphology_series(smooth, sizes, cv2.erode, cv2.dilate)
+    dark, light = _energies(closings, smooth), _energies(openings, smooth)
+    # the sooner a small kernel removes all that the largest does, the thinner are the structures
+    strength = sum(dark) / sum(light)
+    thinness = strength * light[-1] / dark[-1]
+    roughness = _total_variation(openings) / _total_variation(closings)
+    threshold = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)[0]
+    border = 2 * _bright_border_share(smooth > threshold) - 1
+    if abs(border) < MIN_BORDER_AGREEMENT:
+        border = 0.0
+    score = math.log(thinness) + 0.5 * math.log(strength) + 2 * math.log(roughness) + 1.5 * border
+    return score > 0
 
 
 def _morphology_series(
-    picture: ByteArray, sizes: list[int], spread: Filter, back: Filter
+    image: ByteArray, sizes: list[int], first: MorphologyStep, second: MorphologyStep
 ) -> list[ByteArray]:
-    """`picture` closed or opened by squares of odd, ascending `sizes`; each spreads on the last."""
-    found, before = [], 1
+    """Close (dilate, erode) or open (erode, dilate) `image` by squares of odd, ascending `sizes`.
+
+    The first step of each size starts from that of the size before.
+    """
+    results, before = [], 1
     for size in sizes:
-        picture, before = spread(picture, square_kernel(size - before + 1)), size
-        found.append(back(picture, square_kernel(size)))
-    return found
+        image, before = first(image, square_kernel(size - before + 1)), size
+        results.append(second(image, square_kernel(size)))
+    return results
 
 
-def _energies(without: list[ByteArray], smooth: ByteArray) -> list[float]:
-    """What is gone from each of `without`: the sum of squares."""
-    return [cv2.norm(w, smooth, cv2.NORM_L2SQR) + 1e-3 for w in without]
+def _energies(filtered: list[ByteArray], smooth: ByteArray) -> list[float]:
+    """Return the sum of squared differences of each of `filtered` from `smooth`."""
+    return [cv2.norm(f, smooth, cv2.NORM_L2SQR) + 1e-3 for f in filtered]
 
 
-def _total_variation(papers: list[ByteArray]) -> float:
-    """How much brightness changes from pixel to pixel, in all together."""
+def _total_variation(images: list[ByteArray]) -> float:
+    """Return the sum of absolute differences of neighbouring pixels, of all images together."""
     return 1 + sum(
         cv2.norm(p[1:], p[:-1], cv2.NORM_L1) + cv2.norm(p[:, 1:], p[:, :-1], cv2.NORM_L1)
-        for p in papers
+        for p in images
     )
 
 
 def _bright_border_share(bright: BoolArray) -> float:
-    """The share of bright pixels on the picture's edge, 0..1; within a frame if there is one."""
+    """Return the share of bright pixels on the border, 0..1, inside of a frame if there is one."""
     shares = []
     for inset in reversed(INSETS):
         depth = int(inset * min(bright.shape))
         inner = bright[depth : len(bright) - depth, depth : bright.shape[1] - depth]
-        edge = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])
-        shares.append(np.count_nonzero(edge) / len(edge))
+        border = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])
+        shares.append(np.count_nonzero(border) / len(border))
         if abs(2 * shares[-1] - 1) > 0.9:
             return shares[-1]
     return sum(shares[-3:]) / 3

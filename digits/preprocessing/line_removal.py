@@ -1,4 +1,7 @@
-"""TODO"""
+"""Remove printed lines, along and across, from the foreground's intensity.
+
+Works on intensities and not on components, because lines touch the digits that stand on them.
+"""
 
 import cv2
 import numpy as np
@@ -7,54 +10,56 @@ from digits.preprocessing.array_types import ByteArray
 from digits.preprocessing.stroke_width import mean_stroke_width
 from digits.preprocessing.thresholds import estimate_thresholds
 
-LONG = 0.4  # of the picture's side: no stroke of a digit runs straight so far
-FINE = 0.012  # of the picture's longer side: half as thick as a printed line may be
-CROOKED = 0.012  # of the picture's side: how far a line may leave the straight on such a way
-THINNER = 0.8  # of the pen's width: lines are printed finer than people write
-MANY = 6  # lines' lengths: more than in any digit that fills the picture
+MIN_LENGTH = 0.4  # of the image's side: no stroke of a digit runs straight so far
+HALF_THICKNESS = 0.012  # of the longer side: half of a printed line's greatest thickness
+WANDER = 0.012  # of the side: how far a line may leave the straight over its length
+MAX_LINE_WIDTH = 0.8  # of the digits' stroke width: printed lines are finer
+MANY_LINES = 6  # lengths of a line: more than any digit that fills the image has
 
 
-def remove_lines(amount: ByteArray) -> ByteArray | None:
-    """`amount`, uint8 [height, width], without lines along or across; None if it has none.
+def remove_lines(intensity: ByteArray) -> ByteArray | None:
+    """Return `intensity`, uint8 [height, width], without lines; None if it has none.
 
-    A grey-scale opening finds what runs straight for long; that much is taken away, so that
-    strokes that cross a line keep what they have more than it.
+    A gray-scale opening finds what runs straight for long. Its value is subtracted, so that a
+    stroke that crosses a line keeps what it has more than the line.
     """
-    rest = _remove_horizontal_lines(amount)
+    rest = _remove_horizontal_lines(intensity)
     rest = cv2.transpose(_remove_horizontal_lines(cv2.transpose(rest)))
-    return rest if _are_printed(cv2.subtract(amount, rest), rest) else None
+    return rest if _are_printed(cv2.subtract(intensity, rest), rest) else None
 
 
-def _remove_horizontal_lines(amount: ByteArray) -> ByteArray:
-    rest = cv2.subtract(amount, _horizontal_lines(amount))
+def _remove_horizontal_lines(intensity: ByteArray) -> ByteArray:
+    """Subtract lines from left to right, and close the gaps that they leave in strokes."""
+    rest = cv2.subtract(intensity, _horizontal_lines(intensity))
     # a stroke as dark as the line has a gap now: bridge it from above to below
-    gap = cv2.subtract(amount, rest)
-    reach = np.ones((4 * _line_wander(amount) + 5, 1), np.uint8)
-    return cv2.max(rest, cv2.min(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, reach), gap))
+    gap = cv2.subtract(intensity, rest)
+    kernel = np.ones((4 * _max_wander(intensity) + 5, 1), np.uint8)
+    return cv2.max(rest, cv2.min(cv2.morphologyEx(rest, cv2.MORPH_CLOSE, kernel), gap))
 
 
 def _are_printed(lines: ByteArray, rest: ByteArray) -> bool:
-    """Whether `lines` are thinner than the pen that wrote the `rest`, or more than strokes are."""
-    found, left = (
-        (amount > estimate_thresholds(amount).half).astype(np.uint8) for amount in (lines, rest)
+    """Return whether `lines` are finer than the strokes of `rest`, or more than strokes can be."""
+    line_mask, rest_mask = (
+        (a > estimate_thresholds(a).midpoint).astype(np.uint8) for a in (lines, rest)
     )
-    if not found.any():
+    if not line_mask.any():
         return False
-    thick = mean_stroke_width(found)
-    count = found.sum() / (LONG * max(lines.shape) * thick)
-    return bool(count > MANY or (thick < THINNER * mean_stroke_width(left)))
+    width = mean_stroke_width(line_mask)
+    count = line_mask.sum() / (MIN_LENGTH * max(lines.shape) * width)
+    return bool(count > MANY_LINES or (width < MAX_LINE_WIDTH * mean_stroke_width(rest_mask)))
 
 
-def _horizontal_lines(amount: ByteArray) -> ByteArray:
-    """How much of each pixel belongs to a fine line from left to right."""
-    thickest = 2 * int(FINE * max(amount.shape)) + 3
-    fine = cv2.morphologyEx(amount, cv2.MORPH_TOPHAT, np.ones((thickest, 1), np.uint8))
-    along = np.ones((1, max(3, int(LONG * amount.shape[1]))), np.uint8)
-    near = cv2.dilate(fine, np.ones((2 * _line_wander(amount) + 1, 1), np.uint8))
-    # where lines cross, neither is fine
+def _horizontal_lines(intensity: ByteArray) -> ByteArray:
+    """Return how much of each pixel's intensity belongs to a fine line from left to right."""
+    thickest = 2 * int(HALF_THICKNESS * max(intensity.shape)) + 3
+    fine = cv2.morphologyEx(intensity, cv2.MORPH_TOPHAT, np.ones((thickest, 1), np.uint8))
+    along = np.ones((1, max(3, int(MIN_LENGTH * intensity.shape[1]))), np.uint8)
+    near = cv2.dilate(fine, np.ones((2 * _max_wander(intensity) + 1, 1), np.uint8))
+    # where two lines cross, neither is fine
     near = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((1, thickest), np.uint8))
     return cv2.min(fine, cv2.morphologyEx(near, cv2.MORPH_OPEN, along))
 
 
-def _line_wander(amount: ByteArray) -> int:
-    return max(1, int(CROOKED * amount.shape[1]))
+def _max_wander(intensity: ByteArray) -> int:
+    """Return the pixels by which a line may leave the straight."""
+    return max(1, int(WANDER * intensity.shape[1]))

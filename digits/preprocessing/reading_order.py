@@ -1,4 +1,4 @@
-"""TODO"""
+"""Assign digits to rows of text; rows may slope."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from digits.preprocessing.array_types import IntArray
 
 
 def assign_rows(boxes: IntArray) -> IntArray:
-    """The row of each box, from 0 at the top; the rows may slope."""
+    """Return the row of each of `boxes` [n, 4], from 0 at the top."""
     if len(boxes) < 2:
         return np.zeros(len(boxes), np.int64)
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
@@ -20,7 +20,7 @@ def assign_rows(boxes: IntArray) -> IntArray:
 
 
 def _row_slope(x: NDArray[np.float64], y: NDArray[np.float64], height: float) -> float:
-    """How much the rows go down per pixel to the right: the median from digit to next digit."""
+    """Return the median slope from each digit to the next, in pixels down per pixel right."""
     across, down = x[None] - x[:, None], y[None] - y[:, None]
     across = np.where((across > 0) & (np.abs(down) < 0.6 * height), across, np.inf)
     following = across.argmin(1)

@@ -1,28 +1,27 @@
-"""TODO"""
+"""Measure the stroke width of a binary mask, by its ridges or by its area and outline."""
 
 import cv2
-import numpy as np
 
 from digits.preprocessing.array_types import ByteArray
+from digits.preprocessing.image_filters import square_kernel
 from digits.preprocessing.thresholds import median
 
 
 def stroke_width(mask: ByteArray) -> float:
-    """The typical width of the strokes of `mask`, 0 or 1, in pixels; 1 where there are none.
+    """Return the typical stroke width of `mask`, 0 or 1, in pixels; 1 where there are no strokes.
 
-    The median along their middle lines: parts that are wider or narrower do not count.
+    It is the median along the medial axis: wider and narrower parts do not count.
     """
-    inner = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    ridge = inner[(inner >= cv2.dilate(inner, np.ones((3, 3), np.uint8))) & (inner > 0)]
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    ridge = distance[(distance >= cv2.dilate(distance, square_kernel(3))) & (distance > 0)]
     return 2 * median(ridge) if len(ridge) else 1.0
 
 
 def mean_stroke_width(mask: ByteArray) -> float:
-    """The mean width of the strokes of `mask`, 0 or 1, in pixels: from area and outline.
+    """Return the mean stroke width of `mask`, 0 or 1, in pixels: twice area per outline.
 
-    Of blots, specks and joined lines there is no middle line to go by: `pen` in its place
-    changed the digits of 24 of 158 photographs.
+    For blots, specks and joined lines, whose medial axis is no guide to their width.
     """
     area = cv2.countNonZero(mask)
-    inner = cv2.countNonZero(cv2.erode(mask, np.ones((3, 3), np.uint8)))
+    inner = cv2.countNonZero(cv2.erode(mask, square_kernel(3)))
     return 2 * area / max(area - inner, 1)
