@@ -7,10 +7,9 @@ the border cuts off are removed before.
 import cv2
 import numpy as np
 
-from digits.preprocessing.array_types import BoolArray, ByteArray, FloatArray, IntArray
+from digits.preprocessing.arrays import BoolArray, ByteArray, FloatArray, IntArray, downscale
 from digits.preprocessing.connected_components import crop
 from digits.preprocessing.foreground import Foreground
-from digits.preprocessing.image_filters import downscale, square_kernel
 
 JUDGED_SIDE = 100  # pixels: crops are judged at this size
 # Stroke widths as shares of the longer side:
@@ -29,33 +28,25 @@ def is_glyph(coverage: FloatArray, mask: BoolArray, box: IntArray, foreground: F
     `coverage` [height, width] is the ink within `box`, 0..1, `mask` where the digit's
     components are.
     """
-    height, width = foreground.intensity.shape
-    margins = np.array([box[0], box[1], width - box[2], height - box[3]])
-    at_border = np.count_nonzero(margins == 0)
+    at_border = np.count_nonzero(box == [0, 0, *foreground.intensity.shape[::-1]])
     scale = min(1, max(JUDGED_SIDE / max(mask.shape), 1 / min(mask.shape)))  # at least a pixel
     size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
     small = downscale(coverage * mask, size)
     solid = cv2.copyMakeBorder((small > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     if not solid.any() or _edge_width(small, solid) > MAX_EDGE_WIDTH * JUDGED_SIDE:
         return False
-    if at_border > 1 and _is_straight(solid):
-        faint = crop(foreground.intensity, box)[mask].mean() < FOLD_INTENSITY
-        if faint:
-            return False
+    faint = crop(foreground.intensity, box)[mask].mean() < FOLD_INTENSITY
+    sides = cv2.minAreaRect(cv2.findNonZero(solid))[1]
+    if at_border > 1 and faint and min(sides) < FOLD_WIDTH * max(sides):
+        return False
     return not _is_shadow(solid, CUT_SHADOW_WIDTH if at_border else SHADOW_WIDTH)
 
 
 def _edge_width(small: FloatArray, solid: ByteArray) -> float:
     """Return the pixels between ink and background, per pixel of the outline."""
-    inner = cv2.erode(solid, square_kernel(3))
+    inner = cv2.erode(solid, np.ones((3, 3), np.uint8))
     between = np.count_nonzero((small > 0.2) & (small < 0.8))
     return between / (cv2.countNonZero(solid) - cv2.countNonZero(inner))
-
-
-def _is_straight(solid: ByteArray) -> bool:
-    """Return whether all ink lies in a narrow rectangle."""
-    sides = cv2.minAreaRect(cv2.findNonZero(solid))[1]
-    return bool(min(sides) < FOLD_WIDTH * max(sides))
 
 
 def _is_shadow(solid: ByteArray, min_width: float) -> bool:

@@ -1,4 +1,4 @@
-"""Estimate the background of an evenly lit thumbnail whose ink is dark.
+"""Estimate uneven illumination of a thumbnail, and the background under dark ink.
 
 The functions take uint8 [height, width], at most `image_filters.MAX_SIDE` pixels a side. Widths
 are shares of its longer side, because neither digits nor stroke widths are known yet.
@@ -7,14 +7,48 @@ are shares of its longer side, because neither digits nor stroke widths are know
 import cv2
 import numpy as np
 
-from digits.preprocessing.array_types import ByteArray
-from digits.preprocessing.image_filters import smooth_thumbnail, square_kernel
+from digits.preprocessing.arrays import ByteArray, FloatArray, smooth_thumbnail, square_kernel
 from digits.preprocessing.stroke_width import stroke_width
-from digits.preprocessing.thresholds import estimate_thresholds, quantile
+from digits.preprocessing.thresholds import estimate_thresholds, median, quantile
 
+MAX_RESIDUAL = 0.3  # of the deviations from the median; a worse fit counts as even light
 MAX_STROKE = 0.35  # of the longer side: a wider structure is a shadow or background
 MAX_STROKE_WIDTHS = 4.0  # a structure of more typical stroke widths is no stroke
 SOLID = 0.25  # of the way from ink to background: darker pixels are ink however wide the area is
+
+
+def estimate_illumination(thumb: ByteArray) -> FloatArray:
+    """Return the illumination as float32 [height, width] of mean 0; all 0 where it seems even.
+
+    A paraboloid is fitted to the pixels, whatever the ink's polarity, by least absolute
+    deviations (iteratively reweighted least squares). Shadows with an edge are left to
+    `estimate_background`.
+    """
+    height, width = thumb.shape
+    y = (np.arange(height, dtype=np.float32) * (2 / max(height - 1, 1)) - 1)[:, None]
+    x = np.arange(width, dtype=np.float32) * (2 / max(width - 1, 1)) - 1
+    step = max(1, max(thumb.shape) // 24)
+    values = thumb[::step, ::step].astype(np.float32).ravel()
+    points = _paraboloid_terms(x[::step], y[::step])
+    ridge = 1e-3 * np.eye(6, dtype=np.float32)
+    weights: FloatArray = np.ones_like(values)
+    for _ in range(8):
+        weighted = points * weights
+        normal = weighted @ points.T + ridge
+        fit = cv2.solve(normal, (weighted @ values)[:, None])[1].ravel()
+        residuals: FloatArray = np.abs(values - fit @ points)
+        weights = np.reciprocal(np.maximum(residuals, 1))
+    if median(residuals) > MAX_RESIDUAL * median(np.abs(values - np.float32(median(values)))):
+        return np.zeros(thumb.shape, np.float32)
+    constant, cx, cy, cxx, cxy, cyy = fit
+    surface: FloatArray = (constant + y * (cy + y * cyy)) + x * (cx + x * cxx + y * cxy)
+    return surface - surface.mean()
+
+
+def _paraboloid_terms(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the six terms of a paraboloid, [6, points], of each x with each y, [n, 1]."""
+    ones = np.ones((len(y), len(x)), np.float32)
+    return np.stack([ones, x * ones, y * ones, x * x * ones, x * y, y * y * ones]).reshape(6, -1)
 
 
 def estimate_background(flat: ByteArray) -> ByteArray:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.preprocessing.array_types import BoolArray, ByteArray, IntArray
+from digits.preprocessing.arrays import BoolArray, ByteArray, IntArray
 from digits.preprocessing.foreground import Foreground
 
 WEAK = 0.3  # of the typical intensity: enough where it touches strong ink (hysteresis)
@@ -32,15 +32,25 @@ class ConnectedComponents:
     boxes: IntArray
     areas: IntArray
 
+    @property
+    def sizes(self) -> IntArray:
+        """Width and height of each component: [n, 2] pixels."""
+        return self.boxes[:, 2:] - self.boxes[:, :2]
+
+    @property
+    def margins(self) -> IntArray:
+        """Distances from the image's border: left, top, right, bottom; [n, 4] pixels."""
+        return np.concatenate([self.boxes[:, :2], self.labels.shape[::-1] - self.boxes[:, 2:]], 1)
+
+    @property
+    def typical_height(self) -> float:
+        """The median height in pixels, weighted by area; 0 for no components."""
+        return weighted_median(self.sizes[:, 1], self.areas)
+
     def only(self, index: BoolArray | IntArray) -> "ConnectedComponents":
         """Select components by a mask or by indices."""
         ids, boxes, areas = self.ids[index], self.boxes[index], self.areas[index]
         return ConnectedComponents(self.intensity, self.labels, ids, boxes, areas)
-
-
-def typical_height(components: ConnectedComponents) -> float:
-    """Return the median height in pixels, weighted by area; 0 for no components."""
-    return weighted_median(components.boxes[:, 3] - components.boxes[:, 1], components.areas)
 
 
 def weighted_median(values: IntArray, weights: IntArray) -> float:
@@ -69,11 +79,6 @@ def find_components(foreground: Foreground) -> ConnectedComponents:
         ids = ids[:0]  # the texture of the background
     ids = ids[np.argsort(-areas[ids], kind="stable")[:MAX_COMPONENTS]]
     return ConnectedComponents(foreground.intensity, labels, ids, boxes[ids], areas[ids])
-
-
-def box_sizes(boxes: IntArray) -> IntArray:
-    """Return width and height of `boxes` [n, 4]: [n, 2] pixels."""
-    return boxes[:, 2:] - boxes[:, :2]
 
 
 def crop(array: NDArray[Any], box: IntArray) -> NDArray[Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from digits.preprocessing import connected_components, frame_removal, reading_order, segmentation
-from digits.preprocessing.array_types import BoolArray, ByteArray, FloatArray, IntArray
+from digits.preprocessing import connected_components, frame_removal, segmentation
+from digits.preprocessing.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from digits.preprocessing.artifact_filter import is_glyph
 from digits.preprocessing.connected_components import ConnectedComponents, crop
 from digits.preprocessing.foreground import Foreground, extract_foreground
@@ -56,7 +56,7 @@ def extract_glyphs(image: DecodedImage, several: bool | None = None) -> Extracte
     glyphs = glyphs.reshape(-1, SIDE, SIDE)
     visible = glyphs.any((1, 2))
     boxes, glyphs = boxes[drawn][visible], glyphs[visible]
-    rows = reading_order.assign_rows(boxes)
+    rows = segmentation.assign_rows(boxes)
     order = np.lexsort([boxes[:, 0], rows])
     scale = image.size[0] / image.pixels.shape[1]
     full_size = np.rint(boxes[order] * scale).astype(np.int64)
@@ -83,13 +83,11 @@ def _as_mnist_glyph(pixels: ByteArray) -> ExtractedGlyphs | None:
     gray = pixels[..., 0]
     if gray.shape != (SIDE, SIDE) or np.ptp(pixels, axis=2).any():
         return None
-    if gray[0, 0] > 127:
-        gray = 255 - gray
+    gray = 255 - gray if gray[0, 0] > 127 else gray
     left, top, width, height = cv2.boundingRect(gray)
-    if max(width, height) != BOX:
-        return None
     mass = cv2.moments(gray)
-    if any(abs(mass[name] / mass["m00"] - SIDE / 2) > 0.6 for name in ("m10", "m01")):
+    off_center = (abs(mass[m] / mass["m00"] - SIDE / 2) > 0.6 for m in ("m10", "m01"))
+    if max(width, height) != BOX or any(off_center):
         return None
     box = np.array([[left, top, left + width, top + height]])
     return ExtractedGlyphs(box, np.zeros(1, np.int64), gray[None].copy())
@@ -98,8 +96,7 @@ def _as_mnist_glyph(pixels: ByteArray) -> ExtractedGlyphs | None:
 def glyph_components(foreground: Foreground) -> ConnectedComponents:
     """Find the components that may belong to digits, without lines, frames and cut-off parts."""
     components = connected_components.find_components(foreground)
-    shape = np.array(foreground.intensity.shape[::-1])
-    if (connected_components.box_sizes(components.boxes) / shape > LINE_LENGTH).any():
+    if (components.sizes / foreground.intensity.shape[::-1] > LINE_LENGTH).any():
         rest = remove_lines(foreground.intensity)
         if rest is not None:
             cleaned = Foreground(rest, estimate_thresholds(rest))

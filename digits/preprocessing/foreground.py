@@ -1,6 +1,7 @@
 """Separate ink from its background: RGB pixels to the intensity of the foreground.
 
-The colour projection is here; illumination, polarity, page and background have modules.
+The projection of colours on gray is here; `background`, `ink_polarity` and `page_detection`
+have the steps after that.
 """
 
 from dataclasses import dataclass
@@ -8,10 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from digits.preprocessing.array_types import ByteArray
-from digits.preprocessing.background import estimate_background
-from digits.preprocessing.illumination import estimate_illumination
-from digits.preprocessing.image_filters import MAX_SIDE, make_thumbnail
+from digits.preprocessing.arrays import MAX_SIDE, ByteArray, make_thumbnail
+from digits.preprocessing.background import estimate_background, estimate_illumination
 from digits.preprocessing.ink_polarity import has_dark_ink
 from digits.preprocessing.page_detection import page_region
 from digits.preprocessing.thresholds import Thresholds, estimate_thresholds
@@ -70,11 +69,8 @@ def _project_to_gray(pixels: ByteArray) -> ByteArray:
     axis = cv2.eigen(points.T @ points)[2][0]
     axis *= np.sign(axis.sum()) / np.abs(axis).sum()
     # in steps on bytes, which OpenCV vectorizes; cv2.transform would need floats
-    red, green, blue = (
-        cv2.bitwise_not(channel) if weight < 0 else channel
-        for channel, weight in zip(cv2.split(pixels), axis, strict=True)
-    )
+    channels = [255 - c if w < 0 else c for c, w in zip(cv2.split(pixels), axis, strict=True)]
     first, second, third = np.abs(axis).tolist()
     both = max(first + second, 1e-9)  # ink may differ in blue alone
-    mixed = cv2.addWeighted(red, first / both, green, second / both, 0)
-    return cv2.addWeighted(mixed, both, blue, third, 0)
+    mixed = cv2.addWeighted(channels[0], first / both, channels[1], second / both, 0)
+    return cv2.addWeighted(mixed, both, channels[2], third, 0)

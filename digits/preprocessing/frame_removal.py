@@ -6,13 +6,8 @@ Printed lines are removed before components are found, in `line_removal`.
 
 import numpy as np
 
-from digits.preprocessing.array_types import BoolArray, IntArray
-from digits.preprocessing.connected_components import (
-    ConnectedComponents,
-    box_sizes,
-    crop,
-    typical_height,
-)
+from digits.preprocessing.arrays import BoolArray
+from digits.preprocessing.connected_components import ConnectedComponents, crop
 
 BODY = 0.45  # smaller components are no digits of their own
 MIN_MARGIN = 0.05  # a wider margin shows that the image is no tight crop
@@ -29,7 +24,7 @@ def remove_frames(components: ConnectedComponents) -> ConnectedComponents:
     labels, boxes, ids = components.labels, components.boxes, components.ids
     border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     share = np.bincount(border, minlength=ids.max(initial=0) + 1)[ids] / len(border)
-    sizes = box_sizes(boxes).max(1)
+    sizes = components.sizes.max(1)
     inner = sizes[share == 0].max(initial=0)
     frame = (share > BORDER_COVERAGE) & (inner > 0.15 * min(labels.shape))
     inside = (boxes[:, None, :2] < boxes[None, :, :2]) & (boxes[:, None, 2:] > boxes[None, :, 2:])
@@ -38,7 +33,7 @@ def remove_frames(components: ConnectedComponents) -> ConnectedComponents:
         on = border == ids[i]
         frame[i] |= np.count_nonzero(on[1:] > on[:-1]) > BORDER_CROSSINGS
     for i in np.nonzero(encloses & ~frame)[0]:
-        rim = int(RIM * box_sizes(boxes[i : i + 1]).min())
+        rim = int(RIM * components.sizes[i].min())
         middle = crop(labels, boxes[i] + [rim, rim, -rim, -rim])
         frame[i] = (middle == ids[i]).sum() < RIM * components.areas[i]
     return components.only(~frame)
@@ -46,25 +41,23 @@ def remove_frames(components: ConnectedComponents) -> ConnectedComponents:
 
 def remove_border_components(components: ConnectedComponents) -> ConnectedComponents:
     """Remove shadows, table edges and neighbouring digits that the image's border cuts off."""
-    height, width = components.labels.shape
-    margins = np.concatenate(
-        [components.boxes[:, :2], [width, height] - components.boxes[:, 2:]], 1
-    )
-    touching = (margins == 0).any(1)
-    sides, size = box_sizes(components.boxes), typical_height(components)
+    touching = (components.margins == 0).any(1)
+    sides, size = components.sizes, components.typical_height
     large = (sides.max(1) > BODY * size) & (~touching | (sides.min(1) > MIN_THICKNESS * size))
     inside = np.ones(len(touching), np.bool_)
     for i in map(int, np.nonzero(touching)[0]):
         others = large & (np.arange(len(large)) != i)
         if others.any():
-            inside[i] = not _is_cut_off(components, i, margins, others, size)
+            inside[i] = not _is_cut_off(components, i, others)
     return components.only(inside)
 
 
-def _is_cut_off(
-    components: ConnectedComponents, i: int, margins: IntArray, others: BoolArray, size: float
-) -> bool:
-    """Return whether component `i`, on the border, is no part of what the image shows."""
+def _is_cut_off(components: ConnectedComponents, i: int, others: BoolArray) -> bool:
+    """Return whether component `i`, on the border, is no part of what the image shows.
+
+    `others` [n] is the mask of the components to compare it with.
+    """
+    margins, sides, size = components.margins, components.sizes, components.typical_height
     inner = others & (margins > 0).all(1)
     if inner.any():
         main = np.nonzero(inner)[0][components.areas[inner].argmax()]
@@ -72,7 +65,6 @@ def _is_cut_off(
             return True
     free = margins[others].min(0) > MIN_MARGIN * size
     touched = margins[i] == 0
-    sides = box_sizes(components.boxes)
     if sides[i].max() > 1.3 * sides[others].max():  # along the border, or larger than a digit
         return bool(sides[i].min() < MIN_THICKNESS * size and free[touched].any())
     across = np.roll(touched, 1) | np.roll(touched, -1)

@@ -9,8 +9,7 @@ corrected, because the networks are trained on slanted digits.
 import cv2
 import numpy as np
 
-from digits.preprocessing.array_types import BoolArray, ByteArray, FloatArray
-from digits.preprocessing.image_filters import downscale, square_kernel
+from digits.preprocessing.arrays import BoolArray, ByteArray, FloatArray, downscale, square_kernel
 from digits.preprocessing.stroke_width import stroke_width
 
 SIDE, BOX = 28, 20  # pixels of the glyph and of the digit within
@@ -34,17 +33,14 @@ def normalize_glyph(coverage: FloatArray, mask: BoolArray) -> ByteArray:
     if not solid.any():
         return np.zeros((SIDE, SIDE), np.uint8)
     fitted = _with_standard_width(solid)
-    if not fitted.any():
-        fitted = solid
     left, top, width, height = cv2.boundingRect(fitted)
     box = fitted[top : top + height, left : left + width]
     scale = BOX * OVERSAMPLING / max(box.shape)
-    middle = SIDE / 2 * OVERSAMPLING
+    # MNIST's centre of mass is at index 14, the middle of that pixel
+    middle = SIDE / 2 * OVERSAMPLING + OVERSAMPLING / 2
     mass = cv2.moments(box, binaryImage=True)
     x, y = mass["m10"] / mass["m00"] + 0.5, mass["m01"] / mass["m00"] + 0.5
-    half = OVERSAMPLING / 2  # MNIST's centre of mass is at index 14, the middle of that pixel
-    shift = [middle + half - scale * x, middle + half - scale * y]
-    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    matrix = np.array([[scale, 0, middle - scale * x], [0, scale, middle - scale * y]])
     matrix[:, 2] += scale / 2 - 0.5  # warpAffine's coordinates are the middles of pixels
     size = (SIDE * OVERSAMPLING, SIDE * OVERSAMPLING)
     fine = cv2.warpAffine(box.astype(np.float32), matrix, size, flags=cv2.INTER_LINEAR)
@@ -55,8 +51,7 @@ def normalize_glyph(coverage: FloatArray, mask: BoolArray) -> ByteArray:
 def _binarize(coverage: FloatArray, mask: BoolArray) -> ByteArray:
     """Return the ink as 0 or 1, its longer side BOX * OVERSAMPLING pixels, with a margin."""
     scale = BOX * OVERSAMPLING / max(coverage.shape)
-    height, width = (max(1, round(side * scale)) for side in coverage.shape)
-    size = (width, height)
+    size = (max(1, round(coverage.shape[1] * scale)), max(1, round(coverage.shape[0] * scale)))
     if scale < 1:
         fine = downscale(coverage, size)
     else:
@@ -92,11 +87,13 @@ def _line_strength(fine: FloatArray) -> FloatArray:
 
 
 def _with_standard_width(solid: ByteArray) -> ByteArray:
-    """Dilate or erode `solid` until its stroke width is within STROKE_WIDTHS."""
+    """Dilate or erode `solid` until its stroke width is within STROKE_WIDTHS.
+
+    Unchanged if nothing would be left.
+    """
     width = stroke_width(solid) / OVERSAMPLING
     change = (min(max(width, STROKE_WIDTHS[0]), STROKE_WIDTHS[1]) - width) / 2 * OVERSAMPLING
     if change > 0:
         return (cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5) <= change).astype(np.uint8)
-    if change < 0:
-        return (cv2.distanceTransform(solid, cv2.DIST_L2, 5) > -change).astype(np.uint8)
-    return solid
+    thinner = (cv2.distanceTransform(solid, cv2.DIST_L2, 5) > -change).astype(np.uint8)
+    return thinner if thinner.any() else solid

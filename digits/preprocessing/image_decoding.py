@@ -13,23 +13,16 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from digits.preprocessing.array_types import ByteArray
+from digits.preprocessing.arrays import ByteArray
 from digits.project.errors import UserError
 
 MAX_PIXELS = 100_000_000  # width times height; a header that promises more is refused
 WORKING_PIXELS = 2_000_000  # larger images are halved until they have at most this many
 FULL_SCALES = (1, 255, 1023, 4095, 16383, 65535)  # largest values of pixels of other depths
 
-# First bytes of each format. Naming the format keeps Pillow from loading all its plug-ins.
-_FORMATS = {
-    b"\x89PNG": ("PNG", "Png"),
-    b"\xff\xd8": ("JPEG", "Jpeg"),
-    b"RIFF": ("WEBP", "WebP"),
-    b"BM": ("BMP", "Bmp"),
-    b"GIF8": ("GIF", "Gif"),
-    b"II": ("TIFF", "Tiff"),
-    b"MM": ("TIFF", "Tiff"),
-}
+# First bytes of each format, and Pillow's plug-in for it; others are not loaded.
+_PLUGINS = {b"\x89PNG": "Png", b"\xff\xd8": "Jpeg", b"RIFF": "WebP", b"BM": "Bmp", b"GIF8": "Gif"}
+_PLUGINS |= {b"II": "Tiff", b"MM": "Tiff"}
 
 
 @dataclass(frozen=True)
@@ -88,16 +81,16 @@ def _open_image(data: bytes, name: str) -> Image.Image:
     """Read the header alone."""
     if not data:
         raise UserError(f"{name}: an empty file; a picture was expected")
-    for start, (kind, plugin) in _FORMATS.items():
+    for start, plugin in _PLUGINS.items():
         if data.startswith(start):
             import_module(f"PIL.{plugin}ImagePlugin")
             warnings.filterwarnings("ignore", module=r"PIL\.")  # damage raises, or is read over
             try:
-                return Image.open(io.BytesIO(data), formats=[kind])
+                return Image.open(io.BytesIO(data), formats=[plugin.upper()])
             except Image.DecompressionBombError as error:
                 raise UserError(f"{name}: more than {MAX_PIXELS:,} pixels; shrink it") from error
             except Exception as error:
-                raise UserError(f"{name}: a damaged {kind} picture") from error
+                raise UserError(f"{name}: a damaged {plugin.upper()} picture") from error
     raise UserError(f"{name}: no picture; PNG, JPEG, WebP, BMP, GIF or TIFF was expected")
 
 

@@ -4,15 +4,12 @@ Works on a thumbnail whose uneven illumination was subtracted; where the ink is,
 """
 
 import math
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 
-from digits.preprocessing.array_types import BoolArray, ByteArray
-from digits.preprocessing.image_filters import smooth_thumbnail, square_kernel
+from digits.preprocessing.arrays import BoolArray, ByteArray, smooth_thumbnail, square_kernel
 
-MorphologyStep = Callable[[ByteArray, ByteArray], ByteArray]  # of an image, by a kernel
 SCALES = (0.06, 0.13, 0.19, 0.4)  # of the longer side: kernel sizes that are compared
 NARROW = 0.4  # width per height: a narrower image is a cropped one
 MIN_BORDER_AGREEMENT = 0.9  # a border that is more mixed tells nothing of the background
@@ -33,8 +30,8 @@ def has_dark_ink(flat: ByteArray) -> bool:
         third = width // 3
         return bool(smooth[:, third : width - third].mean() < smooth[:, [0, -1]].mean())
     sizes = [max(3, int(scale * max(height, width)) | 1) for scale in SCALES]
-    closings = _morphology_series(smooth, sizes, cv2.dilate, cv2.erode)
-    openings = _morphology_series(smooth, sizes, cv2.erode, cv2.dilate)
+    closings = _morphology_series(smooth, sizes, closing=True)
+    openings = _morphology_series(smooth, sizes, closing=False)
     dark, light = _energies(closings, smooth), _energies(openings, smooth)
     # the sooner a small kernel removes all that the largest does, the thinner are the structures
     strength = sum(dark) / sum(light)
@@ -48,13 +45,12 @@ def has_dark_ink(flat: ByteArray) -> bool:
     return score > 0
 
 
-def _morphology_series(
-    image: ByteArray, sizes: list[int], first: MorphologyStep, second: MorphologyStep
-) -> list[ByteArray]:
-    """Close (dilate, erode) or open (erode, dilate) `image` by squares of odd, ascending `sizes`.
+def _morphology_series(image: ByteArray, sizes: list[int], closing: bool) -> list[ByteArray]:
+    """Close or open `image` by squares of odd, ascending `sizes`.
 
     The first step of each size starts from that of the size before.
     """
+    first, second = (cv2.dilate, cv2.erode) if closing else (cv2.erode, cv2.dilate)
     results, before = [], 1
     for size in sizes:
         image, before = first(image, square_kernel(size - before + 1)), size

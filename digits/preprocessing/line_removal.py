@@ -6,7 +6,7 @@ Works on intensities and not on components, because lines touch the digits that 
 import cv2
 import numpy as np
 
-from digits.preprocessing.array_types import ByteArray
+from digits.preprocessing.arrays import ByteArray
 from digits.preprocessing.stroke_width import mean_stroke_width
 from digits.preprocessing.thresholds import estimate_thresholds
 
@@ -39,14 +39,12 @@ def _remove_horizontal_lines(intensity: ByteArray) -> ByteArray:
 
 def _are_printed(lines: ByteArray, rest: ByteArray) -> bool:
     """Return whether `lines` are finer than the strokes of `rest`, or more than strokes can be."""
-    line_mask, rest_mask = (
-        (a > estimate_thresholds(a).midpoint).astype(np.uint8) for a in (lines, rest)
-    )
-    if not line_mask.any():
+    masks = [(a > estimate_thresholds(a).midpoint).astype(np.uint8) for a in (lines, rest)]
+    if not masks[0].any():
         return False
-    width = mean_stroke_width(line_mask)
-    count = line_mask.sum() / (MIN_LENGTH * max(lines.shape) * width)
-    return bool(count > MANY_LINES or (width < MAX_LINE_WIDTH * mean_stroke_width(rest_mask)))
+    width, stroke_width = map(mean_stroke_width, masks)
+    count = masks[0].sum() / (MIN_LENGTH * max(lines.shape) * width)
+    return bool(count > MANY_LINES or width < MAX_LINE_WIDTH * stroke_width)
 
 
 def _horizontal_lines(intensity: ByteArray) -> ByteArray:

@@ -3,8 +3,7 @@
 import cv2
 import numpy as np
 
-from digits.preprocessing.array_types import BoolArray, ByteArray
-from digits.preprocessing.image_filters import square_kernel
+from digits.preprocessing.arrays import BoolArray, ByteArray, square_kernel
 
 MIN_AREA = 0.2  # of the image: a page is larger
 MIN_RECTANGULARITY = 0.88  # of its minimum-area rectangle: a page fills more
@@ -34,14 +33,12 @@ def page_region(thumb: ByteArray) -> BoolArray | None:
     page = cv2.drawContours(np.zeros_like(bright), [contour], -1, 1, cv2.FILLED)
     inner = cv2.erode(page, square_kernel(5), borderValue=1)
     outer = 1 - cv2.dilate(page, square_kernel(5))
-    if outer.sum() < 0.02 * thumb.size or not _is_page_on_table(thumb, bright, inner, outer):
+    if outer.sum() < 0.02 * thumb.size or not _is_on_table(thumb, bright, inner, outer):
         return None
     return inner.astype(np.bool_)
 
 
-def _is_page_on_table(
-    thumb: ByteArray, bright: ByteArray, inner: ByteArray, outer: ByteArray
-) -> bool:
+def _is_on_table(thumb: ByteArray, bright: ByteArray, inner: ByteArray, outer: ByteArray) -> bool:
     """Return whether `inner` looks like a page with something on it, and `outer` like a table."""
     white, dark = np.median(thumb[inner > 0]), np.median(thumb[outer > 0])
     rim = (inner > 0) & (cv2.erode(inner, square_kernel(7), borderValue=1) == 0)

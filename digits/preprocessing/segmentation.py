@@ -1,7 +1,6 @@
-"""Group connected components into digits.
+"""Group connected components into digits, and digits into rows of text.
 
 Sizes are shares of the typical height of a digit in the image, unless a comment says otherwise.
-The order of the digits is decided in `reading_order`.
 """
 
 from collections.abc import Iterable
@@ -10,16 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.preprocessing.array_types import IntArray
-from digits.preprocessing.connected_components import (
-    ConnectedComponents,
-    box_sizes,
-    crop,
-    typical_height,
-    weighted_median,
-)
+from digits.preprocessing.arrays import IntArray, square_kernel
+from digits.preprocessing.connected_components import ConnectedComponents, crop, weighted_median
 from digits.preprocessing.frame_removal import BODY
-from digits.preprocessing.image_filters import square_kernel
 from digits.preprocessing.stroke_width import mean_stroke_width
 
 NEAR = 0.3  # how far above or below a digit its detached strokes may be
@@ -37,9 +29,9 @@ def single_glyph(components: ConnectedComponents) -> list[IntArray]:
     """Group all components but specks into one digit: their indices; empty for no components."""
     if not len(components.ids):
         return []
-    height = typical_height(components)
+    height = components.typical_height
     main = components.areas.argmax()
-    sizes = box_sizes(components.boxes).max(1)
+    sizes = components.sizes.max(1)
     near = _box_distances(components.boxes)[:, main] < NEAR * height
     large = components.areas > SPECK * components.areas[main]
     return [np.nonzero((sizes > BODY * height) | (near & large))[0]]
@@ -67,8 +59,8 @@ def _merge_broken_glyphs(components: ConnectedComponents) -> list[IntArray]:
     boxes, group = components.boxes, np.arange(len(components.ids))
     if len(group) < 2:
         return list(group[:, None])
-    hulls, height = boxes.tolist(), typical_height(components)
-    bodies = (boxes[:, 3] - boxes[:, 1]) > BODY * height
+    hulls, height = boxes.tolist(), components.typical_height
+    bodies = components.sizes[:, 1] > BODY * height
     if bodies.sum() <= MIN_BODIES:
         height = np.inf
     cluster = _nearby_clusters(components)
@@ -141,3 +133,26 @@ def enclosing_box(boxes: IntArray) -> IntArray:
 def enclosing_boxes(boxes: IntArray, groups: Iterable[IntArray]) -> IntArray:
     """Return the box around each group of `boxes`, given by indices: [groups, 4]."""
     return np.array([enclosing_box(boxes[g]) for g in groups], np.int64).reshape(-1, 4)
+
+
+def assign_rows(boxes: IntArray) -> IntArray:
+    """Return the row of each of `boxes` [n, 4], from 0 at the top; rows may slope."""
+    if len(boxes) < 2:
+        return np.zeros(len(boxes), np.int64)
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    level = y - _row_slope(x, y, height) * x
+    order = np.argsort(level)
+    row = np.empty(len(boxes), np.int64)
+    row[order] = np.cumsum(np.diff(level[order], prepend=level[order[0]]) > 0.5 * height)
+    return row
+
+
+def _row_slope(x: NDArray[np.float64], y: NDArray[np.float64], height: float) -> float:
+    """Return the median slope from each digit to the next, in pixels down per pixel right."""
+    across, down = x[None] - x[:, None], y[None] - y[:, None]
+    across = np.where((across > 0) & (np.abs(down) < 0.6 * height), across, np.inf)
+    following = across.argmin(1)
+    steps = np.nonzero(np.isfinite(across.min(1)))[0]
+    slopes = down[steps, following[steps]] / across[steps, following[steps]]
+    return float(np.median(slopes)) if len(slopes) else 0.0

@@ -2,8 +2,7 @@
 
 import cv2
 
-from digits.preprocessing.array_types import ByteArray
-from digits.preprocessing.image_filters import square_kernel
+from digits.preprocessing.arrays import ByteArray, square_kernel
 from digits.preprocessing.thresholds import median
 
 

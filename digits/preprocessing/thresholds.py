@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.preprocessing.array_types import ByteArray, FloatArray
+from digits.preprocessing.arrays import ByteArray, FloatArray
 
 SAMPLED_ROWS = 128  # at least; more rows give the same result
 RARE = 16  # pixels: so many of the strongest may be outliers

@@ -1,4 +1,4 @@
-"""Image operations that several steps share: downscaling, smoothing and square kernels."""
+"""Array types, and the small image operations that several steps share."""
 
 import functools
 from typing import Any
@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.preprocessing.array_types import ByteArray
-
+ByteArray = NDArray[np.uint8]
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 MAX_SIDE = 128  # pixels of a thumbnail
 
 
