@@ -1,4 +1,4 @@
-"""How much darker, lighter or redder than the paper each pixel is."""
+"""The foreground's intensity is high on ink of any colour and low on its background."""
 
 import cv2
 import numpy as np
@@ -8,8 +8,8 @@ from digits.preprocessing.foreground import extract_foreground
 from tests import pages
 
 
-def strokes(thickness):
-    """An X on nothing, 0..1, 120 x 120 pixels."""
+def cross(thickness):
+    """An X of strokes, 0..1, 120 x 120 pixels."""
     ink = np.zeros((120, 120), np.float32)
     cv2.line(ink, (35, 30), (85, 90), 1.0, thickness, cv2.LINE_AA)
     return cv2.line(ink, (85, 30), (35, 90), 1.0, thickness, cv2.LINE_AA)
@@ -28,29 +28,29 @@ PAIRS = {  # paper and ink, RGB
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("size", [120, 600])
 def test_ink_is_where_it_was_drawn(name, size):
-    """More than half of the ink's amount on the strokes, less on the paper; to 97 % of pixels."""
-    ink = strokes(8).repeat(size // 120, 0).repeat(size // 120, 1)
-    paper, colour = PAIRS[name]
-    pixels = pages.page(ink, np.random.default_rng(0), paper=paper, ink=colour, ramp=0.3, noise=2)
-    found = extract_foreground(pixels)
+    """For 97 % of pixels, the intensity is above the midpoint on strokes and below elsewhere."""
+    ink = cross(8).repeat(size // 120, 0).repeat(size // 120, 1)
+    paper, color = PAIRS[name]
+    pixels = pages.page(ink, np.random.default_rng(0), paper=paper, ink=color, ramp=0.3, noise=2)
+    foreground = extract_foreground(pixels)
 
-    assert np.mean((found.amount > found.thresholds.half) == (ink > 0.5)) > 0.97
+    assert np.mean((foreground.intensity > foreground.thresholds.midpoint) == (ink > 0.5)) > 0.97
 
 
 def test_a_shadow_does_not_make_ink_fainter():
-    """The amount is a share of the light that falls there."""
+    """The intensity is relative to the light that falls there."""
     pixels = np.full((120, 120, 3), 200, np.float32)
-    pixels[strokes(8) > 0.5] = 80
+    pixels[cross(8) > 0.5] = 80
     pixels[:, :60] *= 0.7
-    found = extract_foreground(pixels.astype(np.uint8))
-    on = strokes(8) > 0.9
-    left, right = (found.amount[:, half][on[:, half]].mean() for half in np.s_[:55, 65:])
+    foreground = extract_foreground(pixels.astype(np.uint8))
+    on = cross(8) > 0.9
+    left, right = (foreground.intensity[:, half][on[:, half]].mean() for half in np.s_[:55, 65:])
 
     assert left == pytest.approx(right, rel=0.1)
 
 
 def test_too_little_contrast_is_no_ink():
-    """Ten grey levels."""
+    """Strokes that are ten gray levels darker than the background are ignored."""
     pixels = np.full((120, 120, 3), 200, np.uint8)
-    pixels[strokes(8) > 0.5] = 190
-    assert not extract_foreground(pixels).amount.any()
+    pixels[cross(8) > 0.5] = 190
+    assert not extract_foreground(pixels).intensity.any()

@@ -1,4 +1,4 @@
-"""Bytes of picture files become upright RGB pixels, or one line that says why not."""
+"""Bytes of image files become upright RGB pixels, or an error of one line."""
 
 import time
 
@@ -16,18 +16,18 @@ GRADIENT = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "JPEG"])
 def test_each_format_gives_the_same_pixels(kind):
-    """Grey in three equal colours."""
+    """A gray image has three equal channels."""
     how = {"lossless": True} if kind == "WEBP" else {}
-    found = decode_image(packed(Image.fromarray(GRADIENT), kind, **how), "x")
+    decoded = decode_image(packed(Image.fromarray(GRADIENT), kind, **how), "x")
 
-    assert found.size == (16, 16)
-    off = np.abs(found.pixels.astype(int) - GRADIENT[..., None]).max()
+    assert decoded.size == (16, 16)
+    off = np.abs(decoded.pixels.astype(int) - GRADIENT[..., None]).max()
     assert off <= (20 if kind == "JPEG" else 0)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "I;16", "F"])
 def test_each_mode_is_light_where_it_was(mode):
-    """Left black, right white, whatever the pixels are made of."""
+    """The left half is black and the right half white in each of Pillow's modes."""
     left_dark = np.zeros((10, 20), np.uint8)
     left_dark[:, 10:] = 255
     image = Image.fromarray(left_dark)
@@ -42,26 +42,26 @@ def test_each_mode_is_light_where_it_was(mode):
 
 
 def test_sixteen_bits_keep_what_eight_would_lose():
-    """Of 12 bits in 16, black stays black and white is white."""
+    """With 12 bits in 16, black stays black and white stays white."""
     values = np.linspace(0, 4095, 200, dtype=np.uint16).reshape(10, 20)
     pixels = decode_image(packed(Image.fromarray(values), "PNG"), "x").pixels
 
     assert (pixels.min(), pixels.max()) == (0, 255)
 
 
-@pytest.mark.parametrize(("colour", "under"), [(0, 255), (255, 0)])
-def test_what_is_transparent_contrasts_with_what_is_drawn(colour, under):
-    """Black ink on nothing is on white, white ink on nothing is on black."""
+@pytest.mark.parametrize(("color", "background"), [(0, 255), (255, 0)])
+def test_transparency_becomes_a_contrasting_background(color, background):
+    """Black ink is put on white, and white ink on black."""
     rgba = np.zeros((9, 9, 4), np.uint8)
-    rgba[3:6, 3:6] = [colour, colour, colour, 255]
+    rgba[3:6, 3:6] = [color, color, color, 255]
     pixels = decode_image(packed(Image.fromarray(rgba), "PNG"), "x").pixels
 
-    assert (pixels[4, 4, 0], pixels[0, 0, 0]) == (colour, under)
+    assert (pixels[4, 4, 0], pixels[0, 0, 0]) == (color, background)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_camera_that_was_turned_gives_an_upright_picture(orientation):
-    """All eight ways of EXIF; the size is the upright picture's."""
+def test_exif_orientation_is_applied(orientation):
+    """All eight orientations give the upright image and its size."""
     upright = np.full((20, 40), 255, np.uint8)
     upright[:5, :10] = 0  # top left
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # of Image.Transpose
@@ -70,39 +70,39 @@ def test_a_camera_that_was_turned_gives_an_upright_picture(orientation):
         stored = stored.transpose(Image.Transpose(undo[orientation]))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    found = decode_image(packed(stored, "PNG", exif=exif), "x")
+    decoded = decode_image(packed(stored, "PNG", exif=exif), "x")
 
-    assert found.size == (40, 20)
-    assert np.array_equal(found.pixels[..., 0], upright)
+    assert decoded.size == (40, 20)
+    assert np.array_equal(decoded.pixels[..., 0], upright)
 
 
 @pytest.mark.parametrize(
     ("kind", "mode"), [("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "L"), ("PNG", "RGBA"), ("BMP", "P")]
 )
-def test_a_large_picture_is_reduced_and_says_how_large_it_was(kind, mode):
-    """12 megapixels, whatever they are made of: a fourth of each side, what was left is left."""
+def test_a_large_image_is_reduced_and_keeps_its_full_size(kind, mode):
+    """Each side of 12 megapixels is divided by four; what was on the left stays there."""
     pixels = np.full((3000, 4000), 255, np.uint8)
     pixels[:, :1000] = 0
-    found = decode_image(packed(Image.fromarray(pixels).convert(mode), kind), "x")
+    decoded = decode_image(packed(Image.fromarray(pixels).convert(mode), kind), "x")
 
-    assert found.size == (4000, 3000)
-    assert found.pixels.shape == (750, 1000, 3)
-    assert found.pixels[:, :248].max() < 20
-    assert found.pixels[:, 252:].min() > 235
+    assert decoded.size == (4000, 3000)
+    assert decoded.pixels.shape == (750, 1000, 3)
+    assert decoded.pixels[:, :248].max() < 20
+    assert decoded.pixels[:, 252:].min() > 235
 
 
-def test_of_an_animation_the_first_picture_is_taken():
-    """With a note."""
+def test_the_first_frame_of_an_animation_is_used():
+    """A note says so."""
     frames = [Image.fromarray(np.full((8, 8), value, np.uint8)) for value in (0, 120, 255)]
     for kind in ("GIF", "PNG", "WEBP"):
         data = packed(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
-        found = decode_image(data, "x")
-        assert found.notes == ("animated: the first of 3 frames is used",)
-        assert found.pixels.max() < 30
+        decoded = decode_image(data, "x")
+        assert decoded.notes == ("animated: the first of 3 frames is used",)
+        assert decoded.pixels.max() < 30
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded():
-    """At once, by the header, with the limit in the message."""
+    """The header is enough, and the message has the limit."""
     start = time.process_time()
     with pytest.raises(UserError, match=f"more than {MAX_PIXELS:,} pixels"):
         decode_image(png_header(40_000, 40_000), "bomb")
@@ -112,17 +112,17 @@ def test_too_many_pixels_are_refused_before_they_are_decoded():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
-def test_any_damage_is_one_line(kind):
-    """Cut anywhere or with bytes changed: pixels or a UserError, no warning, nothing else."""
+def test_damage_gives_pixels_or_one_line(kind):
+    """A file that is cut or changed anywhere raises UserError or nothing, without a warning."""
     data = packed(Image.fromarray(GRADIENT), kind)
     rng = np.random.default_rng(0)
-    told = []
+    messages = []
     for _ in range(60):
         broken = bytearray(data[: rng.integers(1, len(data))])
         broken[rng.integers(len(broken))] ^= 1 << rng.integers(8)
         try:
             decode_image(bytes(broken), "x.png")
         except UserError as error:
-            told.append(str(error))
-    assert len(told) > 20
-    assert all(line.startswith("x.png: ") and "\n" not in line for line in told)
+            messages.append(str(error))
+    assert len(messages) > 20
+    assert all(line.startswith("x.png: ") and "\n" not in line for line in messages)
