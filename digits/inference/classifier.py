@@ -1,4 +1,4 @@
-"""A trained model as it is used: pictures in, logits and probabilities out.
+"""Load a trained model and run it: images in, logits and probabilities out.
 
 Runs on ONNX Runtime and never imports torch, so it starts fast and deploys small.
 The model's folder describes itself; nothing here reads params.yaml.
@@ -16,7 +16,7 @@ from digits.inference import model_integrity
 from digits.inference.model_integrity import ONNX
 from digits.project.errors import UserError
 
-BATCH = 1000  # pictures; larger gains nothing and takes memory
+BATCH = 1000  # images of one run of the network; it limits memory
 
 
 @dataclass(frozen=True)
@@ -27,32 +27,32 @@ class Classifier:
     classes: list[str]
     manifest: dict[str, object]
 
-    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Calibrated logits (n, classes) of `pictures` (n, 28, 28), 0 the background."""
-        starts = range(0, len(pictures), BATCH)
-        batches = [self.session.run(None, {"pictures": pictures[i : i + BATCH]})[0] for i in starts]
-        return np.concatenate(batches)
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return calibrated logits (n, classes) of `images` (n, 28, 28), 0 the background."""
+        batches = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
+        # "pictures" is the name of the input in all files that were exported
+        outputs = [self.session.run(None, {"pictures": b})[0] for b in batches]
+        return np.concatenate([np.zeros((0, len(self.classes)), np.float32), *outputs])
 
-    def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities (n, classes) of `pictures` (n, 28, 28); each row sums to 1."""
-        return softmax(self.logits(pictures))
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities (n, classes) of `images` (n, 28, 28); each row sums to 1."""
+        return softmax(self.logits(images))
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities (n, classes) of logits (n, classes); importing scipy for it takes 0.2 s."""
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    return np.asarray(raised / raised.sum(1, keepdims=True))
+    """Return probabilities (n, classes) of logits (n, classes), without importing scipy."""
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(1, keepdims=True))
 
 
 def session(graph: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
-    """A session of ONNX Runtime on `threads` threads, by default one per core.
+    """Open a session of ONNX Runtime on `threads` threads, by default one per core.
 
     Raises one of ONNX Runtime's own exceptions when it cannot load the graph.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or 0  # 0: one per core
     return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
 
 
@@ -60,7 +60,7 @@ def load(folder: Path, threads: int | None = None) -> Classifier:
     """Load the model in `folder` after `model_integrity` has checked it.
 
     `threads` are those of `session`. Raises UserError when there is no model, or when a file
-    is missing, extra, altered or none that this project can have written.
+    is missing, extra, altered, or not one that this project can have written.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no model here yet; `dvc repro` trains one")

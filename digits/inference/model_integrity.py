@@ -1,9 +1,9 @@
-"""Whether a folder is exactly the model that its manifest describes.
+"""Check that a folder is exactly the model that its manifest describes.
 
-For models that come from elsewhere; nothing is loaded here. Files are measured and hashed. An
-ONNX file, which can point at other files, bring operators of its own and ask for memory without
-end, is taken apart, and only what this project exports is let through. Weights are hashed alone:
-they are a pickle, which nothing but `torch.load(weights_only=True)` opens.
+Models may come from elsewhere, so nothing is loaded here: files are measured and hashed. An ONNX
+file can point at other files, bring its own operators and ask for unlimited memory, so it is
+parsed, and only what this project exports is accepted. The weights are a pickle, so they are
+hashed and not opened; `torch.load(weights_only=True)` alone opens them.
 """
 
 import json
@@ -17,20 +17,15 @@ from digits.project.errors import UserError
 WEIGHTS = "weights.pt"
 ONNX = "model.onnx"
 MODEL_FILES = {model_manifest.MANIFEST, WEIGHTS, ONNX}
-MANIFEST_ONLY_KEYS = {
-    "files",
-    "content_sha256",
-    "run_id",
-}  # of a manifest; the rest is in the ONNX file, too
 
 Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """A checked model: its name, the folder with its files, and its number in the registry.
+    """A checked model: its name, the folder with its files, and its version number.
 
-    `version` is None where no registry was asked: a folder, or the model of a git revision.
+    `version` is None where no registry was involved: a folder, or the model of a git revision.
     """
 
     name: str
@@ -45,10 +40,10 @@ class ResolvedModel:
 
 
 def check_model(folder: Path, content: str | None = None) -> Manifest:
-    """The manifest of the model in `folder`, when everything about the folder is right.
+    """Return the manifest of the model in `folder` after checking all of its files.
 
-    `content` is the content hash that somebody else remembers. Raises UserError naming the
-    first thing that is missing, extra, altered or no part of a model.
+    `content` is the expected content hash, from a source outside of the folder. Raises UserError
+    for the first file that is missing, extra, altered or not acceptable.
     """
     _check_file_names(folder)
     manifest = model_manifest.check_files(folder, content)
@@ -58,7 +53,7 @@ def check_model(folder: Path, content: str | None = None) -> Manifest:
 
 
 def is_intact(folder: Path, content: str | None = None) -> bool:
-    """Whether `check` finds nothing wrong."""
+    """Return whether `check_model` accepts the folder."""
     try:
         check_model(folder, content)
     except UserError:
@@ -67,25 +62,23 @@ def is_intact(folder: Path, content: str | None = None) -> bool:
 
 
 def _check_file_names(folder: Path) -> None:
-    """Raise UserError unless `folder` is a folder of the three files of a model alone."""
+    """Raise UserError unless `folder` is a folder with the three files of a model alone."""
     if folder.is_symlink() or not folder.is_dir():
-        raise UserError(
-            f"{folder} is no folder; expected one with {', '.join(sorted(MODEL_FILES))}"
-        )
-    found = sorted(folder.iterdir())
-    for path in found:
+        expected = ", ".join(sorted(MODEL_FILES))
+        raise UserError(f"{folder} is no folder; expected one with {expected}")
+    paths = sorted(folder.iterdir())
+    for path in paths:
         if path.name not in MODEL_FILES or path.is_symlink() or not path.is_file():
             raise UserError(f"{path} is no file of a model; get the model anew")
-    if missing := MODEL_FILES - {path.name for path in found}:
+    if missing := MODEL_FILES - {path.name for path in paths}:
         raise UserError(f"{folder / min(missing)} is missing; get the model anew")
 
 
-def _check_metadata(manifest: Manifest, described: dict[str, str], folder: Path) -> None:
-    """Raise UserError unless the manifest says of the model what the ONNX file says."""
-    said = {
-        k: json.dumps(v, sort_keys=True) for k, v in manifest.items() if k not in MANIFEST_ONLY_KEYS
-    }
-    for key in sorted(said.keys() | described.keys()):
-        if said.get(key) != described.get(key):
-            found = f"{folder / model_manifest.MANIFEST} and {ONNX} differ in {key!r}"
-            raise UserError(f"{found}; get the model anew")
+def _check_metadata(manifest: Manifest, metadata: dict[str, str], folder: Path) -> None:
+    """Raise UserError unless the manifest agrees with the metadata of the ONNX file."""
+    keys = manifest.keys() - {"files", "content_sha256", "run_id"}  # the other keys are in both
+    expected = {key: json.dumps(manifest[key], sort_keys=True) for key in keys}
+    for key in sorted(keys | metadata.keys()):
+        if expected.get(key) != metadata.get(key):
+            files = f"{folder / model_manifest.MANIFEST} and {ONNX}"
+            raise UserError(f"{files} differ in {key!r}; get the model anew")

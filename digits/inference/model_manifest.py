@@ -1,4 +1,7 @@
-"""TODO"""
+"""Write and check the manifest of a model's folder: hashes and sizes of its files.
+
+Which files a model has, and whether their content is acceptable, is `model_integrity`'s part.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -8,61 +11,57 @@ from digits.project.errors import UserError
 from digits.project.hashing import file_sha256, json_sha256
 
 MANIFEST = "manifest.json"
-MAX_MANIFEST_BYTES = 1 << 20  # bytes of a manifest; a real one has a thousand
-FILE_KEYS = {"sha256", "size"}  # what a manifest says of a file
+MAX_MANIFEST_BYTES = 1 << 20  # a manifest that this project writes has a thousand
 
 
 def write_manifest(folder: Path, about: dict[str, object]) -> None:
     """List every file of `folder` in its manifest.json, with SHA-256 and size in bytes.
 
-    `about` joins the manifest. The content hash is the digest of the list of files, so that
-    equal files have equal hashes whatever `about` says.
+    `about` is added to the manifest. The content hash is the digest of the list of files, so
+    equal files have equal hashes whatever `about` holds.
     """
-    names = sorted(p.name for p in folder.iterdir() if p.name != MANIFEST)
-    listed = {
-        n: {"sha256": file_sha256(folder / n), "size": (folder / n).stat().st_size} for n in names
-    }
-    write_json(folder / MANIFEST, {**about, "files": listed, "content_sha256": json_sha256(listed)})
+    paths = sorted(p for p in folder.iterdir() if p.name != MANIFEST)
+    files = {p.name: {"sha256": file_sha256(p), "size": p.stat().st_size} for p in paths}
+    write_json(folder / MANIFEST, {**about, "files": files, "content_sha256": json_sha256(files)})
 
 
 def load_manifest(path: Path, content: str | None = None) -> dict[str, Any]:
-    """A manifest that agrees with itself and with `content`; its files are not looked at.
+    """Read a manifest that is consistent and of the content hash `content`, if given.
 
-    `content` is the content hash that somebody else remembers. Raises UserError when it is none.
+    The files that it lists are not checked. Raises UserError.
     """
     if path.exists() and path.stat().st_size > MAX_MANIFEST_BYTES:
         raise UserError(f"{path} is larger than a manifest can be; get the model anew")
-    found = read_json(path)
-    listed = found.get("files")
-    plain = isinstance(listed, dict) and all(
-        isinstance(facts, dict) and facts.keys() == FILE_KEYS for facts in listed.values()
-    )
-    if not plain or json_sha256(listed) != found.get("content_sha256"):
+    manifest = read_json(path)
+    files, sha256 = manifest.get("files"), manifest.get("content_sha256")
+    entries = files.values() if isinstance(files, dict) else [files]
+    valid = all(isinstance(e, dict) and e.keys() == {"sha256", "size"} for e in entries)
+    if not valid or json_sha256(files) != sha256:
         raise UserError(f"{path} does not match itself; get the model anew")
-    if path.read_bytes() != json_bytes(found):
-        raise UserError(f"{path} is not as this project writes one; get the model anew")
-    if content is not None and found["content_sha256"] != content:
-        told = f"{path} is of the model {str(found['content_sha256'])[:12]}"
-        raise UserError(f"{told}, expected {content[:12]}; it is not what was registered")
-    return found
+    if path.read_bytes() != json_bytes(manifest):
+        raise UserError(f"{path} is not formatted as this project writes it; get the model anew")
+    if content is not None and sha256 != content:
+        found = f"{path} is of the model {str(sha256)[:12]}, expected {content[:12]}"
+        raise UserError(f"{found}; it is not what was registered")
+    return manifest
 
 
 def check_files(folder: Path, content: str | None = None) -> dict[str, Any]:
-    """The manifest of `folder`, after every file it lists has been checked against it.
+    """Return the manifest of `folder` after checking every file that it lists.
 
-    Raises UserError as `manifest` does, and naming the first file that is missing, extra or
+    Raises UserError as `load_manifest` does, and for the first file that is missing, extra or
     different.
     """
-    about = load_manifest(folder / MANIFEST, content)
-    found = {p.name for p in folder.iterdir()} - {MANIFEST}
-    for name in sorted(found ^ about["files"].keys()):
-        state = "is not in its manifest" if name in found else "is missing"
+    manifest = load_manifest(folder / MANIFEST, content)
+    present = {p.name for p in folder.iterdir()} - {MANIFEST}
+    for name in sorted(present ^ manifest["files"].keys()):
+        state = "is not in its manifest" if name in present else "is missing"
         raise UserError(f"{folder / name} {state}; get the model anew with `dvc checkout`")
-    for name, facts in about["files"].items():
+    for name, entry in manifest["files"].items():
         path, size = folder / name, (folder / name).stat().st_size
-        if size != facts["size"]:
-            raise UserError(f"{path} has {size:,} bytes, expected {facts['size']}; get it anew")
-        if file_sha256(path) != facts["sha256"]:
-            message = f"{path} differs from its manifest; get the model anew"
-            raise UserError(f"{message} with `dvc checkout`")
-    return about
+        if size != entry["size"]:
+            raise UserError(f"{path} has {size:,} bytes, expected {entry['size']}; get it anew")
+        if file_sha256(path) != entry["sha256"]:
+            advice = "get the model anew with `dvc checkout`"
+            raise UserError(f"{path} differs from its manifest; {advice}")
+    return manifest

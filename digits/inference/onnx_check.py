@@ -1,54 +1,49 @@
-"""TODO"""
+"""Parse an ONNX file without running it, and accept only what this project exports.
+
+Hashes and the manifest are checked elsewhere; `verdict_cache` keeps the result, and imports this
+module, and onnx with it, only for a file that it does not know.
+"""
 
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import ModelProto, TensorProto, helper, shape_inference
 
 from digits.project.errors import UserError
 
-if TYPE_CHECKING:
-    from onnx import ModelProto, TensorProto
-
-
-MAX_ONNX_BYTES = (1 << 31) - 1  # bytes; what one ONNX file can have
-# What the networks of this project are made of. None of these opens a file, loops or makes
-# something large out of a number.
-# fmt: off
-OPERATORS = {
-    "BatchNormalization", "Cast", "Concat", "Conv", "Div", "Gemm", "MaxPool", "Pad",
-    "ReduceMean", "Relu", "Reshape", "Slice", "Sub", "Transpose", "Unsqueeze",
-}
-# fmt: on
+MAX_ONNX_BYTES = (1 << 31) - 1  # protobuf's own limit
+# The operators of this project's networks. None of them opens a file, loops, or makes something
+# large out of a number.
+OPERATORS = {"BatchNormalization", "Cast", "Concat", "Conv", "Div", "Gemm", "MaxPool", "Pad"}
+OPERATORS |= {"ReduceMean", "Relu", "Reshape", "Slice", "Sub", "Transpose", "Unsqueeze"}
 MAX_NODES = 10_000
-MAX_VALUES = 1 << 24  # numbers that a step may make of one picture
+MAX_VALUES = 1 << 24  # values that a node may output for one image
 
 
 def read_onnx_metadata(path: Path) -> dict[str, str]:
-    """The metadata of an ONNX file that holds all its numbers itself.
+    """Return the metadata of an ONNX file that holds all its weights itself.
 
-    Raises UserError when it is none, refers to other files, brings functions or operators
+    Raises UserError when it is no ONNX file, refers to other files, has functions or operators
     that no network of this project has, or asks for more memory than it should.
     """
-    import onnx  # 0.1 s
-    from google.protobuf.message import DecodeError
-    from onnx.shape_inference import InferenceError
-
     if path.stat().st_size > MAX_ONNX_BYTES:
         raise UserError(f"{path} is larger than an ONNX file can be; get the model anew")
     try:
         model = onnx.load_model_from_string(path.read_bytes())
-        for found in _violations(model):
-            raise UserError(f"{path} {found}; do not load it")
+        for violation in _violations(model):
+            raise UserError(f"{path} {violation}; do not load it")
         _check_sizes(model)
-    except (DecodeError, LookupError, ValueError, InferenceError) as error:
+    except (DecodeError, LookupError, ValueError, shape_inference.InferenceError) as error:
         reason = " ".join(str(error).split())[:100]
         raise UserError(f"{path} is no ONNX model ({reason}); get the model anew") from error
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
-def _violations(model: "ModelProto") -> Iterator[str]:
-    """What a model has that none of this project's has."""
+def _violations(model: ModelProto) -> Iterator[str]:
+    """Yield what the model has and no network of this project has, as ends of a sentence."""
     graph = model.graph
     if model.functions or model.training_info or graph.sparse_initializer:
         yield "brings functions, training or sparse weights"
@@ -64,30 +59,27 @@ def _violations(model: "ModelProto") -> Iterator[str]:
             yield f"does not hold the numbers of {tensor.name[:40]!r}"
 
 
-def _holds_all_values(tensor: "TensorProto") -> bool:
-    """Whether a tensor's bytes are as many as its shape says."""
-    from onnx import helper
-
+def _holds_all_values(tensor: TensorProto) -> bool:
+    """Return whether a tensor has as many bytes as its shape and type require."""
     size = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     return min(tensor.dims, default=1) > 0 and math.prod(tensor.dims) * size == len(tensor.raw_data)
 
 
-def _check_sizes(model: "ModelProto") -> None:
-    """Raise ValueError where a step makes too many numbers, or nobody can say how many.
+def _check_sizes(model: ModelProto) -> None:
+    """Raise ValueError if a node outputs too many values, or its output's size is unknown.
 
-    What the file says of its steps is not asked; the weights do not matter and are dropped.
+    Sizes are inferred, not taken from the file. Large weights do not matter for that and are
+    dropped from `model`.
     """
-    from onnx import shape_inference
-
     for tensor in model.graph.initializer:
         if len(tensor.raw_data) > 1024:
             tensor.ClearField("raw_data")
     del model.graph.value_info[:]
-    found = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
-    shapes = {v.name: v.type.tensor_type.shape.dim for v in (*found.value_info, *found.output)}
+    graph = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+    shapes = {v.name: v.type.tensor_type.shape.dim for v in (*graph.value_info, *graph.output)}
     for name in (name for node in model.graph.node for name in node.output):
         known = [axis.dim_value for axis in shapes.get(name, ()) if axis.dim_value]
         if name not in shapes or len(shapes[name]) > len(known) + 1:
-            raise ValueError(f"how large {name[:40]} becomes is open")
+            raise ValueError(f"the size of {name[:40]} is unknown")
         if math.prod(known) > MAX_VALUES:
-            raise ValueError(f"{name[:40]} becomes larger than {MAX_VALUES:,} numbers a picture")
+            raise ValueError(f"{name[:40]} has more than {MAX_VALUES:,} values for an image")

@@ -1,30 +1,121 @@
-"""Answers as people and programs read them, one line or block at a time.
+"""Print predictions as text, JSON or CSV, one line or block at a time.
 
-Each format has a `head`, a `line` per answer and a `tail`, so that a stream can be
-stopped anywhere and still end as a whole.
+Each format has a `head`, a `line` per prediction and a `tail`, so that the output of a stream
+that is stopped anywhere is still complete.
 """
 
 import csv
+import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from digits.inference.prediction import Prediction
 from digits.project.progress_bar import ProgressBar
 from digits.project.text_table import printable
 
-WIDEST = 60  # characters of a file's name that others are aligned with
+MAX_NAME_WIDTH = 60  # characters of a file's name that others are aligned with
 
 
-def print_predictions(
-    found: Iterator[Prediction], form: "TextFormat | JsonFormat | CsvFormat", total: int
-) -> int:
-    """Print each answer as it comes; errors and progress go to standard error.
+def top_classes(prediction: Prediction, top: int) -> list[list[tuple[str, float]]]:
+    """Return the `top` most probable classes of each glyph with their probabilities."""
+    order = (-prediction.probabilities).argsort(1, kind="stable")[:, :top].tolist()
+    rows = zip(prediction.probabilities.tolist(), order, strict=True)
+    return [[(prediction.classes[i], row[i]) for i in best] for row, best in rows]
 
-    Returns the exit status: 0 when each file was read, whatever was found on it, 1 when some
-    were not, 2 when none was. Ctrl-C ends the process with 130, a reader of the output that
-    leaves with 141.
+
+class TextFormat:
+    """Aligned columns for people; files that could not be read appear on standard error alone."""
+
+    head = tail = ""
+
+    def __init__(self, top: int, files: list[str]) -> None:
+        self.top = top
+        lengths = [len(printable(file)) for file in files]
+        self.width = max([n for n in lengths if n <= MAX_NAME_WIDTH], default=0)
+
+    def line(self, prediction: Prediction) -> str:
+        """Return file, digits, probability and remarks; then the next best of each digit."""
+        if prediction.reading.problem:
+            return ""
+        name = printable(prediction.reading.file).ljust(self.width)
+        probability = f"{prediction.probability:6.1%}" if prediction.digits else "     -"
+        cells = [name, prediction.text or "-", probability]
+        below = top_classes(prediction, self.top) if self.top > 1 else []
+        if len(below) == 1:
+            cells.append(_format_classes(below.pop()[1:]))
+        cells.append(", ".join(filter(None, [_remark(prediction), *prediction.reading.notes])))
+        margin = " " * (self.width + 2)
+        lines = ["  ".join(cells).rstrip(), *(margin + _format_classes(row) for row in below)]
+        return "\n".join(lines) + "\n"
+
+
+def _remark(prediction: Prediction) -> str:
+    """Return what is uncertain, or an empty text."""
+    if not prediction.digits:
+        return "no digit found"
+    if prediction.status == "ok" or len(prediction.digits) == 1:
+        return "" if prediction.status == "ok" else "doubtful"
+    pairs = zip(prediction.digits, prediction.doubtful, strict=True)
+    return f"doubtful: {' '.join(digit for digit, doubtful in pairs if doubtful)}"
+
+
+def _format_classes(pairs: list[tuple[str, float]]) -> str:
+    """Return classes and their probabilities in one line."""
+    return "  ".join(f"{digit} {probability:.1%}" for digit, probability in pairs)
+
+
+class JsonFormat:
+    """A list of objects, one on each line."""
+
+    head, tail = "[\n", "]\n"
+
+    def __init__(self, top: int) -> None:
+        self.top, self.separator = top, " "
+
+    def line(self, prediction: Prediction) -> str:
+        """Return one object. The comma stands before it, so that each line is complete."""
+        separator, self.separator = self.separator, ","
+        return f"{separator}{json.dumps(prediction_record(prediction, self.top))}\n"
+
+
+class CsvFormat:
+    """A row per file, with as many columns as `top` needs."""
+
+    tail = ""
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+        self.columns = ["file", "digit", "probability", "text", "status", "notes"]
+        self.columns += [f"{c}_{n}" for n in range(2, top + 1) for c in ("digit", "probability")]
+        self.head = _csv_line(self.columns)
+
+    def line(self, prediction: Prediction) -> str:
+        """Return one row; `digit_2` and so on are filled where there is a single digit."""
+        row = prediction_record(prediction)
+        row["notes"] = prediction.reading.problem or "; ".join(prediction.reading.notes)
+        if len(prediction.digits) == 1:
+            for rank, (digit, p) in enumerate(top_classes(prediction, self.top)[0], start=1):
+                row |= {f"digit_{rank}": digit, f"probability_{rank}": round(p, 6)}
+        return _csv_line(row.get(column, "") for column in self.columns)
+
+
+def _csv_line(values: Iterable[object]) -> str:
+    """Return one line of CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
+
+
+Format = TextFormat | JsonFormat | CsvFormat
+
+
+def print_predictions(predictions: Iterator[Prediction], form: Format, total: int) -> int:
+    """Print each prediction as it comes; errors and progress go to standard error.
+
+    Returns the exit status: 0 when every file could be read, 1 when some could not, 2 when none
+    could. Ctrl-C ends the process with 130, and a closed pipe with 141.
     """
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     failed = done = 0
@@ -32,9 +123,13 @@ def print_predictions(
     try:
         sys.stdout.write(form.head)
         try:
-            for done, answer in enumerate(found, start=1):
+            for done, prediction in enumerate(predictions, start=1):
                 progress.clear()
-                failed += _print_prediction(answer, form)
+                if problem := prediction.reading.problem:
+                    failed += 1
+                    print(f"digits: {printable(problem)}", file=sys.stderr)
+                sys.stdout.write(form.line(prediction))
+                sys.stdout.flush()
                 progress.update(done)
         finally:
             progress.clear()
@@ -45,140 +140,37 @@ def print_predictions(
         os._exit(130)  # without waiting for a thread that waits for a pipe
     except BrokenPipeError:
         os._exit(141)  # without flushing into the closed pipe
-    if failed == total:
-        return 2
-    return 1 if failed else 0
+    return 2 if failed == total else int(failed > 0)
 
 
-def _print_prediction(answer: Prediction, form: "TextFormat | JsonFormat | CsvFormat") -> bool:
-    """Print one answer. Returns whether the file could not be read."""
-    if answer.reading.problem:
-        print(f"digits: {printable(answer.reading.problem)}", file=sys.stderr)
-    sys.stdout.write(form.line(answer))
-    sys.stdout.flush()
-    return bool(answer.reading.problem)
+def prediction_record(prediction: Prediction, top: int = 1) -> dict[str, object]:
+    """Return a prediction as a JSON object.
 
-
-def top_classes(answer: Prediction, top: int) -> list[list[tuple[str, float]]]:
-    """Per digit the `top` most probable classes with their probabilities."""
-    order = (-answer.probabilities).argsort(1, kind="stable")[:, :top].tolist()
-    rows = zip(answer.probabilities.tolist(), order, strict=True)
-    return [[(answer.classes[i], row[i]) for i in chosen] for row, chosen in rows]
-
-
-class TextFormat:
-    """Aligned columns for people; files that could not be read are left to standard error."""
-
-    head = tail = ""
-
-    def __init__(self, top: int, files: list[str]) -> None:
-        self.top = top
-        lengths = [len(printable(file)) for file in files]
-        self.width = max([n for n in lengths if n <= WIDEST], default=0)
-
-    def line(self, answer: Prediction) -> str:
-        """File, digits, probability, remarks; the runners-up of each digit."""
-        if answer.reading.problem:
-            return ""
-        chance = f"{answer.probability:.1%}" if answer.digits else "-"
-        name = f"{printable(answer.reading.file):{self.width}}"
-        first = [name, answer.text or "-", f"{chance:>6}"]
-        below = top_classes(answer, self.top) if self.top > 1 else []
-        if len(below) == 1:
-            first.append(_listed(below.pop()[1:]))
-        first.append(", ".join(filter(None, [_remark(answer), *answer.reading.notes])))
-        margin = " " * (self.width + 2)
-        lines = ["  ".join(first).rstrip(), *(margin + _listed(row) for row in below)]
-        return "\n".join(lines) + "\n"
-
-
-def _remark(answer: Prediction) -> str:
-    """What is uncertain."""
-    if not answer.digits:
-        return "no digit found"
-    which = [d for d, bad in zip(answer.digits, answer.doubtful, strict=True) if bad]
-    if not which or len(answer.digits) == 1:
-        return "doubtful" * len(which)
-    return f"doubtful: {' '.join(which)}"
-
-
-def _listed(pairs: list[tuple[str, float]]) -> str:
-    return "  ".join(f"{digit} {probability:.1%}" for digit, probability in pairs)
-
-
-class JsonFormat:
-    """A list of objects, one on each line."""
-
-    head, tail = "[\n", "]\n"
-
-    def __init__(self, top: int) -> None:
-        self.top = top
-        self.separator = " "
-
-    def line(self, answer: Prediction) -> str:
-        """One object. The comma stands before it, so that each line is whole at once."""
-        separator, self.separator = self.separator, ","
-        return f"{separator}{json.dumps(prediction_record(answer, self.top))}\n"
-
-
-class CsvFormat:
-    """A row per file, with as many columns as `top` needs."""
-
-    tail = ""
-
-    def __init__(self, top: int) -> None:
-        self.top = top
-        columns = ["file", "digit", "probability", "text", "status", "notes"]
-        for place in range(2, top + 1):
-            columns += [f"digit_{place}", f"probability_{place}"]
-        self._writer = csv.DictWriter(_Echo(), columns, extrasaction="ignore", lineterminator="\n")
-        self.head = str(self._writer.writeheader())
-
-    def line(self, answer: Prediction) -> str:
-        """One row; the runners-up are those of a single digit."""
-        row = prediction_record(answer)
-        row["notes"] = answer.reading.problem or "; ".join(answer.reading.notes)
-        if len(answer.digits) == 1:
-            for place, (digit, chance) in enumerate(top_classes(answer, self.top)[0], start=1):
-                row |= {f"digit_{place}": digit, f"probability_{place}": round(chance, 6)}
-        return str(self._writer.writerow(row))
-
-
-class _Echo:
-    """A file whose `write` gives back what csv's writers, which hand that on, have made."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def prediction_record(answer: Prediction, top: int = 1) -> dict[str, object]:
-    """An answer as JSON holds it.
-
-    `digit` is the answer when there is exactly one, else null, and a number where the class
-    is called by one; `probability` is that the whole `text` is right. `boxes` are left, top,
-    right, bottom in pixels of the upright picture. What failed has `error` and no text.
+    `digit` is null unless there is exactly one digit, and a number where the class's name is
+    one. `probability` is that of the whole `text`. `boxes` are left, top, right, bottom in
+    pixels of the upright image. A file that could not be read has `error` and no text.
     """
-    about: dict[str, object] = {"file": answer.reading.file, "status": answer.status}
-    if answer.reading.glyphs is None:
-        return {**about, "digit": None, "probability": None, "error": answer.reading.problem}
-    digits = answer.digits
-    found: dict[str, object] = {
+    reading, digits = prediction.reading, prediction.digits
+    record: dict[str, object] = {"file": reading.file, "status": prediction.status}
+    if reading.glyphs is None:
+        return {**record, "digit": None, "probability": None, "error": reading.problem}
+    record |= {
         "digit": _class_value(digits[0]) if len(digits) == 1 else None,
-        "probability": round(answer.probability, 6) if digits else None,
-        "text": answer.text,
-        "boxes": answer.reading.glyphs.boxes.tolist(),
-        "probabilities": [round(p, 6) for p in answer.probabilities.max(1).tolist()],
-        "doubtful": answer.doubtful.tolist(),
-        "notes": list(answer.reading.notes),
+        "probability": round(prediction.probability, 6) if digits else None,
+        "text": prediction.text,
+        "boxes": reading.glyphs.boxes.tolist(),
+        "probabilities": [round(p, 6) for p in prediction.probabilities.max(1).tolist()],
+        "doubtful": prediction.doubtful.tolist(),
+        "notes": list(reading.notes),
     }
     if top > 1:
-        found["top"] = [
+        record["top"] = [
             [{"digit": _class_value(d), "probability": round(p, 6)} for d, p in row]
-            for row in top_classes(answer, top)
+            for row in top_classes(prediction, top)
         ]
-    return {**about, **found}
+    return record
 
 
 def _class_value(name: str) -> int | str:
-    """A class as a number where it is called by one."""
+    """Return a class's name, as a number where it is one."""
     return int(name) if name.isdecimal() else name

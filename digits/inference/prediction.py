@@ -1,7 +1,7 @@
-"""What a model says of picture files: read, found and classified in a stream, in order.
+"""One image from its bytes to a prediction: what was read, and what a model says of it.
 
-Reading and finding run in threads, because Pillow and OpenCV work without Python's lock;
-the network gets the digits of many files at once.
+Everything that predicts an image uses these two steps; the network runs in between, on the
+glyphs of one image or of many.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ from digits.preprocessing.image_decoding import MAX_PIXELS, DecodedImage, decode
 
 @dataclass(frozen=True)
 class ImageReading:
-    """What was found in a file before any network saw it; `problem` says why nothing was."""
+    """The glyphs of an image file before any network ran; `problem` says why there are none.
+
+    `image` is the decoded image if it was kept for drawing.
+    """
 
     file: str
     glyphs: ExtractedGlyphs | None = None
@@ -27,7 +30,7 @@ class ImageReading:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one file: n digits in reading order, n may be 0.
+    """A model's answer to one image: n digits in reading order, n may be 0.
 
     `probabilities` is float32 [n, classes].
     """
@@ -38,12 +41,12 @@ class Prediction:
 
     @property
     def doubtful(self) -> NDArray[np.bool_]:
-        """Which digits may be no digit at all, (n,)."""
+        """Which glyphs may be no digit at all, (n,)."""
         return reject_option.is_doubtful(self.probabilities)
 
     @property
     def digits(self) -> list[str]:
-        """The most probable class of each digit."""
+        """The most probable class of each glyph."""
         return [self.classes[i] for i in self.probabilities.argmax(1)]
 
     @property
@@ -57,7 +60,7 @@ class Prediction:
 
     @property
     def probability(self) -> float:
-        """That the whole text is right: the product over its digits."""
+        """The probability that the whole text is right: the product over its digits."""
         return float(self.probabilities.max(1).prod()) if len(self.probabilities) else 0.0
 
     @property
@@ -73,10 +76,10 @@ class Prediction:
 def read_image(
     content: bytes, name: str, several: bool | None = None, max_pixels: int = MAX_PIXELS
 ) -> tuple[ImageReading, DecodedImage]:
-    """Decode an image file and extract its glyphs; also the decoded image, to draw from.
+    """Decode an image file and extract its glyphs; also return the decoded image, for drawing.
 
-    `name` is what messages call it, `several` that of `extract_glyphs`. Raises UserError when
-    the bytes are no image, damaged, or of more than `max_pixels`.
+    Messages call it `name`; `several` is that of `extract_glyphs`. Raises UserError when the
+    bytes are no image, damaged, or of more than `max_pixels`.
     """
     image = decode_image(content, name, max_pixels)
     return ImageReading(name, extract_glyphs(image, several), notes=image.notes), image

@@ -1,4 +1,4 @@
-"""When an answer is marked doubtful: the network may be looking at something that is no digit."""
+"""Mark predictions as doubtful where the glyph may be no digit at all."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,9 @@ DOUBT_THRESHOLD = 0.9
 
 
 def is_doubtful(probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which of n digits, (n, classes) calibrated probabilities, may be none; (n,).
+    """Return which of n glyphs may be no digit, (n,), by calibrated probabilities (n, classes).
 
-    The largest probability as a measure of that: Hendrycks and Gimpel 2017 ("A baseline for
-    detecting misclassified and out-of-distribution examples in neural networks").
+    The measure is the largest probability: Hendrycks and Gimpel 2017 ("A baseline for detecting
+    misclassified and out-of-distribution examples in neural networks").
     """
     return np.asarray(probabilities.max(1, initial=0) < DOUBT_THRESHOLD)

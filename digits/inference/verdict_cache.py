@@ -1,41 +1,44 @@
-"""Verdicts of `onnx_check`, kept in the user's cache folder by the SHA-256 of the ONNX file.
+"""Cache the verdicts of `onnx_check` in the user's cache folder, by SHA-256 of the ONNX file.
 
-Only files that passed are kept, with their metadata. The checker's own hash is part of the name,
-so that another checker judges anew. A folder that others can write to is not believed.
+Only accepted files are cached, with their metadata. The checker's own hash is part of the name,
+so another checker judges anew. A folder that other users can write to is not trusted.
 """
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
 
-from digits.inference import onnx_check
 from digits.project import atomic_files, hashing
+from digits.project.errors import UserError
 
 
 def onnx_metadata(path: Path, sha256: str) -> dict[str, str]:
-    """The metadata of the ONNX file `path`, whose bytes have the hash `sha256`.
+    """Return the metadata of the ONNX file `path`, whose bytes have the hash `sha256`.
 
     Raises UserError as `onnx_check.read_onnx_metadata` does.
     """
-    kept = _file(sha256)
-    with suppress(OSError, ValueError):
-        if _is_private(kept.parent):
-            return dict(json.loads(kept.read_text(encoding="utf-8")))
+    cached = _cache_file(sha256)
+    with suppress(OSError, UserError):
+        if _is_private(cached.parent):
+            return atomic_files.read_json(cached)
+    from digits.inference import onnx_check  # it imports onnx: 0.1 s
+
     metadata = onnx_check.read_onnx_metadata(path)
-    with suppress(OSError):  # a disk that takes no more, or no home: checked again next time
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        atomic_files.write_json(kept, metadata)
+    if cached.is_absolute():
+        with suppress(OSError):  # such as a full disk: the file is checked again next time
+            cached.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            atomic_files.write_json(cached, metadata)
     return metadata
 
 
-def _file(sha256: str) -> Path:
+def _cache_file(sha256: str) -> Path:
+    """Return where the verdict belongs; a relative path if the user has no home folder."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-    checker = hashing.file_sha256(Path(onnx_check.__file__))
+    checker = hashing.file_sha256(Path(__file__).with_name("onnx_check.py"))
     return Path(cache, "digits", "onnx", f"{sha256}-{checker[:16]}.json")
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether this user alone can write into `folder`."""
+    """Return whether this user alone can write into `folder`; never so for a relative path."""
     status = folder.stat()
-    return status.st_uid == os.getuid() and not status.st_mode & 0o022
+    return folder.is_absolute() and status.st_uid == os.getuid() and not status.st_mode & 0o022
