@@ -32,9 +32,13 @@ def normalize_glyph(coverage: FloatArray, mask: BoolArray) -> ByteArray:
     solid = _binarize(coverage, mask)
     if not solid.any():
         return np.zeros((SIDE, SIDE), np.uint8)
-    fitted = _with_standard_width(solid)
-    left, top, width, height = cv2.boundingRect(fitted)
-    box = fitted[top : top + height, left : left + width]
+    return _scale_and_center(_with_standard_width(solid))
+
+
+def _scale_and_center(solid: ByteArray) -> ByteArray:
+    """Scale `solid` into BOX x BOX pixels and center its mass in SIDE x SIDE."""
+    left, top, width, height = cv2.boundingRect(solid)
+    box = solid[top : top + height, left : left + width]
     scale = BOX * OVERSAMPLING / max(box.shape)
     # MNIST's centre of mass is at index 14, the middle of that pixel
     middle = SIDE / 2 * OVERSAMPLING + OVERSAMPLING / 2

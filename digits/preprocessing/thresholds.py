@@ -47,11 +47,15 @@ def estimate_thresholds(intensity: ByteArray) -> Thresholds:
         middle, before = (background + foreground) / 2, middle
         if abs(middle - before) < 0.5:
             break
-    at = int(middle) + 1
-    center = below.searchsorted(count[at - 1] / 2)
-    deviations = np.bincount(np.abs(LEVELS[:at] - center), counts[:at]).cumsum()
-    noise = SIGMA_PER_MAD * float(deviations.searchsorted(deviations[-1] / 2))
-    return Thresholds(background, foreground, noise)
+    return Thresholds(background, foreground, _deviation(counts[: int(middle) + 1]))
+
+
+def _deviation(counts: FloatArray) -> float:
+    """Return the standard deviation of a histogram's values, by their median deviation."""
+    below = counts.cumsum()
+    center = below.searchsorted(below[-1] / 2)
+    deviations = np.bincount(np.abs(LEVELS[: len(counts)] - center), counts).cumsum()
+    return SIGMA_PER_MAD * float(deviations.searchsorted(deviations[-1] / 2))
 
 
 def quantile(values: ByteArray, share: float, mask: ByteArray | None = None) -> float:
