@@ -1,4 +1,4 @@
-"""Answers are printed as people and programs read them."""
+"""Predictions are printed as text, JSON and CSV."""
 
 import csv
 import json
@@ -13,108 +13,98 @@ from digits.preprocessing.digit_extraction import ExtractedGlyphs
 CLASSES = [str(digit) for digit in range(10)]
 
 
-def answer(text, file="a.png", likely=0.9, doubtful=False, notes=()):
-    """An answer that reads `text`; each digit's neighbour is the second likeliest."""
+def prediction(text, file="a.png", p=0.95, notes=()):
+    """A prediction of `text`; the next best class of each digit is the digit plus one."""
     digits = [int(c) for c in text.replace("/", "")]
     rows = [i for i, row in enumerate(text.split("/")) for _ in row]
-    chances = np.zeros((len(digits), 10), np.float32)
-    for chance, digit in zip(chances, digits, strict=True):
-        chance[[digit, (digit + 1) % 10]] = likely, 1 - likely
+    probabilities = np.zeros((len(digits), 10), np.float32)
+    for row, digit in zip(probabilities, digits, strict=True):
+        row[[digit, (digit + 1) % 10]] = p, 1 - p
     boxes = np.arange(4 * len(digits)).reshape(-1, 4)
-    found = ExtractedGlyphs(boxes, np.array(rows, int), np.zeros((len(digits), 28, 28), np.uint8))
-    doubts = np.full(len(digits), doubtful)
-    return Prediction(ImageReading(file, found, notes=notes), CLASSES, chances, doubts)
+    images = np.zeros((len(digits), 28, 28), np.uint8)
+    glyphs = ExtractedGlyphs(boxes, np.array(rows, int), images)
+    return Prediction(ImageReading(file, glyphs, notes=notes), CLASSES, probabilities)
 
 
 def failed(file="a.png"):
-    """The answer to a file that cannot be read."""
-    nothing = np.zeros((0, 10), np.float32)
-    return Prediction(
-        ImageReading(file, problem=f"{file}: no picture"), CLASSES, nothing, nothing[:, 0] > 0
-    )
+    """The prediction for a file that cannot be read."""
+    reading = ImageReading(file, problem=f"{file}: no picture")
+    return Prediction(reading, CLASSES, np.zeros((0, 10), np.float32))
 
 
 @pytest.mark.parametrize(
     ("given", "top", "expected"),
     [
-        (answer("7"), 1, "a.png     7   90.0%"),
-        (answer("7", likely=1), 1, "a.png     7  100.0%"),
-        (answer("7", "long.png"), 3, "long.png  7   90.0%  8 10.0%  0 0.0%"),
-        (answer("7", doubtful=True), 1, "a.png     7   90.0%  doubtful"),
-        (answer("7", notes=("animated",)), 2, "a.png     7   90.0%  8 10.0%  animated"),
-        (answer(""), 1, "a.png     -       -  no digit found"),
-        (answer("", notes=("animated",)), 1, "a.png     -       -  no digit found, animated"),
-        (answer("12/3"), 1, "a.png     12/3   72.9%"),
-        (answer("12", doubtful=True), 1, "a.png     12   81.0%  doubtful: 1 2"),
+        (prediction("7"), 1, "a.png     7   95.0%"),
+        (prediction("7", p=1), 1, "a.png     7  100.0%"),
+        (prediction("7", "long.png"), 3, "long.png  7   95.0%  8 5.0%  0 0.0%"),
+        (prediction("7", p=0.8), 1, "a.png     7   80.0%  doubtful"),
+        (prediction("7", notes=("animated",)), 2, "a.png     7   95.0%  8 5.0%  animated"),
+        (prediction(""), 1, "a.png     -       -  no digit found"),
+        (prediction("", notes=("animated",)), 1, "a.png     -       -  no digit found, animated"),
+        (prediction("12/3"), 1, "a.png     12/3   85.7%"),
+        (prediction("12", p=0.8), 1, "a.png     12   64.0%  doubtful: 1 2"),
         (
-            answer("12"),
+            prediction("12"),
             2,
-            "a.png     12   81.0%\n          1 90.0%  2 10.0%\n          2 90.0%  3 10.0%",
+            f"a.png     12   90.2%\n{'':10}1 95.0%  2 5.0%\n{'':10}2 95.0%  3 5.0%",
         ),
+        (failed(), 1, ""),
     ],
 )
-def test_people_get_columns(given, top, expected):
-    """File, digits, probability, then what else there is to say."""
-    assert TextFormat(top, ["a.png", "long.png", "x" * 80]).line(given) == expected + "\n"
+def test_text_has_aligned_columns(given, top, expected):
+    """File, digits, probability and remarks; files that cannot be read have no line."""
+    names = ["a.png", "long.png", "x" * 80]
+    assert TextFormat(top, names).line(given) == expected + "\n" * bool(expected)
 
 
-def test_people_get_errors_elsewhere():
-    """A file that cannot be read has no line among the answers."""
-    assert TextFormat(1, ["a.png"]).line(failed()) == ""
-
-
-def test_a_name_cannot_command_the_terminal():
-    """Escapes are written out."""
-    assert "\x1b" not in TextFormat(1, ["\x1b"]).line(answer("7", "\x1b"))
+def test_a_file_name_cannot_control_the_terminal():
+    """Escape characters are written out."""
+    assert "\x1b" not in TextFormat(1, ["\x1b"]).line(prediction("7", "\x1b"))
 
 
 def test_json_has_one_object_per_line():
-    """The whole is valid, and each line but the brackets is an object on its own."""
+    """The output is valid JSON, and each line but the brackets is an object on its own."""
     json_format = JsonFormat(2)
-    given = [answer("7"), failed("ü\udcff.png"), answer("12/3", doubtful=True), answer("")]
+    given = [prediction("7"), failed("ü\udcff.png"), prediction("12/3", p=0.8), prediction("")]
     text = json_format.head + "".join(map(json_format.line, given)) + json_format.tail
 
-    found = json.loads(text)
-    assert [json.loads(line[1:]) for line in text.splitlines()[1:-1]] == found
-    assert found[0] == {
-        "file": "a.png",
-        "status": "ok",
-        "digit": 7,
-        "probability": 0.9,
-        "text": "7",
-        "boxes": [[0, 1, 2, 3]],
-        "probabilities": [0.9],
-        "doubtful": [False],
-        "notes": [],
-        "top": [[{"digit": 7, "probability": 0.9}, {"digit": 8, "probability": 0.1}]],
-    }
-    assert (found[1]["status"], found[1]["error"]) == ("error", "ü\udcff.png: no picture")
-    assert (found[2]["digit"], found[2]["text"], found[2]["status"]) == (None, "12/3", "doubtful")
-    assert found[2]["probability"] == pytest.approx(0.729)
-    assert len(found[2]["boxes"]) == len(found[2]["probabilities"]) == 3
-    assert (found[3]["digit"], found[3]["text"], found[3]["status"]) == (None, "", "no digit")
+    records = json.loads(text)
+    assert [json.loads(line[1:]) for line in text.splitlines()[1:-1]] == records
+    names = ["file", "status", "digit", "probability", "text"]
+    assert [records[0][name] for name in names] == ["a.png", "ok", 7, 0.95, "7"]
+    names = ["boxes", "probabilities", "doubtful", "notes"]
+    assert [records[0][name] for name in names] == [[[0, 1, 2, 3]], [0.95], [False], []]
+    best = [{"digit": 7, "probability": 0.95}, {"digit": 8, "probability": 0.05}]
+    assert records[0]["top"] == [best]
+    assert (records[1]["status"], records[1]["error"]) == ("error", "ü\udcff.png: no picture")
+    assert (records[2]["digit"], records[2]["text"], records[2]["status"]) == (
+        None,
+        "12/3",
+        "doubtful",
+    )
+    assert records[2]["probability"] == pytest.approx(0.512)
+    assert len(records[2]["boxes"]) == len(records[2]["probabilities"]) == 3
+    assert (records[3]["digit"], records[3]["text"], records[3]["status"]) == (None, "", "no digit")
 
 
 def test_csv_has_a_row_per_file():
-    """All rows have the columns of the head, whatever became of the file."""
+    """All rows have the columns of the head, also where the file could not be read."""
     csv_format = CsvFormat(3)
-    given = [answer("7", 'a,"b".png'), failed(), answer("12/3"), answer("", notes=("x", "y"))]
+    given = [
+        prediction("7", 'a,"b".png'),
+        failed(),
+        prediction("12/3"),
+        prediction("", notes=("x", "y")),
+    ]
     text = csv_format.head + "".join(map(csv_format.line, given)) + csv_format.tail
 
     rows = list(csv.DictReader(text.splitlines(), restkey="more", restval="less"))
     assert all("more" not in row and "less" not in row.values() for row in rows)
-    assert rows[0] == {
-        "file": 'a,"b".png',
-        "digit": "7",
-        "probability": "0.9",
-        "text": "7",
-        "status": "ok",
-        "notes": "",
-        "digit_2": "8",
-        "probability_2": "0.1",
-        "digit_3": "0",
-        "probability_3": "0.0",
-    }
+    assert text.splitlines()[:2] == [
+        "file,digit,probability,text,status,notes,digit_2,probability_2,digit_3,probability_3",
+        '"a,""b"".png",7,0.95,7,ok,,8,0.05,0,0.0',
+    ]
     assert (rows[1]["status"], rows[1]["notes"]) == ("error", "a.png: no picture")
     assert (rows[2]["digit"], rows[2]["text"], rows[2]["digit_2"]) == ("", "12/3", "")
     assert (rows[3]["status"], rows[3]["notes"]) == ("no digit", "x; y")

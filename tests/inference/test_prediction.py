@@ -1,47 +1,73 @@
-"""Files are answered in order, as they come, and what cannot be read does not stop the rest."""
+"""Images are predicted in order, in batches, and an unreadable file does not stop the others."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from digits.inference import classifier
-from digits.inference import prediction_stream as module
+from digits.inference import classifier, prediction_stream
 from digits.inference.classifier import Classifier
+from digits.inference.prediction import read_image
 from digits.inference.prediction_stream import map_in_order, predict_files
-from tests.strokes import page
+from digits.project.errors import UserError
+from tests.strokes import empty, page
 
 
 @pytest.fixture(scope="module")
 def model(reader):
-    """A model that reads well."""
+    """A model with an accuracy of at least 98 %."""
     return classifier.load(reader)
 
 
 @pytest.fixture
 def draw(tmp_path):
-    """A function: text -> the file of a page with it."""
+    """A function that draws a page with a text and returns its file."""
 
-    def drawn(text):
+    def draw_page(text):
         Image.fromarray(page(text, np.random.default_rng(1))).save(tmp_path / "page.png")
         return str(tmp_path / "page.png")
 
-    return drawn
+    return draw_page
 
 
 def test_several_digits_are_read_in_their_order(draw, model):
-    """Rows are separated; probability is the product; boxes go from left to right."""
-    (found,) = predict_files([draw("207/3145")], model)
+    """Rows are separated; the probability is a product; boxes go from left to right."""
+    (prediction,) = predict_files([draw("207/3145")], model)
 
-    assert found.text == "207/3145"
-    assert found.probability == pytest.approx(float(np.prod(found.probabilities.max(1))))
-    left = found.reading.glyphs.boxes[:, 0]
-    assert (
-        np.diff(left)[found.reading.glyphs.rows[1:] == found.reading.glyphs.rows[:-1]] > 0
-    ).all()
+    assert prediction.text == "207/3145"
+    assert prediction.probability == pytest.approx(float(prediction.probabilities.max(1).prod()))
+    glyphs = prediction.reading.glyphs
+    same_row = glyphs.rows[1:] == glyphs.rows[:-1]
+    assert (np.diff(glyphs.boxes[:, 0])[same_row] > 0).all()
+
+
+def test_bytes_are_read_as_a_file_of_theirs_is(draw):
+    """`read_image` gives the glyphs that the stream gets, and raises what the stream reports."""
+    content = Path(draw("42")).read_bytes()
+    reading, image = read_image(content, "body")
+
+    assert len(reading.glyphs.images) == 2
+    assert image.size == Image.open(draw("42")).size
+    assert len(read_image(content, "body", several=False)[0].glyphs.images) == 1
+    with pytest.raises(UserError, match=r"^body: .* pixels, at most 100 are taken"):
+        read_image(content, "body", max_pixels=100)
+
+
+def test_an_unreadable_file_and_an_empty_page_do_not_stop_the_others(draw, model, tmp_path):
+    """Their predictions have no digits and say why, at their place in the order."""
+    (tmp_path / "text.png").write_text("no picture")
+    Image.fromarray(empty(np.random.default_rng(0))).save(tmp_path / "empty.png")
+    files = [str(tmp_path / "text.png"), str(tmp_path / "empty.png"), draw("7")]
+    predictions = list(predict_files(files, model))
+
+    assert [p.status for p in predictions] == ["error", "no digit", "ok"]
+    assert [p.text for p in predictions] == ["", "", "7"]
+    assert predictions[0].reading.problem.startswith(files[0])
 
 
 def test_only_a_few_items_are_taken_ahead():
-    """Items are taken as results are, not all at once."""
+    """Items are taken as results are consumed, not all at once."""
     taken = []
     results = map_in_order(lambda x: x, (taken.append(i) or i for i in range(1000)))
 
@@ -51,20 +77,20 @@ def test_only_a_few_items_are_taken_ahead():
     assert len(taken) < 100
 
 
-def test_the_network_is_called_for_many_digits_at_once(draw, model, monkeypatch):
-    """Thirty pictures, one call; a call has little more than `BATCH` digits."""
+def test_the_network_runs_on_many_glyphs_at_once(draw, model, monkeypatch):
+    """Thirty images need one call, or three of a batch of ten."""
     calls = []
 
     class Counting(Classifier):
-        def logits(self, pictures):
-            calls.append(len(pictures))
-            return super().logits(pictures)
+        def logits(self, images):
+            calls.append(len(images))
+            return super().logits(images)
 
     counting = Counting(model.session, model.classes, model.manifest)
     files = [draw("7")] * 30
-    monkeypatch.setattr(module, "MAX_WAIT_SECONDS", 60)
+    monkeypatch.setattr(prediction_stream, "MAX_WAIT_SECONDS", 60)
 
     assert len(list(predict_files(files, counting))) == 30
-    monkeypatch.setattr(module, "BATCH_SIZE", 10)
+    monkeypatch.setattr(prediction_stream, "BATCH_SIZE", 10)
     assert len(list(predict_files(files, counting))) == 30
     assert calls == [30, 10, 10, 10]
