@@ -1,6 +1,6 @@
-"""What may happen to a picture of a digit between a pen and a file, drawn at random.
+"""Random conditions under which an image of digits is made: pens, colors, light, file formats.
 
-Sensible pictures only: a person sees the digit at once.
+They are moderate: a person recognises the digits at once.
 """
 
 import numpy as np
@@ -8,18 +8,18 @@ from PIL import Image
 
 from tests import pages, strokes
 
-KINDS = ("PNG", "JPEG", "RGBA", "grey", "palette")
-GREY = np.array([0.299, 0.587, 0.114])  # of red, green and blue, for the eye
+KINDS = ("PNG", "JPEG", "RGBA", "gray", "palette")
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue
 
 
-def photograph(image, rng, most=400):
-    """A file with the MNIST picture `image` on a page, as bytes.
+def photograph(image, rng, max_height=400):
+    """Return an image file with the MNIST image `image` on a page, as bytes.
 
-    The digit is 40 to `most` pixels tall, turned by up to 10 degrees, with a thinner or a
-    thicker pen, of any colour on any other, anywhere on the page, in uneven light.
+    The digit is 40 to `max_height` pixels tall, turned by up to 10 degrees, with thinner or
+    thicker strokes, of any color on any other, anywhere on the page, in uneven light.
     """
-    height = int(np.exp(rng.uniform(np.log(40), np.log(most))))
-    paper, ink = colours(rng)
+    height = int(np.exp(rng.uniform(np.log(40), np.log(max_height))))
+    paper, ink = colors(rng)
     pixels = pages.single(
         image,
         rng,
@@ -36,42 +36,42 @@ def photograph(image, rng, most=400):
 
 
 def light(rng):
-    """Lamps, shadows, a camera and paper, for `pages.page`."""
+    """Draw light, noise and texture for `pages.page`."""
     bounds = {"ramp": 0.5, "shadow": 0.3, "vignette": 0.3, "noise": 6.0, "texture": 3.0}
     return {name: sometimes(rng, bound) for name, bound in bounds.items()}
 
 
 def sometimes(rng, bound):
-    """Half of the time 0, else up to `bound`."""
+    """Return 0 in half of the cases, else a number up to `bound`."""
     return rng.uniform(0, bound) if rng.random() < 0.5 else 0.0
 
 
-def colours(rng):
-    """RGB of paper and of ink that differs clearly from it, lighter or darker."""
+def colors(rng):
+    """Return RGB of paper and of ink that is clearly lighter or darker."""
     while True:
         paper, ink = rng.uniform(0, 255, (2, 3))
         paper = paper.mean() + 0.3 * (paper - paper.mean())
-        contrast = GREY @ (paper - ink)
+        contrast = LUMINANCE @ (paper - ink)
         # what light does to paper scales with its brightness, so dark paper hides ink sooner
-        if abs(contrast) > 50 and (contrast < 0 or GREY @ paper > 110):
+        if abs(contrast) > 50 and (contrast < 0 or LUMINANCE @ paper > 110):
             return tuple(paper), tuple(ink)
 
 
 def packed(pixels, rng):
-    """The bytes of a file of one of KINDS."""
+    """Return pixels as the bytes of a file of one of KINDS."""
     image, kind = Image.fromarray(pixels), rng.choice(KINDS)
     if kind == "JPEG":
         return strokes.packed(image, "JPEG", quality=int(rng.uniform(35, 95)))
     if kind == "palette":
         image = image.quantize(64)
-    modes = {"PNG": "RGB", "RGBA": "RGBA", "grey": "L", "palette": "P"}
+    modes = {"PNG": "RGB", "RGBA": "RGBA", "gray": "L", "palette": "P"}
     return strokes.packed(image.convert(modes[kind]), "PNG", compress_level=1)
 
 
 def written(rows, rng):
-    """A file with digits in rows, as bytes: `rows` holds a list of MNIST pictures for each.
+    """Return an image file with rows of digits, as bytes; `rows` holds MNIST images for each.
 
-    Gaps, heights and the baseline are uneven, the rows slope and the digits lean.
+    Gaps, heights and the baseline are uneven, rows slope and digits are sheared.
     """
     height = int(rng.uniform(40, 90))
     mask = pages.lines(
@@ -84,5 +84,5 @@ def written(rows, rng):
         angle=5,
         pen=rng.uniform(0.7, 1.1),
     )
-    paper, ink = colours(rng)
+    paper, ink = colors(rng)
     return packed(pages.page(mask, rng, paper=paper, ink=ink, **light(rng)), rng)

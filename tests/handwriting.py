@@ -1,8 +1,8 @@
-"""Draw pages, have them read, and show both: the picture of handwriting in the README.
+"""Draw the figure of handwriting in the README: pages, glyphs, and the model's answers.
 
     python -m tests.handwriting
 
-Whatever the model in models/digits says of them is shown.
+The answers are those of the model in models/digits, right or wrong.
 """
 
 import tempfile
@@ -12,12 +12,13 @@ import numpy as np
 from PIL import Image
 
 from digits.datasets import contact_sheet
-from digits.inference import classifier, prediction_images
+from digits.inference import classifier
+from digits.inference.prediction_images import caption, prediction_card
 from digits.inference.prediction_stream import predict_files
 from tests.strokes import page
 
 ROOT = Path(__file__).parents[1]
-PICTURE = ROOT / "metrics/readme/handwriting.png"
+FIGURE = ROOT / "metrics/readme/handwriting.png"
 WHITE = (246, 246, 244)
 CREAM = (240, 230, 205)
 RECYCLED = (205, 198, 185)
@@ -29,7 +30,7 @@ RED = (190, 40, 40)
 GREEN = (20, 120, 70)
 CHALK = (235, 238, 230)
 BLUE = (35, 60, 150)
-# What is written, how: width of the pen in pixels, paper, ink.
+# Text, stroke width in pixels, color of the paper, color of the ink.
 PAGES = [
     ("3", 5, WHITE, BLUE),
     ("7", 12, CREAM, INK),
@@ -44,7 +45,7 @@ PAGES = [
 
 
 def draw(model, path):
-    """Write the picture to `path`, with the answers of the model in the folder `model`."""
+    """Write the figure to `path`, with the answers of the model in the folder `model`."""
     rng = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:
         files = [str(Path(folder) / f"{number}.jpg") for number in range(len(PAGES))]
@@ -52,16 +53,12 @@ def draw(model, path):
             shape = (220, 220) if len(text) == 1 else None
             image = page(text, rng, shape=shape, pen=pen, paper=paper, ink=ink)
             Image.fromarray(image).save(file, quality=88)
-        found = list(predict_files(files, classifier.load(model), keep=True))
-    cards = [
-        prediction_images.prediction_card(answer, prediction_images.caption(answer), zoom=5)
-        for answer in found
-    ]
-    contact_sheet.arrange_cards(cards, "Pages, what the network saw of them, and its answer").save(
-        path
-    )
+        predictions = list(predict_files(files, classifier.load(model), keep=True))
+    cards = [prediction_card(p, caption(p), zoom=5) for p in predictions]
+    heading = "Pages, what the network saw of them, and its answer"
+    contact_sheet.arrange_cards(cards, heading).save(path)
 
 
 if __name__ == "__main__":
-    draw(ROOT / "models/digits", PICTURE)
-    print(PICTURE)
+    draw(ROOT / "models/digits", FIGURE)
+    print(FIGURE)

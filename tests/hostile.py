@@ -1,8 +1,8 @@
 # ruff: noqa: ARG005  (entries of one table take the same arguments)
-"""Model folders that somebody made to run code or to take everything: about a hundred.
+"""About a hundred changes of a model's folder that try to run code or to exhaust memory.
 
-Each entry changes a good model in place. `WEIGHTS` and `GRAPHS` are given a manifest that fits
-the changed files, so that only who opens the files can tell.
+Each entry changes a valid model in place. After changes of `WEIGHTS` and `GRAPHS`, tests write a
+manifest that fits the changed files, so that the hashes are right and only the content is wrong.
 """
 
 import io
@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from digits.inference.model_manifest import MANIFEST
 from digits.project import hashing
 
-# Callables that pickles of the wild use, with arguments that leave the canary.
+# Callables that real malicious pickles use, with arguments that create the canary file.
 CALLS = {
     "os system": lambda canary: (f"touch {canary}",),
     "subprocess Popen": lambda canary: (["touch", str(canary)],),
@@ -38,22 +38,22 @@ CALLS = {
 
 
 def pickled(name, canary, how="GLOBAL"):
-    """A pickle that calls `name` when it is loaded, by one of the ways there are."""
+    """Return a pickle that calls `name` when it is loaded, by the opcodes `how`."""
     arguments = pickle.dumps(CALLS[name](canary), protocol=2)[2:-1]
     module, function = name.split(" ")
-    text = [b"X" + struct.pack("<I", len(part)) + part.encode() for part in (module, function)]
-    referred = f"c{module}\n{function}\n".encode()
-    ways = {
-        "GLOBAL": referred + arguments + b"R",
-        "STACK_GLOBAL": b"".join(text) + b"\x93" + arguments + b"R",
-        "MEMO": referred + b"q\xc8" + arguments + b"q\xc90h\xc8h\xc9R",
-        "NESTED": b"}X\x07\0\0\0weights" + referred + arguments + b"Rs",
+    names = [b"X" + struct.pack("<I", len(part)) + part.encode() for part in (module, function)]
+    function_opcode = f"c{module}\n{function}\n".encode()
+    pickles = {
+        "GLOBAL": function_opcode + arguments + b"R",
+        "STACK_GLOBAL": b"".join(names) + b"\x93" + arguments + b"R",
+        "MEMO": function_opcode + b"q\xc8" + arguments + b"q\xc90h\xc8h\xc9R",
+        "NESTED": b"}X\x07\0\0\0weights" + function_opcode + arguments + b"Rs",
     }
-    return b"\x80\x02" + ways[how] + b"."
+    return b"\x80\x02" + pickles[how] + b"."
 
 
 def archived(members):
-    """A zip archive of pairs of name and bytes, as `torch.save` arranges them."""
+    """Return a zip archive of pairs of name and bytes, as `torch.save` writes them."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members:
@@ -62,13 +62,13 @@ def archived(members):
 
 
 def _members(folder):
-    """The members of a model's weights."""
+    """Return names and bytes of the members of a model's weights."""
     with zipfile.ZipFile(folder / "weights.pt") as archive:
         return [(name, archive.read(name)) for name in archive.namelist()]
 
 
 def _weights(content):
-    """A change that replaces weights.pt by `content(folder, canary)`."""
+    """Return a change that replaces weights.pt by `content(folder, canary)`."""
 
     def change(folder, canary):
         (folder / "weights.pt").write_bytes(content(folder, canary))
@@ -77,6 +77,7 @@ def _weights(content):
 
 
 def _pickle(name, how):
+    """Return a change that replaces the pickle in the weights by one that calls `name`."""
     return _weights(
         lambda folder, canary: archived(
             [
@@ -88,18 +89,19 @@ def _pickle(name, how):
 
 
 def _evil(canary):
+    """Return a pickle that creates the canary file."""
     return pickled("os system", canary)
 
 
 def _saved(save, *what, **how):
-    """The bytes that one of torch's functions writes."""
+    """Return the bytes that one of torch's functions writes."""
     buffer = io.BytesIO()
     save(*what, buffer, **how)
     return buffer.getvalue()
 
 
 def _legacy(folder, canary):
-    """The format of old torch: pickles without an archive."""
+    """Return weights in the format of old torch: pickles without an archive."""
     weights = {"weights": torch.zeros(2)}
     return _saved(torch.save, weights, _use_new_zipfile_serialization=False) + _evil(canary)
 
@@ -132,7 +134,7 @@ ZIPS = {
 
 
 def _graph(build):
-    """A change of model.onnx by `build(model)`, which may return other bytes."""
+    """Return a change of model.onnx by `build(model)`, which may return bytes in its place."""
 
     def change(folder, canary):
         path = folder / "model.onnx"
@@ -144,7 +146,7 @@ def _graph(build):
 
 
 def _outside(tensor, location, **more):
-    """Say that the numbers of a tensor are in another file."""
+    """Declare that the values of a tensor are in another file."""
     tensor.data_location = TensorProto.EXTERNAL
     for key, value in ({"location": location} | more).items():
         tensor.external_data.add(key=key, value=str(value))
@@ -152,7 +154,7 @@ def _outside(tensor, location, **more):
 
 
 def _external(location, **more):
-    """Put the numbers of the first weight into another file."""
+    """Return a build that moves the values of the first weight to another file."""
 
     def build(model):
         model.graph.initializer[0].ClearField("raw_data")
@@ -162,13 +164,13 @@ def _external(location, **more):
 
 
 def _far():
-    """A tensor that lies in another file."""
+    """Return a tensor whose values are in another file."""
     tensor = TensorProto(name="far", data_type=TensorProto.FLOAT, dims=[2])
     return _outside(tensor, "../../../../etc/passwd")
 
 
 def _node(operator, domain="", **attributes):
-    """Add a step whose result nobody uses."""
+    """Return a build that adds a node whose output is not used."""
 
     def build(model):
         value = numpy_helper.from_array(np.array([1 << 40], np.int64), "huge")
@@ -216,7 +218,7 @@ def _dims(dims):
 
 
 def _pads(model):
-    """The first padding becomes a trillion wide."""
+    """Make the first padding a trillion wide."""
     pads = model.graph.node[[n.op_type for n in model.graph.node].index("Pad")].input[1]
     tensor = next(t for t in model.graph.initializer if t.name == pads)
     wide = numpy_helper.to_array(tensor).copy()
@@ -225,7 +227,7 @@ def _pads(model):
 
 
 def _outer(model):
-    """A column times a row: 2 x 256 kB become 16 GB."""
+    """Subtract a row from a column: 2 x 256 kB become 16 GB."""
     for name, shape in (("column", [1 << 16, 1]), ("row", [1, 1 << 16])):
         zeros = np.zeros(shape, np.float32)
         model.graph.initializer.append(numpy_helper.from_array(zeros, name))
@@ -286,24 +288,24 @@ WEIGHTS = PICKLES | {name: _weights(content) for name, content in ZIPS.items()}
 
 
 def _manifest(content):
-    """A change of the manifest: `content(manifest)` gives text, bytes or a value."""
+    """Return a change of the manifest to the text, bytes or value of `content(manifest)`."""
 
     def change(folder, canary):
         path = folder / MANIFEST
-        made = content(json.loads(path.read_text()))
-        if isinstance(made, bytes):
-            path.write_bytes(made)
+        new = content(json.loads(path.read_text()))
+        if isinstance(new, bytes):
+            path.write_bytes(new)
         else:
-            path.write_text(made if isinstance(made, str) else json.dumps(made))
+            path.write_text(new if isinstance(new, str) else json.dumps(new))
 
     return change
 
 
-def _listing(name, facts):
-    """Say something else of a file, or of one more."""
+def _listing(name, entry):
+    """Return a change of the manifest's entry of a file, or an additional entry."""
 
     def content(manifest):
-        manifest["files"][name] = facts
+        manifest["files"][name] = entry
         manifest["content_sha256"] = hashing.json_sha256(manifest["files"])
         return manifest
 
@@ -311,25 +313,27 @@ def _listing(name, facts):
 
 
 def _replaced(name, make):
-    """A change that puts something else in the place of a file."""
+    """Return a change that moves a file away and calls `make(path, moved)`."""
 
     def change(folder, canary):
         path = folder / name
-        kept = folder.parent / f"{folder.name}-{name}"
-        path.rename(kept)
-        make(path, kept)
+        moved = folder.parent / f"{folder.name}-{name}"
+        path.rename(moved)
+        make(path, moved)
 
     return change
 
 
 def _added(name):
+    """Return a change that adds a file of Python code."""
+
     def change(folder, canary):
         (folder / name).write_text("import os; os.system('touch canary')\n")
 
     return change
 
 
-FACTS = {"sha256": "0" * 64, "size": 0}
+ENTRY = {"sha256": "0" * 64, "size": 0}
 UNSEALED = {
     "manifest: a pickle": _manifest(pickle.dumps),
     "manifest: empty": _manifest(lambda m: ""),
@@ -340,16 +344,16 @@ UNSEALED = {
     "manifest: 2 MB": _manifest(lambda m: {**m, "note": "x" * (1 << 21)}),
     "manifest: no files": _manifest(lambda m: {**m, "files": {}}),
     "manifest: files as a list": _manifest(lambda m: {**m, "files": ["weights.pt"]}),
-    "manifest: a parent folder": _listing("../evil.pth", FACTS),
-    "manifest: an absolute path": _listing("/etc/passwd", FACTS),
-    "manifest: a subfolder": _listing("code/evil.py", FACTS),
-    "manifest: itself": _listing("manifest.json", FACTS),
-    "manifest: one more file": _listing("evil.pkl", FACTS),
+    "manifest: a parent folder": _listing("../evil.pth", ENTRY),
+    "manifest: an absolute path": _listing("/etc/passwd", ENTRY),
+    "manifest: a subfolder": _listing("code/evil.py", ENTRY),
+    "manifest: itself": _listing("manifest.json", ENTRY),
+    "manifest: one more file": _listing("evil.pkl", ENTRY),
     "manifest: facts as a list": _listing("weights.pt", []),
-    "manifest: a size as text": _listing("weights.pt", {**FACTS, "size": "1"}),
-    "manifest: a hash as a number": _listing("weights.pt", {**FACTS, "sha256": 0}),
+    "manifest: a size as text": _listing("weights.pt", {**ENTRY, "size": "1"}),
+    "manifest: a hash as a number": _listing("weights.pt", {**ENTRY, "sha256": 0}),
     "manifest: no hash": _listing("weights.pt", {"size": 1}),
-    "manifest: a negative size": _listing("weights.pt", {**FACTS, "size": -1}),
+    "manifest: a negative size": _listing("weights.pt", {**ENTRY, "size": -1}),
     "manifest: other classes": _manifest(lambda m: {**m, "classes": ["a"]}),
     "manifest: another temperature": _manifest(lambda m: {**m, "temperature": 1e9}),
     "manifest: something more": _manifest(lambda m: {**m, "loader": "os.system"}),
@@ -357,14 +361,14 @@ UNSEALED = {
     "folder: a link to the weights": _replaced("weights.pt", Path.symlink_to),
     "folder: a link to the graph": _replaced("model.onnx", Path.symlink_to),
     "folder: a link to the manifest": _replaced("manifest.json", Path.symlink_to),
-    "folder: a link to nothing": _replaced("weights.pt", lambda p, kept: p.symlink_to("nowhere")),
+    "folder: a link to nothing": _replaced("weights.pt", lambda p, moved: p.symlink_to("nowhere")),
     "folder: a link to a device": _replaced(
-        "weights.pt", lambda p, kept: p.symlink_to("/dev/zero")
+        "weights.pt", lambda p, moved: p.symlink_to("/dev/zero")
     ),
-    "folder: a pipe": _replaced("weights.pt", lambda p, kept: os.mkfifo(p)),
-    "folder: a folder as weights": _replaced("weights.pt", lambda p, kept: p.mkdir()),
-    "folder: no weights": _replaced("weights.pt", lambda p, kept: None),
-    "folder: no manifest": _replaced("manifest.json", lambda p, kept: None),
+    "folder: a pipe": _replaced("weights.pt", lambda p, moved: os.mkfifo(p)),
+    "folder: a folder as weights": _replaced("weights.pt", lambda p, moved: p.mkdir()),
+    "folder: no weights": _replaced("weights.pt", lambda p, moved: None),
+    "folder: no manifest": _replaced("manifest.json", lambda p, moved: None),
     "folder: a program": _added("evil.py"),
     "folder: a start file": _added("sitecustomize.py"),
     "folder: a hidden file": _added(".evil"),

@@ -1,8 +1,7 @@
-"""Pages that people might photograph, scan or draw, with MNIST digits written on them.
+"""Draw photographs and scans of pages with MNIST digits on them, from a seed.
 
-Made with numpy and OpenCV from a seed alone. Each step is what really happens to a picture:
-a pen draws strokes of a colour on a paper of a colour, lamps light it, a camera adds noise,
-a file format compresses it.
+The steps are those of a real photograph: strokes of one color on paper of another, uneven
+light, the noise of a camera, the compression of a file format.
 """
 
 import cv2
@@ -10,7 +9,7 @@ import numpy as np
 
 
 def stroke_mask(image, height, rng, angle=0.0, shear=0.0, pen=1.0):
-    """The strokes of an MNIST picture, float32 0..1, `height` pixels tall before turning.
+    """Return the strokes of an MNIST image, float32 0..1, `height` pixels tall before turning.
 
     `angle` in degrees, `shear` in pixels sideways per pixel up; `pen` scales the width of
     the strokes.
@@ -34,7 +33,7 @@ def stroke_mask(image, height, rng, angle=0.0, shear=0.0, pen=1.0):
     )
     middle = np.array(solid.shape[::-1]) / 2
     offset = reach - matrix @ middle
-    sub = 4 if scale < 0.5 else 1  # draw finer than needed, then average: no aliasing
+    sub = 4 if scale < 0.5 else 1  # draw finer than needed, then average, against aliasing
     drawn = cv2.warpAffine(
         solid.astype(np.float32),
         np.hstack([sub * matrix, sub * offset[:, None]]),
@@ -47,6 +46,7 @@ def stroke_mask(image, height, rng, angle=0.0, shear=0.0, pen=1.0):
 
 
 def _with_pen(solid, pen):
+    """Change the stroke width of a binary mask by the factor `pen`."""
     inner = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     ridge = inner[(inner >= cv2.dilate(inner, np.ones((3, 3)))) & (inner > 1)]
     change = (pen - 1) * float(np.median(ridge))
@@ -69,28 +69,28 @@ def page(
     quality=None,
     blur=0.0,
 ):
-    """`mask` (height, width), 0..1, as a picture uint8 [height, width, 3].
+    """Return a photograph, uint8 [height, width, 3], of the ink `mask` (height, width), 0..1.
 
-    `paper`, `ink`: RGB colours. `ramp`, `shadow`, `vignette`: share of the light lost at the
-    far end, behind an edge, in the corners. `noise`: grey levels rms of a camera's noise;
+    `paper`, `ink`: RGB colors. `ramp`, `shadow`, `vignette`: share of the light lost at the
+    far end, behind an edge, in the corners. `noise`: gray levels rms of a camera's noise;
     `texture`: of the paper's. `ruled`: None, or (step in pixels, width, RGB, squared).
     `quality`: of JPEG. `blur`: sigma in pixels.
     """
     height, width = mask.shape
-    colour = np.ones((height, width, 3), np.float32) * np.float32(paper)
+    color = np.ones((height, width, 3), np.float32) * np.float32(paper)
     if ruled:
-        _rule(colour, rng, *ruled)
-    colour += mask[..., None] * (np.float32(ink) - colour)
+        _rule(color, rng, *ruled)
+    color += mask[..., None] * (np.float32(ink) - color)
     if texture:
         fibre = cv2.GaussianBlur(rng.normal(size=mask.shape).astype(np.float32), (0, 0), 1.5)
-        colour += (fibre / fibre.std() * texture)[..., None]
-    colour *= _light(height, width, rng, ramp, shadow, vignette)[..., None]
+        color += (fibre / fibre.std() * texture)[..., None]
+    color *= _light(height, width, rng, ramp, shadow, vignette)[..., None]
     if blur:
-        colour = cv2.GaussianBlur(colour, (0, 0), blur)
+        color = cv2.GaussianBlur(color, (0, 0), blur)
     if noise:
-        colour += rng.normal(0, noise, (height, width, 1)).astype(np.float32)
-        colour += rng.normal(0, noise / 2, colour.shape).astype(np.float32)
-    pixels = np.clip(np.rint(colour), 0, 255).astype(np.uint8)
+        color += rng.normal(0, noise, (height, width, 1)).astype(np.float32)
+        color += rng.normal(0, noise / 2, color.shape).astype(np.float32)
+    pixels = np.clip(np.rint(color), 0, 255).astype(np.uint8)
     if quality:
         coded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
@@ -98,6 +98,7 @@ def page(
 
 
 def _light(height, width, rng, ramp, shadow, vignette):
+    """Return the share of the light that falls on each pixel."""
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     turn = rng.uniform(0, 2 * np.pi)
     along = np.cos(turn) * x + np.sin(turn) * y
@@ -108,22 +109,22 @@ def _light(height, width, rng, ramp, shadow, vignette):
     return light * (1 - shadow / (1 + np.exp(-(along - where) / 0.04)))
 
 
-def _rule(colour, rng, step, thick, rgb, squared):
-    """Draw ruled lines, up to 2 degrees off, into `colour`."""
-    height, width = colour.shape[:2]
+def _rule(color, rng, step, thick, rgb, squared):
+    """Draw ruled lines, up to 2 degrees off, into `color`."""
+    height, width = color.shape[:2]
     tilt = np.tan(np.deg2rad(rng.uniform(-2, 2)))
     for y in range(rng.integers(step) - width // 20, height + width // 20, step):
         ends = (0, y), (width, int(y + tilt * width))
-        cv2.line(colour, *ends, rgb, thick, cv2.LINE_AA)
+        cv2.line(color, *ends, rgb, thick, cv2.LINE_AA)
     for x in (
         range(rng.integers(step) - height // 20, width + height // 20, step) if squared else ()
     ):
         ends = (x, 0), (int(x - tilt * height), height)
-        cv2.line(colour, *ends, rgb, thick, cv2.LINE_AA)
+        cv2.line(color, *ends, rgb, thick, cv2.LINE_AA)
 
 
 def single(image, rng, height, margin, angle, pen, **conditions):
-    """One digit on a page: `margin` is the least and most free space, in digit heights."""
+    """Return a page with one digit; `margin` is the range of free space, in digit heights."""
     mask = stroke_mask(image, height, rng, angle, 0.0, pen)
     left, top, right, bottom = (int(rng.uniform(*margin) * height) for _ in range(4))
     mask = cv2.copyMakeBorder(mask, top, bottom, left, right, cv2.BORDER_CONSTANT)
@@ -131,10 +132,10 @@ def single(image, rng, height, margin, angle, pen, **conditions):
 
 
 def lines(rows, rng, height, gap, slant, **style):
-    """Digits in rows as one mask, 0..1: `rows` holds a list of MNIST pictures for each row.
+    """Return rows of digits as one mask, 0..1; `rows` holds a list of MNIST images for each row.
 
-    `gap` between digits is in digit heights, `slant` of a row in degrees; `style` is that of
-    `stroke_mask`, its angle at most.
+    `gap` between digits is a range in digit heights, `slant` of a row is in degrees. `style` is
+    passed to `stroke_mask`, with the angle as a maximum.
     """
     strips = [_line(row, rng, height, gap, **style) for row in rows]
     width = max(s.shape[1] for s in strips)
@@ -151,7 +152,7 @@ def lines(rows, rng, height, gap, slant, **style):
 
 
 def _line(row, rng, height, gap, angle, shear, pen):
-    """A row whose digits differ in height, stand off the baseline and lean."""
+    """Return a row of digits that differ in height, distance from the baseline and angle."""
     masks = [
         stroke_mask(
             i, int(height * rng.uniform(0.88, 1.12)), rng, rng.uniform(-angle, angle), shear, pen

@@ -1,7 +1,7 @@
-"""The ten digits as strokes of a pen, and a hand that never writes one twice alike.
+"""Draw digits from strokes, each time with random variations, on photographed paper.
 
 A stroke is a list of points (x, y) in 0..1, x to the right, y down, in the order in which a
-pen passes them. Drawn here by hand for this project; they are nobody's handwriting.
+pen passes them. They were drawn for this project and are no person's handwriting.
 """
 
 import io
@@ -35,7 +35,7 @@ STROKES = {
 
 
 def smooth(points, steps=12):
-    """A curve through `points` (Catmull and Rom, 1974), as (n, 2)."""
+    """Return a curve through `points` (Catmull and Rom, 1974), as (n, 2)."""
     path = np.array([points[0], *points, points[-1]], float)
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     parts = []
@@ -46,25 +46,27 @@ def smooth(points, steps=12):
 
 
 def written(digit, rng):
-    """The strokes of a digit as curves (n, 2) in about 0..1, another time another way."""
+    """Return the strokes of a digit as curves (n, 2) in about 0..1, with random variations."""
     turn, slant = rng.normal(0, 0.05), rng.normal(-0.08, 0.08)
     width = rng.uniform(0.8, 1.05)
     matrix = np.array([[width, slant], [turn, 1]])
     curves = []
     for points in STROKES[digit]:
-        shaken = np.array(points)
-        corners = np.r_[True, (np.diff(shaken, axis=0) != 0).any(1)]
-        shaken = shaken + (rng.normal(0, 0.018, shaken.shape)[corners])[np.cumsum(corners) - 1]
-        curves.append((smooth(shaken) - 0.5) @ matrix.T + 0.5)
+        jittered = np.array(points)
+        corners = np.r_[True, (np.diff(jittered, axis=0) != 0).any(1)]
+        jittered = (
+            jittered + (rng.normal(0, 0.018, jittered.shape)[corners])[np.cumsum(corners) - 1]
+        )
+        curves.append((smooth(jittered) - 0.5) @ matrix.T + 0.5)
     return curves
 
 
 def mask(curves, box, shape, pen, rng):
-    """Ink (height, width), 0..1, of curves written into `box` (left, top, width, height).
+    """Return the ink (height, width), 0..1, of curves scaled into `box` (left, top, width, height).
 
-    `pen` is the width of the line in pixels; it swells and thins as a hand presses.
+    `pen` is the stroke width in pixels; it varies along the curve as the pressure of a hand.
     """
-    fine = 4  # times as large, then averaged: no steps
+    fine = 4  # times as large, then averaged, for anti-aliasing
     ink = np.zeros((shape[0] * fine, shape[1] * fine), np.uint8)
     for curve in curves:
         points = (np.array(box[:2]) + curve * np.array(box[2:])) * fine
@@ -78,16 +80,16 @@ def mask(curves, box, shape, pen, rng):
 
 
 def empty(rng, shape=(200, 150)):
-    """Paper with nothing on it, evenly lit, uint8 (height, width, 3)."""
+    """Return an empty page in even light, uint8 (height, width, 3)."""
     noise = rng.normal(0, 2, (*shape, 3))
     return np.clip(np.rint(np.float32((240, 238, 230)) + noise), 0, 255).astype(np.uint8)
 
 
 def page(text, rng, *, shape=None, pen=6, paper=(240, 238, 230), ink=(35, 40, 90)):
-    """`text` on paper, uint8 (height, width, 3); `/` begins a new row of digits.
+    """Return a page with `text`, uint8 (height, width, 3); `/` begins a new row of digits.
 
-    `shape` is (height, width) in pixels, `paper` and `ink` are RGB. A shadow falls on the
-    paper, and the camera adds noise.
+    `shape` is (height, width) in pixels, `pen` the stroke width, `paper` and `ink` are RGB. A
+    shadow falls on the paper, and the camera adds noise.
     """
     rows = text.split("/")
     height, width = shape or (120 * len(rows) + 60, 75 * max(map(len, rows)) + 90)
@@ -104,21 +106,21 @@ def page(text, rng, *, shape=None, pen=6, paper=(240, 238, 230), ink=(35, 40, 90
 
 
 def photographed(inked, rng, paper, ink):
-    """Ink (height, width), 0..1, on paper as a camera sees it, uint8 (height, width, 3)."""
+    """Photograph ink (height, width), 0..1, on paper: uint8 (height, width, 3)."""
     height, width = inked.shape
-    colour = np.float32(paper) + inked[..., None] * (np.float32(ink) - np.float32(paper))
+    color = np.float32(paper) + inked[..., None] * (np.float32(ink) - np.float32(paper))
     y, x = np.mgrid[:height, :width] / max(height, width)
     turn = rng.uniform(0, 2 * np.pi)
     light = 1 - 0.18 * (np.cos(turn) * x + np.sin(turn) * y + 0.7)
     edge = 1 / (1 + np.exp(-30 * (x * 0.6 + y - rng.uniform(0.5, 1.1))))
-    colour *= (light * (1 - 0.15 * edge))[..., None]
+    color *= (light * (1 - 0.15 * edge))[..., None]
     fibre = cv2.GaussianBlur(rng.normal(0, 1, inked.shape).astype(np.float32), (0, 0), 1.2)
-    colour += 4 * fibre[..., None] + rng.normal(0, 2, colour.shape)
-    return np.clip(np.rint(colour), 0, 255).astype(np.uint8)
+    color += 4 * fibre[..., None] + rng.normal(0, 2, color.shape)
+    return np.clip(np.rint(color), 0, 255).astype(np.uint8)
 
 
 def packed(image, kind, **how):
-    """The bytes of an image file."""
+    """Return an image as the bytes of a file of the format `kind`."""
     file = io.BytesIO()
     image.save(file, kind, **how)
     return file.getvalue()
