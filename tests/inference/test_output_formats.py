@@ -11,6 +11,7 @@ from digits.inference.prediction import ImageReading, Prediction
 from digits.preprocessing.digit_extraction import ExtractedGlyphs
 
 CLASSES = [str(digit) for digit in range(10)]
+BELOW = " " * 10  # the column of the file
 
 
 def prediction(text, file="a.png", p=0.95, notes=()):
@@ -47,7 +48,7 @@ def failed(file="a.png"):
         (
             prediction("12"),
             2,
-            f"a.png     12   90.2%\n{'':10}1 95.0%  2 5.0%\n{'':10}2 95.0%  3 5.0%",
+            f"a.png     12   90.2%\n{BELOW}1 95.0%  2 5.0%\n{BELOW}2 95.0%  3 5.0%",
         ),
         (failed(), 1, ""),
     ],

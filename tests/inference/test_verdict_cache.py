@@ -12,12 +12,8 @@ from digits.inference import model_integrity, onnx_check
 from digits.project.errors import UserError
 from tests import hostile, sealed
 
-LOAD = """
-import sys, pathlib
-from digits.inference import classifier
-classifier.load(pathlib.Path(sys.argv[1]))
-print("onnx" in sys.modules)
-"""
+LOAD = "import sys, pathlib; from digits.inference import classifier"
+LOAD += "; classifier.load(pathlib.Path(sys.argv[1])); print('onnx' in sys.modules)"
 
 
 @pytest.fixture
