@@ -1,6 +1,6 @@
 """Separate ink from its background: RGB pixels to the intensity of the foreground.
 
-The projection of colours on gray is here; `background`, `ink_polarity` and `page_detection`
+The projection of colours on gray is here; `shading_correction`, `ink_polarity` and `page_detection`
 have the steps after that.
 """
 
@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from digits.preprocessing.arrays import MAX_SIDE, ByteArray, make_thumbnail
-from digits.preprocessing.background import estimate_background, estimate_illumination
 from digits.preprocessing.ink_polarity import has_dark_ink
 from digits.preprocessing.page_detection import page_region
+from digits.preprocessing.shading_correction import estimate_background, estimate_illumination
 from digits.preprocessing.thresholds import Thresholds, estimate_thresholds
 
 SAMPLE_SIDE = 80  # pixels: enough to tell an image's colours

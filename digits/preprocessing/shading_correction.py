@@ -1,6 +1,6 @@
 """Estimate uneven illumination of a thumbnail, and the background under dark ink.
 
-The functions take uint8 [height, width], at most `image_filters.MAX_SIDE` pixels a side. Widths
+The functions take uint8 [height, width], at most `arrays.MAX_SIDE` pixels a side. Widths
 are shares of its longer side, because neither digits nor stroke widths are known yet.
 """
 
