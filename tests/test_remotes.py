@@ -10,7 +10,7 @@ from digits.datasets import split_files
 from digits.inference import classifier, model_integrity
 from digits.project import dvc_storage
 from digits.project.errors import UserError
-from digits.registry import published_model, version_download
+from digits.registry import model_reference, version_download
 from tests import processes, remotes, sealed
 from tests.conftest import call
 
@@ -78,7 +78,7 @@ def test_digits_pulls_the_model_of_a_tag(fresh, origin, remote):
     """`digits pull v1.0` brings them, checked; the second time the remote is not needed."""
     told = processes.run("digits", "pull", "v1.0").stdout
 
-    folder = fresh / "models/pulled" / published_model.resolve_published("v1.0").name
+    folder = fresh / "models/pulled" / model_reference.resolve("v1.0").name
     assert_same(folder, origin)
     assert os.path.relpath(folder, fresh) in told
     (fresh / ".dvc/config.local").write_text("['remote \"there\"']\n    url = /nowhere\n")
@@ -137,13 +137,13 @@ def test_whatever_is_changed_in_a_remote_is_refused(fresh, remote, objects, tmp_
             accepted.append(name)
         assert not any(version_download.cached_folder("x").parent.glob("*"))
     assert accepted == []
-    assert model_integrity.check_model(published_model.resolve_published("v1.0").folder)
+    assert model_integrity.check_model(model_reference.resolve("v1.0").folder)
 
 
 def outcome(revision):
     """The sentence with which a model is refused; empty when it is taken."""
     try:
-        published_model.resolve_published(revision)
+        model_reference.resolve(revision)
     except UserError as error:
         return str(error)
     return ""
@@ -172,7 +172,7 @@ def test_a_second_clone_has_everything(origin, built, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{origin / 'mlflow.db'}")
 
-    champion = version_download.download_reference("champion")[0]
+    champion = model_reference.resolve("champion").folder
     model = classifier.load(champion)
     call(folder, "dvc", "pull")
     pictures = split_files.load(folder / "data/splits/validation.npz")

@@ -28,7 +28,7 @@ def history(
     from digits.registry import alias_history, alias_moves  # 2 s: MLflow
 
     if accept is not None:
-        print(alias_history.accept_differences(accept))
+        print(alias_moves.accept_differences(accept))
         return
     time = None if at is None else alias_history.parse_time(at)
     state = alias_moves.current_alias_state()

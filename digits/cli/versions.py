@@ -47,7 +47,7 @@ def _row(version: "RegisteredVersion", state: "AliasState") -> list[str]:
 
 def _aliases(version: "RegisteredVersion", state: "AliasState") -> str:
     """Return the aliases, and the marks "former champion" and "no files"."""
-    from digits.registry.artifact_removal import REMOVED_TAG
+    from digits.registry.model_version import REMOVED_TAG
 
     former = version.number in state.log.champions and "champion" not in version.aliases
     marks = {"former champion": former, "no files": REMOVED_TAG in version.tags}

@@ -1,8 +1,9 @@
-"""The record of alias moves: one entry per change, and what all entries together say.
+"""The log of alias changes: one entry per change, and what all entries together say.
 
-An entry is kept twice: as a tag of the registered model, and as a line of
-metrics/aliases.jsonl, which is committed. Whoever rewrites the registry's copy differs from
-the file; who rewrites the file shows in git. Nothing here talks to a registry.
+An entry is stored twice: as a tag of the registered model, and as a line of
+metrics/aliases.jsonl, which is committed. An entry that was rewritten in the registry differs
+from the file; one that was rewritten in the file shows in git. Nothing here talks to a
+registry.
 
 The order is by number, time and key. Two machines that write in the same moment give their
 entries the same number; both are kept.
@@ -32,12 +33,12 @@ class AliasLogEntry(BaseModel):
 
     `action`: register, promote, rollback; found, an alias had been moved by other means;
     prune, the files of `removes` were removed; accept, the problems in `accepts` were looked
-    at. `gate` is what the gate measured.
+    at. `gate` is what the promotion rules measured.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    registry: str = Field(default="", exclude=True)  # in lines of the file: the IDENTITY
+    registry: str = Field(default="", exclude=True)  # in lines of the file: the IDENTITY_TAG
     id: str = Field(default="", exclude=True)  # the key of its tag
     previous: tuple[str, ...] = Field(default=(), exclude=True)  # hashes, in version 1
     number: int = Field(ge=1, lt=10**6)
@@ -56,12 +57,12 @@ class AliasLogEntry(BaseModel):
         return json.dumps(self.model_dump(mode="json", exclude_defaults=True))
 
     def line(self, registry: str) -> str:
-        """What the file holds of it."""
+        """Return its line of the file."""
         return json.dumps({"registry": registry, "id": self.id, **json.loads(self.text)})
 
 
 def parse_entry(text: str, **known: str) -> AliasLogEntry | None:
-    """The entry in a text, with the fields `known` from elsewhere; None when it is none."""
+    """Parse an entry and set the fields `known` from elsewhere; None when it is invalid."""
     try:
         entry = AliasLogEntry.model_validate_json(text)
         when = entry.when.astimezone(UTC)
@@ -74,8 +75,8 @@ def parse_entry(text: str, **known: str) -> AliasLogEntry | None:
 class AliasLog:
     """All entries in order, those of the registry and those of the file.
 
-    `unwritten` are those that the file lacks, `problems` what else differs and nobody has
-    accepted.
+    `unwritten` are those that the file lacks. `problems` are other differences between the
+    two; those that somebody accepted are in `accepted`.
     """
 
     entries: tuple[AliasLogEntry, ...] = ()
@@ -85,12 +86,12 @@ class AliasLog:
     identity: str = ""
 
     def version_of(self, alias: str) -> int | None:
-        """The version that has `alias` by this record; None when none has it."""
+        """Return the version that has `alias` by this log; None when none has it."""
         changes = self.changes(alias)
         return changes[-1].moves[alias][1] if changes else None
 
     def changes(self, alias: str) -> list[AliasLogEntry]:
-        """The entries that moved `alias`, in order."""
+        """Return the entries that moved `alias`, in order."""
         return [e for e in self.entries if alias in e.moves]
 
     @property
@@ -104,7 +105,7 @@ class AliasLog:
         return {number for e in self.entries for number in e.removes}
 
     def previous_champion(self, champion: int) -> int | None:
-        """Where a rollback from `champion` leads: to the champion before it; None for nowhere.
+        """Return the champion before `champion`, where a rollback leads; None for nowhere.
 
         Rollbacks go further back each time and never to a version that was rolled back
         from: that one is known to be bad.
@@ -123,68 +124,65 @@ class AliasLog:
     @property
     def withdrawn(self) -> dict[int, AliasLogEntry]:
         """Versions that were rolled back from and not made champion since, and by which entry."""
-        found: dict[int, AliasLogEntry] = {}
+        withdrawn: dict[int, AliasLogEntry] = {}
         for entry in self.changes(CHAMPION):
             left, to = entry.moves[CHAMPION]
             if entry.action == "rollback" and left is not None:
-                found[left] = entry
+                withdrawn[left] = entry
             if to is not None:
-                found.pop(to, None)
-        return found
+                withdrawn.pop(to, None)
+        return withdrawn
 
 
 def read_log(tags: Mapping[str, str], lines: Iterable[str] = ()) -> AliasLog:
-    """The record in the `tags` of a registered model and the `lines` of the file, compared.
+    """Merge the entries in the `tags` of a registered model and in the `lines` of the file.
 
-    Lines with entries of this registered model are its own, whatever its IDENTITY says by
-    now. Where the two copies of an entry differ, the file's counts.
+    A line belongs to this registered model by its IDENTITY_TAG, or because an entry here has
+    that registry, too. Where the two copies of an entry differ, the file's counts.
     """
-    here = {
-        k: parse_entry(text, id=k)
-        for k, text in tags.items()
-        if k.startswith((ENTRY_TAG_PREFIX, OLD_TAG_PREFIX))
-    }
-    found = {line: parse_entry(line) for line in lines if line.strip()}
-    told = [entry for entry in found.values() if entry is not None]
-    names = {tags.get(IDENTITY_TAG)} | {e.registry for e in told if e.id in here}
-    there = [e.model_copy(update={"registry": ""}) for e in told if e.registry in names]
-    known = {entry.id: entry for entry in (*here.values(), *there) if entry is not None}
-    entries = sorted(known.values(), key=lambda e: (e.number, e.when, e.id))
+    prefixes = (ENTRY_TAG_PREFIX, OLD_TAG_PREFIX)
+    in_tags = {k: parse_entry(v, id=k) for k, v in tags.items() if k.startswith(prefixes)}
+    parsed = {line: parse_entry(line) for line in lines if line.strip()}
+    valid = [e for e in parsed.values() if e]
+    names = {tags.get(IDENTITY_TAG), *(e.registry for e in valid if e.id in in_tags)}
+    in_file = [e.model_copy(update={"registry": ""}) for e in valid if e.registry in names]
+    by_id = {e.id: e for e in (*in_tags.values(), *in_file) if e}
+    entries = sorted(by_id.values(), key=lambda e: (e.number, e.when, e.id))
     problems = [
-        *(f"{LOG_FILE} has a line that is no entry: {line}" for line in found if not found[line]),
-        *(f"{k} in the registry is no entry: {tags[k]}" for k in sorted(here) if not here[k]),
-        *_differences(here, there),
+        *(f"{LOG_FILE} has a line that is no entry: {line}" for line in parsed if not parsed[line]),
+        *(f"{k} in the registry is no entry: {tags[k]}" for k in sorted(in_tags) if not in_tags[k]),
+        *_differences(in_tags, in_file),
     ]
-    looked_at = {mark for entry in entries for mark in entry.accepts}
+    written, accepted = {e.id for e in in_file}, {i for e in entries for i in e.accepts}
     return AliasLog(
         entries=tuple(entries),
-        unwritten=tuple(e for e in entries if e.id not in {other.id for other in there}),
-        problems=tuple(p for p in problems if problem_id(p) not in looked_at),
-        accepted=tuple(p for p in problems if problem_id(p) in looked_at),
+        unwritten=tuple(e for e in entries if e.id not in written),
+        problems=tuple(p for p in problems if problem_id(p) not in accepted),
+        accepted=tuple(p for p in problems if problem_id(p) in accepted),
         identity=tags.get(IDENTITY_TAG, ""),
     )
 
 
 def _differences(
-    here: Mapping[str, AliasLogEntry | None], there: Iterable[AliasLogEntry]
+    in_tags: Mapping[str, AliasLogEntry | None], in_file: Iterable[AliasLogEntry]
 ) -> Iterator[str]:
-    """Entries of the file that the registry lacks, or has with other contents."""
-    for entry in there:
-        ours, name = here.get(entry.id), f"entry {entry.number} ({entry.id})"
-        if entry.id not in here:
+    """Describe entries of the file that the registry lacks, or has with other contents."""
+    for entry in in_file:
+        tagged, name = in_tags.get(entry.id), f"entry {entry.number} ({entry.id})"
+        if entry.id not in in_tags:
             yield f"{name} of {entry.who} is in {LOG_FILE} and not in the registry"
-        for key, value in entry if ours is not None else ():
-            if (other := getattr(ours, key)) != value:
+        for key, value in entry if tagged is not None else ():
+            if (other := getattr(tagged, key)) != value:
                 yield f"{name} has the {key} {other} in the registry and {value} in {LOG_FILE}"
 
 
 def problem_id(problem: str) -> str:
-    """What an entry that accepts a problem calls it."""
+    """Return what an entry that accepts a problem calls it."""
     return hashlib.sha256(problem.encode()).hexdigest()[:16]
 
 
 def clean_reason(text: str) -> str:
-    """A person's reason as one line. UserError when it says nothing."""
+    """Return a person's reason as one line. UserError when it says nothing."""
     words = " ".join(text.encode(errors="replace").decode().split())
     if not words:
         raise UserError("the reason is empty; say why with --reason, it is kept for good")
@@ -192,11 +190,11 @@ def clean_reason(text: str) -> str:
 
 
 def utc_now() -> datetime:
-    """The time in UTC, to the millisecond."""
+    """Return the time in UTC, to the millisecond."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def format_time(when: datetime) -> str:
-    """A time as people read it, in UTC."""
+    """Format a time as people read it, in UTC."""
     return f"{when:%Y-%m-%d %H:%M:%S}"

@@ -1,4 +1,8 @@
-"""From a model, a version, a run or a commit to the other three."""
+"""Where a model comes from and where it went: its files, version, run, commit and data.
+
+Accepts every reference that `model_reference` does, and also a version whose files were
+removed and a run that registered nothing.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,117 +10,88 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digits.inference import model_integrity
-from digits.inference.model_integrity import Manifest
 from digits.project import dvc_storage, git_revisions, workspace
-from digits.registry import (
-    model_reference,
-    published_model,
-    registration,
-    version_download,
-    version_lookup,
-)
-from digits.registry.artifact_removal import REMOVED_TAG
-from digits.registry.model_version import DVC_TAG, RegisteredVersion
-from digits.registry.registration import RUN_TAG_PREFIX
-from digits.registry.version_lookup import RUN_ID_PATTERN, VersionNotFoundError
+from digits.registry import model_reference, registration, version_download, version_lookup
+from digits.registry.model_version import DVC_TAG, REMOVED_TAG, RUN_TAG_PREFIX, RegisteredVersion
 from digits.tracking import run_lookup, store_uri
-from digits.tracking.run_context import NO_COMMIT
+from digits.tracking.run_context import INPUT_TAG, NO_COMMIT
 from digits.tracking.tracking_store import StoreUnavailableError, TrackingStore, translate_errors
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
-from digits.tracking.run_context import INPUT_TAG
 
 
-def trace_lineage(name: str) -> dict[str, dict[str, Any]]:
-    """Where the model that `name` means comes from, and where it went, as JSON.
+def trace_lineage(reference: str) -> dict[str, dict[str, Any]]:
+    """Return where the model that `reference` names comes from, and where it went, as JSON.
 
-    `name` is a file or folder of a model, a run id, a version, an alias or a git revision.
-    Where nothing is known, a part is empty. Raises UserError when it is none of them, or a
-    model that was changed.
+    Where nothing is known, a part is empty. Raises UserError when nothing has that name, or
+    for a model that was changed.
     """
-    content, run_id, version = _identify(name)
-    version = version or _version(content)
-    run = run_lookup.find_run(run_id)
-    recorded = run.store.client.get_run(run.run_id) if run else None
-    tags = {**(version.tags if version else {}), **(recorded.data.tags if recorded else {})}
-    folders = _folders(content)
-    places = [folder.relative_to(workspace.state_root()).as_posix() for folder in folders]
+    content, run_id, version = _identify(reference)
+    version = version or _find_by_content(content)
+    stored = run_lookup.find_run(run_id)
+    run = stored.store.client.get_run(stored.run_id) if stored else None
+    tags = {**(version.tags if version else {}), **(run.data.tags if run else {})}
+    folders = _find_copies(content)
+    paths = [folder.relative_to(workspace.state_root()).as_posix() for folder in folders]
     return {
-        "model": {"content_sha256": content, "folders": places},
+        "model": {"content_sha256": content, "folders": paths},
         "version": _describe_version(version) if version else {},
-        "run": _run(recorded, run.store) if run and recorded else {"id": run_id},
-        "commit": _commit(tags, folders),
+        "run": _describe_run(run, stored.store) if stored and run else {"id": run_id},
+        "commit": _describe_commit(tags, folders),
         "data": _strip_prefix(tags, INPUT_TAG),
-        "params": recorded.data.params if recorded else {},
+        "params": run.data.params if run else {},
         "tuning": _strip_prefix(tags, "tune."),
         "machine": _strip_prefix(tags, "env."),
     }
 
 
-def _identify(name: str) -> tuple[str, str, RegisteredVersion | None]:
-    """Content hash (empty: unknown), run id and, if it is known already, version."""
-    if Path(name).exists():
-        return _described(model_reference.resolve(name).manifest)
+def _identify(reference: str) -> tuple[str, str, RegisteredVersion | None]:
+    """Return content hash (empty: unknown), run id and, if it is known already, version."""
     try:
-        version = version_lookup.find_version(name)
-    except (VersionNotFoundError, StoreUnavailableError) as error:
-        if RUN_ID_PATTERN.fullmatch(name) and run_lookup.find_run(name):
-            return "", name, None
-        return _described(published_model.resolve_revision_or_raise(name, error).manifest)
-    return version.content_sha256, version.run_id, version
+        model = model_reference.look_up(reference)
+    except (version_lookup.VersionNotFoundError, StoreUnavailableError):
+        if version_lookup.RUN_ID_PATTERN.fullmatch(reference) and run_lookup.find_run(reference):
+            return "", reference, None
+        raise
+    if isinstance(model, model_integrity.ResolvedModel):
+        return model.content_sha256, str(model.manifest["run_id"]), None
+    return model.content_sha256, model.run_id, model
 
 
-def _described(manifest: Manifest) -> tuple[str, str, None]:
-    return str(manifest["content_sha256"]), str(manifest["run_id"]), None
-
-
-def _version(content: str) -> RegisteredVersion | None:
-    """The version with these bytes. None also when the registry does not answer."""
+def _find_by_content(content: str) -> RegisteredVersion | None:
+    """Find the version with these bytes. None also when the registry does not answer."""
     try:
-        where = version_lookup.registry_store()
-        with translate_errors(where):
-            return registration.find_by_content(
-                where, version_lookup.registered_model_name(), content
-            )
+        store, name = version_lookup.open_registry(), version_lookup.registered_model_name()
+        with translate_errors(store):
+            return registration.find_by_content(store, name, content)
     except StoreUnavailableError as error:
         store_uri.warn_once(str(error))
     return None
 
 
 def _describe_version(version: RegisteredVersion) -> dict[str, Any]:
-    return {
-        "name": version.name,
-        "number": version.number,
-        "aliases": list(version.aliases),
-        "files_removed": version.tags.get(REMOVED_TAG, ""),
-        "registered": version.created.isoformat(timespec="seconds"),
-        "runs": sorted(
-            k.removeprefix(RUN_TAG_PREFIX) for k in version.tags if k.startswith(RUN_TAG_PREFIX)
-        ),
-    }
+    head = {"name": version.name, "number": version.number, "aliases": list(version.aliases)}
+    created, removed = version.created.isoformat(timespec="seconds"), version.tags.get(REMOVED_TAG)
+    runs = list(_strip_prefix(version.tags, RUN_TAG_PREFIX))
+    return {**head, "files_removed": removed or "", "registered": created, "runs": runs}
 
 
 def _strip_prefix(tags: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {k.removeprefix(prefix): v for k, v in sorted(tags.items()) if k.startswith(prefix)}
 
 
-def _run(recorded: "Run", where: TrackingStore) -> dict[str, Any]:
-    started = datetime.fromtimestamp(recorded.info.start_time / 1000, UTC)
-    return {
-        "id": recorded.info.run_id,
-        "name": recorded.info.run_name,
-        "status": recorded.info.status,
-        "started": started.isoformat(timespec="seconds"),
-        "store": str(where),
-        "experiment": recorded.data.tags.get("dvc.experiment", ""),
-    }
+def _describe_run(run: "Run", store: TrackingStore) -> dict[str, Any]:
+    head = {"id": run.info.run_id, "name": run.info.run_name, "status": run.info.status}
+    started = datetime.fromtimestamp(run.info.start_time / 1000, UTC).isoformat(timespec="seconds")
+    experiment = run.data.tags.get("dvc.experiment", "")
+    return {**head, "started": started, "store": str(store), "experiment": experiment}
 
 
-def _commit(tags: Mapping[str, str], folders: list[Path]) -> dict[str, Any]:
-    """The commit that was trained from, and whether it lacks some of what was trained.
+def _describe_commit(tags: Mapping[str, str], folders: list[Path]) -> dict[str, Any]:
+    """Return the commit that was trained from, and whether it lacks some of what was trained.
 
-    Also those whose dvc.lock brought the model, oldest last.
+    `committed_in` are the commits whose dvc.lock brought the model, oldest last.
     """
     oids = {dvc_storage.folder_object_id(folder) for folder in folders}
     if DVC_TAG in tags:
@@ -125,19 +100,14 @@ def _commit(tags: Mapping[str, str], folders: list[Path]) -> dict[str, Any]:
         "id": tags.get("git.commit", NO_COMMIT),
         "branch": tags.get("git.branch", ""),
         "dirty": tags.get("git.dirty") == "true",
-        "committed_in": [
-            commit for oid in oids for commit in git_revisions.commits_introducing(oid)
-        ],
+        "committed_in": [c for oid in oids for c in git_revisions.commits_introducing(oid)],
     }
 
 
-def _folders(content: str) -> list[Path]:
-    """Where whole copies of the model lie: as the pipeline's output, pulled, or else kept."""
-    models = workspace.state_root() / "models"
-    places = [
-        workspace.state_root() / workspace.MODEL_OUTPUT,
-        *sorted((models / "pulled").glob("*")),
-    ]
-    found = [folder for folder in places if model_integrity.is_intact(folder, content)]
-    kept = version_download.cached_folder(content)
-    return found or ([kept] if model_integrity.is_intact(kept, content) else [])
+def _find_copies(content: str) -> list[Path]:
+    """Return folders with intact copies: the pipeline's output and pulled ones, else the cache."""
+    root = workspace.state_root()
+    folders = [root / workspace.MODEL_OUTPUT, *sorted((root / "models" / "pulled").glob("*"))]
+    copies = [folder for folder in folders if model_integrity.is_intact(folder, content)]
+    cached = version_download.cached_folder(content)
+    return copies or ([cached] if model_integrity.is_intact(cached, content) else [])

@@ -1,6 +1,6 @@
-"""What a table of versions shows, and what a promotion is decided on."""
+"""One registered version, as every table and every decision here sees it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,9 +10,10 @@ from digits.tracking.tracking_store import TrackingStore, found_or_none
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
-
 CONTENT_TAG = "content_sha256"
 DVC_TAG = "dvc.md5"  # of the model's folder, by which DVC names it in cache and remotes
+REMOVED_TAG = "files.removed"  # tells when, by whom and why its files were removed
+RUN_TAG_PREFIX = "run."  # and the id of a run that made these bytes
 UNSENT_TAG = "outbox.unsent"  # "true" on what version 1 kept in the embedded store for a server
 
 
@@ -35,26 +36,28 @@ class RegisteredVersion:
         return self.tags.get("git.commit", "unknown")
 
     def metric(self, tag: str) -> float | None:
-        """Such as its test_accuracy; None when it was not registered with it."""
+        """Return a number such as its test_accuracy; None when it was registered without it."""
         return float(self.tags[tag]) if tag in self.tags else None
 
     @classmethod
-    def of(
-        cls, store: TrackingStore, found: "ModelVersion", aliases: Sequence[str] = ()
+    def from_mlflow(
+        cls, store: TrackingStore, version: "ModelVersion", aliases: Mapping[str, str] | None = None
     ) -> "RegisteredVersion":
-        """A version as MLflow returned it; a search leaves out its `aliases`."""
-        return cls(
-            store=store,
-            name=found.name,
-            number=int(found.version),
-            aliases=tuple(sorted(aliases or found.aliases)),
-            created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-            run_id=found.run_id or "",
-            content_sha256=found.tags.get(CONTENT_TAG, ""),
-            tags=dict(found.tags),
+        """Convert a version that MLflow returned.
+
+        A search leaves out its aliases: then `aliases` are those of the registered model.
+        """
+        number, tags = int(version.version), dict(version.tags)
+        own = (
+            version.aliases
+            if aliases is None
+            else [a for a in aliases if int(aliases[a]) == number]
         )
+        created = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
+        run_id, content, own = version.run_id or "", tags.get(CONTENT_TAG, ""), tuple(sorted(own))
+        return cls(store, version.name, number, own, created, run_id, content, tags)
 
 
 def find_registered_model(store: TrackingStore, name: str) -> "RegisteredModel | None":
-    """A registered model with its tags and aliases; None where there is none."""
+    """Find a registered model with its tags and aliases; None where there is none."""
     return found_or_none(lambda: store.client.get_registered_model(name))

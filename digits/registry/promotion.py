@@ -1,4 +1,7 @@
-"""Give a version the alias that the gate's decision, or a person, gives it."""
+"""Give a version the alias that a decision, or a person, gives it.
+
+How a decision comes about is in `promotion_decision`; how aliases move is in `alias_moves`.
+"""
 
 import tempfile
 from collections.abc import Callable
@@ -12,7 +15,7 @@ from digits.registry.model_version import RegisteredVersion
 from digits.registry.promotion_decision import PromotionDecision
 from digits.tracking.tracking_store import translate_errors
 
-MAX_ROUNDS = 5  # of deciding anew because somebody else changed the champion meanwhile
+MAX_ATTEMPTS = 5  # at deciding, while somebody else changes the champion
 
 Decide = Callable[[RegisteredVersion, RegisteredVersion | None, AliasState], PromotionDecision]
 
@@ -20,90 +23,77 @@ Decide = Callable[[RegisteredVersion, RegisteredVersion | None, AliasState], Pro
 def apply_decision(version: RegisteredVersion, decide: Decide) -> PromotionDecision:
     """Give `version` the alias that `decide` says against the champion of its own store.
 
-    `decide` gets the version, the champion and how the model stands; what it says is kept
+    `decide` gets the version, the champion and the state of the aliases; its decision is kept
     as tags of the version. Raises UserError when the store fails.
     """
-    for _ in range(MAX_ROUNDS):
+    for _ in range(MAX_ATTEMPTS):
         with translate_errors(version.store):
-            now = alias_moves.alias_state(version.store, version.name)
-            best = registration.find_champion(version.store, version.name)
-        decision = decide(version, best, now)
+            state = alias_moves.alias_state(version.store, version.name)
+            champion = registration.find_champion(version.store, version.name)
+        decision = decide(version, champion, state)
+        moves, why = state.moves_to(decision.alias, version.number), decision.why
         try:
             with translate_errors(version.store):
-                _record_and_move(version, decision, now)
+                registration.tag_version(version, decision.tags)
+                gate = decision.summary
+                alias_moves.change_aliases(state, moves, action="register", why=why, gate=gate)
             return decision
         except ConcurrentUpdateError as error:
             last = error
     raise last
 
 
-def _record_and_move(
-    version: RegisteredVersion, decision: PromotionDecision, seen: AliasState
-) -> None:
-    """Keep the decision with the version, then move aliases."""
-    registration.tag_version(version, decision.tags)
-    moves: dict[str, int | None] = {decision.alias: version.number} if decision.alias else {}
-    if decision.alias == CHAMPION:
-        moves = seen.champion_moves(version.number)
-    alias_moves.change_aliases(
-        seen, moves, action="register", why=decision.why, gate=decision.record
-    )
-
-
 def alias_of(version: RegisteredVersion) -> str:
-    """The alias that `version` has now: champion before challenger, or "none"."""
+    """Return the alias that `version` has now: champion before challenger, or "none"."""
     with translate_errors(version.store):
-        held = alias_moves.alias_state(version.store, version.name).aliases
-    return next((name for name in alias_moves.RECORDED if held.get(name) == version.number), "none")
+        aliases = alias_moves.alias_state(version.store, version.name).aliases
+    return next((a for a in alias_moves.LOGGED_ALIASES if aliases.get(a) == version.number), "none")
 
 
 def promote_manually(reference: str, why: str) -> str:
-    """Make the version that `reference` names champion; what was done, as a sentence.
+    """Make the version that `reference` names champion; say what was done.
 
     Raises UserError, and changes nothing, when there is no such version, when it is champion
-    already or does not verify, when the record is not whole or the registry is away.
+    already or was changed, when the alias log has problems or the registry does not answer.
     """
-    why, now = clean_reason(why), _intact_alias_state()
-    return _make_champion(now, version_lookup.find_version(reference, now.store), "promote", why)
+    why, state = clean_reason(why), _load_state()
+    return _make_champion(state, reference, "promote", why)
 
 
 def rollback(why: str) -> str:
-    """Make the champion before the present one champion again; what was done, as a sentence.
+    """Make the champion before the present one champion again; say what was done.
 
     Each rollback goes one champion further back and never to a version that was rolled back
     from: that one is known to be bad, and `promote` is the way to return to it. Raises
-    UserError as `by_hand` does, and when there was no champion before.
+    UserError as `promote_manually` does, and when there was no champion before.
     """
-    why, now = clean_reason(why), _intact_alias_state()
-    champion = now.aliases.get(CHAMPION)
+    why, state = clean_reason(why), _load_state()
+    champion = state.aliases.get(CHAMPION)
     if champion is None:
-        raise UserError(f"{now.name} has no champion to go back from; nothing was changed")
-    last = now.interrupted_change({CHAMPION: champion})
-    finished = last is not None and last.action == "rollback"
-    number = champion if finished else now.log.previous_champion(champion)
+        raise UserError(f"{state.name} has no champion to go back from; nothing was changed")
+    last = state.interrupted_change({CHAMPION: champion})
+    is_moved = last is not None and last.action == "rollback"
+    number = champion if is_moved else state.log.previous_champion(champion)
     if number is None:
         raise UserError(f"no version was champion before version {champion}; nothing was changed")
-    return _make_champion(now, version_lookup.find_version(str(number), now.store), "rollback", why)
+    return _make_champion(state, str(number), "rollback", why)
 
 
-def _intact_alias_state() -> AliasState:
-    """How the model stands. UserError when its record is not whole."""
-    now = alias_moves.current_alias_state()
-    alias_moves.require_intact_log(now)
-    return now
+def _load_state() -> AliasState:
+    return alias_moves.require_intact_log(alias_moves.current_alias_state())
 
 
-def _make_champion(now: AliasState, version: RegisteredVersion, action: str, why: str) -> str:
-    """Make `version` champion after its files were fetched from the registry and checked."""
-    with tempfile.TemporaryDirectory() as scratch, translate_errors(now.store):
-        version_download.download_version(version, Path(scratch))
-        entry = alias_moves.change_aliases(
-            now, now.champion_moves(version.number), action=action, why=why
-        )
-    name = f"{now.name} version {version.number} is champion"
+def _make_champion(state: AliasState, reference: str, action: str, why: str) -> str:
+    """Make a version champion after its files were downloaded from the registry and checked."""
+    version = version_lookup.find_version(reference, state.store)
+    with tempfile.TemporaryDirectory() as scratch, translate_errors(state.store):
+        version_download.download_to_folder(version, Path(scratch))
+        moves = state.moves_to(CHAMPION, version.number)
+        entry = alias_moves.change_aliases(state, moves, action=action, why=why)
+    name = f"{state.name} version {version.number} is champion"
     if entry is None:
         raise UserError(f"{name} already; nothing was changed")
     before = entry.moves.get(CHAMPION, (version.number, None))[0]
     left = "there was none" if before is None else f"version {before} was"
-    ending = ", which had been cut off, is complete now" if entry in now.log.entries else ""
+    ending = ", which had been cut off, is complete now" if entry in state.log.entries else ""
     return f"{name}, {left}; entry {entry.number}{ending}"

@@ -1,16 +1,20 @@
-"""TODO"""
+"""Decide which alias a new version gets: champion, challenger or none.
+
+The rules themselves are in `promotion_rules`; nothing here moves an alias, `promotion` does.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from digits.datasets import split_files
 from digits.evaluation import paired_comparison
-from digits.evaluation.paired_comparison import IncomparableError
+from digits.evaluation.paired_comparison import IncomparableError, PairedComparison
 from digits.project import hashing
 from digits.project.errors import UserError
 from digits.project.params_schema import RegisterParams
@@ -18,16 +22,18 @@ from digits.registry import promotion_rules, version_download
 from digits.registry.alias_log import CHALLENGER, CHAMPION
 from digits.registry.alias_moves import AliasState
 from digits.registry.model_version import RegisteredVersion
-from digits.registry.promotion_rules import Row, RuleVerdict
+from digits.registry.promotion_rules import RuleVerdict
 
 DECISION_TAG = "gate.record"  # the tag that holds all of a decision
+FIRST = "the first version, there is none to beat"
+NEXT_STEPS = "`digits rollback` or `digits promote` makes another version champion"
 
 
 @dataclass(frozen=True)
 class PromotionDecision:
-    """The alias a candidate gets, None for no change, and all that speaks for it.
+    """The alias a candidate gets, None for no change, and the reasons.
 
-    `verdict` is a word or two, `champion` the version it was held against.
+    `verdict` is a word or two, `champion` the version it was compared with.
     """
 
     alias: str | None
@@ -40,21 +46,21 @@ class PromotionDecision:
     notes: Sequence[str] = ()
 
     @property
-    def record(self) -> Row:
-        """As JSON holds it: what the same models and pictures give again."""
+    def summary(self) -> dict[str, Any]:
+        """As JSON, without what the same models and images would not give again."""
         rules = {v.rule: {"passed": v.passed, **v.numbers} for v in self.rules}
-        facts = {"mode": self.mode, "verdict": self.verdict, "why": self.why}
-        return {**facts, "champion": self.champion, "n": self.n, "rules": rules}
+        head = {"mode": self.mode, "verdict": self.verdict, "why": self.why}
+        return {**head, "champion": self.champion, "n": self.n, "rules": rules}
 
     @property
     def tags(self) -> dict[str, str]:
         """As tags of a version: verdict, mode, and all of it, measured times included."""
-        record = json.dumps(asdict(self))
-        return {"gate": self.verdict, "gate.mode": self.mode, DECISION_TAG: record}
+        text = json.dumps(asdict(self))
+        return {"gate": self.verdict, "gate.mode": self.mode, DECISION_TAG: text}
 
     @property
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """What a person wants to see: a head and one row per rule."""
+        """As a table for a person: a head and one row per rule."""
         head = ["gate", "candidate", f"champion {self.champion}", "", "why"]
         words = {True: "passed", False: "failed"}
         rows = [[v.rule, v.candidate, v.champion, words[v.passed], v.why] for v in self.rules]
@@ -62,118 +68,102 @@ class PromotionDecision:
 
 
 def recorded_decision(tags: Mapping[str, str]) -> PromotionDecision | None:
-    """The decision that a version's tags hold, moving no alias; None when they hold none."""
+    """Return the decision in a version's tags, moving no alias; None when there is none."""
     try:
-        found = TypeAdapter(PromotionDecision).validate_json(tags.get(DECISION_TAG, ""))
+        decision = TypeAdapter(PromotionDecision).validate_json(tags.get(DECISION_TAG, ""))
     except ValidationError:
         return None
-    return replace(found, alias=None)
-
-
-FIRST = "the first version, there is none to beat"
-NEXT_STEPS = "`digits rollback` or `digits promote` makes another version champion"
+    return replace(decision, alias=None)
 
 
 def decide_alias(
     candidate: RegisteredVersion,
     champion: RegisteredVersion | None,
-    now: AliasState,
+    state: AliasState,
     *,
     rules: RegisterParams,
     validation: Path,
     trained: Path | None = None,
 ) -> PromotionDecision:
-    """The alias of `candidate`, and what speaks for it.
+    """Decide which alias `candidate` gets.
 
-    Both models are scored here on the pictures of `validation`; the test pictures are no
-    reason. `trained` is the candidate's folder where it is at hand. Raises UserError when
-    the pictures or a model cannot be had.
+    Both models are scored on the images of `validation`, never on the test images. `trained`
+    is the candidate's folder where it is on this disk. Raises UserError when the images or a
+    model are missing or damaged.
     """
-    made = partial(
-        PromotionDecision, mode=rules.gate, champion=champion.number if champion else None
-    )
-    decision = _decide_without_comparison(candidate, champion, now, made)
+    number = champion.number if champion else None
+    new = partial(PromotionDecision, mode=rules.gate, champion=number)
+    decision = _decide_without_comparison(candidate, state, new)
     if decision is None and champion is not None:
         folder = trained or version_download.download_to_cache(candidate)
-        decision = _decide_by_comparison(
-            candidate, champion, folder, made=made, rules=rules, validation=validation
-        )
-    decision = decision or made(CHAMPION, verdict="first", why=FIRST)
+        try:
+            pair = _compare(candidate, champion, folder, validation)
+            notes = _notes(candidate, champion)
+            decision = _decide_by_rules(pair, rules, partial(new, notes=notes))
+        except IncomparableError as error:
+            decision = new(CHALLENGER, verdict="incomparable", why=str(error))
+    decision = decision or new(CHAMPION, verdict="first", why=FIRST)
     return replace(decision, alias=None) if rules.gate == "dry-run" else decision
 
 
 def _decide_without_comparison(
-    candidate: RegisteredVersion,
-    champion: RegisteredVersion | None,
-    now: AliasState,
-    made: "partial[PromotionDecision]",
+    candidate: RegisteredVersion, state: AliasState, new: "partial[PromotionDecision]"
 ) -> PromotionDecision | None:
-    """What is clear without the champion's numbers; None when it is to be beaten, or is none."""
-    if champion is not None and champion.number == candidate.number:
+    """Decide what needs no scores; None for the first version, and where scores decide."""
+    champion = new.keywords["champion"]
+    if champion == candidate.number:
         why = "it was champion before there was a gate"
-        before = recorded_decision(candidate.tags) or made(None, verdict="not judged", why=why)
+        before = recorded_decision(candidate.tags) or new(None, verdict="not judged", why=why)
         return replace(before, alias=CHAMPION)
-    withdrawn = now.log.withdrawn.get(candidate.number)
-    if withdrawn is not None:
-        why = f"{withdrawn.who} rolled back from it: {withdrawn.why}"
-        why = f"{why}; `digits promote` brings it back"
-        return made(CHALLENGER, verdict="withdrawn", why=why)
-    if (
-        champion is None
-        and now.log.champions
-        and not now.interrupted_change({CHAMPION: candidate.number})
-    ):
+    if entry := state.log.withdrawn.get(candidate.number):
+        why = f"{entry.who} rolled back from it: {entry.why}; `digits promote` brings it back"
+        return new(CHALLENGER, verdict="withdrawn", why=why)
+    is_alias_lost = champion is None and state.log.champions
+    if is_alias_lost and not state.interrupted_change({CHAMPION: candidate.number}):
         why = "the alias champion was removed by other means; `digits promote` sets it again"
-        return made(CHALLENGER, verdict="no champion", why=why)
-    if made.keywords["mode"] == "off":
-        return made(CHAMPION, verdict="off", why="the gate is off, the newest version is champion")
+        return new(CHALLENGER, verdict="no champion", why=why)
+    if new.keywords["mode"] == "off":
+        return new(CHAMPION, verdict="off", why="the gate is off, the newest version is champion")
     return None
 
 
-def _decide_by_comparison(
-    candidate: RegisteredVersion,
-    champion: RegisteredVersion,
-    folder: Path,
-    *,
-    made: "partial[PromotionDecision]",
-    rules: RegisterParams,
-    validation: Path,
-) -> PromotionDecision:
-    """What the comparison with the champion says."""
-    pictures = split_files.load(validation)
+def _compare(
+    candidate: RegisteredVersion, champion: RegisteredVersion, folder: Path, validation: Path
+) -> PairedComparison:
+    """Score the candidate in `folder` and the champion on the images of `validation`.
+
+    Raises IncomparableError, and UserError when the images or the champion are damaged.
+    """
+    images = split_files.load(validation)
     if _split_hash(candidate, validation.name) not in {None, hashing.file_sha256(validation)}:
-        why = f"it was validated on other pictures than those in {validation}"
-        return made(CHALLENGER, verdict="incomparable", why=why)
+        raise IncomparableError(f"it was validated on other pictures than those in {validation}")
     try:
-        found, _ = paired_comparison.compare_models(folder, _champion_folder(champion), pictures)
-    except IncomparableError as error:
-        return made(CHALLENGER, verdict="incomparable", why=str(error))
-    verdicts = promotion_rules.apply_rules(found, rules)
-    failed = [f"{v.rule}: {v.why}" for v in verdicts if not v.passed]
-    notes = _notes(candidate, champion)
-    facts = {"n": found.n, "rules": verdicts, "notes": notes}
-    if failed:
-        return made(CHALLENGER, verdict="failed", why="; ".join(failed), **facts)
-    return made(CHAMPION, verdict="passed", why=f"better: {verdicts[0].why}", **facts)
-
-
-def _champion_folder(champion: RegisteredVersion) -> Path:
-    try:
-        return version_download.download_to_cache(champion)
+        champion_folder = version_download.download_to_cache(champion)
     except UserError as error:
         message = f"nothing can be compared with the champion ({error})"
         raise UserError(f"{message}; {NEXT_STEPS}") from error
+    return paired_comparison.compare_models(folder, champion_folder, images)[0]
+
+
+def _decide_by_rules(
+    pair: PairedComparison, bounds: RegisterParams, new: "partial[PromotionDecision]"
+) -> PromotionDecision:
+    verdicts = promotion_rules.apply_rules(pair, bounds)
+    new = partial(new, n=pair.n, rules=verdicts)
+    if failed := [f"{v.rule}: {v.why}" for v in verdicts if not v.passed]:
+        return new(CHALLENGER, verdict="failed", why="; ".join(failed))
+    return new(CHAMPION, verdict="passed", why=f"better: {verdicts[0].why}")
 
 
 def _split_hash(version: RegisteredVersion, name: str) -> str | None:
-    """The SHA-256 of the split `name` that a version was trained with; None when unknown."""
+    """Return the SHA-256 of the split `name` that a version was trained with; None if unknown."""
     tags = version.tags.items()
     return next((v for k, v in tags if k.startswith("input.") and k.endswith(f"/{name}")), None)
 
 
 def _notes(candidate: RegisteredVersion, champion: RegisteredVersion) -> list[str]:
-    """What a reader of the comparison has to know."""
-    ours, theirs = (_split_hash(version, "train.npz") for version in (candidate, champion))
-    if ours is not None and ours == theirs:
+    """Return what weakens the comparison."""
+    split = _split_hash(candidate, "train.npz")
+    if split is not None and split == _split_hash(champion, "train.npz"):
         return []
     return [f"version {champion.number} may have been trained on some of these pictures"]

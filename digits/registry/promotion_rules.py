@@ -1,12 +1,13 @@
-"""The rules by which a candidate takes the champion's place: numbers in, verdicts out."""
+"""The rules by which a candidate takes the champion's place: numbers in, verdicts out.
+
+What follows from the verdicts is in `promotion_decision`.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from digits.evaluation.paired_comparison import PairedComparison
 from digits.project.params_schema import RegisterParams
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,81 +22,56 @@ class RuleVerdict:
     candidate: str
     champion: str
     why: str
-    numbers: Row = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
-def apply_rules(found: PairedComparison, bounds: RegisterParams) -> list[RuleVerdict]:
-    """What each rule says of the candidate."""
-    return [
-        rule(found, bounds) for rule in (accuracy_rule, recall_rule, calibration_rule, latency_rule)
-    ]
+def apply_rules(pair: PairedComparison, bounds: RegisterParams) -> list[RuleVerdict]:
+    """Return the verdict of each rule on the candidate."""
+    rules = (accuracy_rule, recall_rule, calibration_rule, latency_rule)
+    return [rule(pair, bounds) for rule in rules]
 
 
-def accuracy_rule(found: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
-    """More pictures gained than lost, beyond chance: McNemar's exact test at `bounds.level`."""
-    level, (low, high) = bounds.level, found.interval
+def accuracy_rule(pair: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
+    """Pass with more images gained than lost, by McNemar's exact test at `bounds.level`."""
+    level, (low, high), better = bounds.level, pair.interval, pair.gained > pair.lost
+    passed = better and pair.p_value < level
     # of a worse model p is small, too, and would look as if it spoke for it
-    chance = (
-        f": p = {found.p_value:.2g}, to be below {level:g}" if found.gained > found.lost else ""
-    )
-    return RuleVerdict(
-        rule="better",
-        passed=found.gained > found.lost and found.p_value < level,
-        candidate=f"{found.candidate.correct / found.n:.2%}",
-        champion=f"{found.champion.correct / found.n:.2%}",
-        why=f"{found.gained} pictures gained, {found.lost} lost{chance}; "
-        f"difference {found.difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}",
-        numbers={
-            "gained": found.gained,
-            "lost": found.lost,
-            "p": round(found.p_value, 6),
-            "difference": round(found.difference, 6),
-            "interval": [round(bound, 6) for bound in found.interval],
-            "level": level,
-        },
-    )
+    chance = f": p = {pair.p_value:.2g}, to be below {level:g}" if better else ""
+    shares = f"{pair.candidate.correct / pair.n:.2%}", f"{pair.champion.correct / pair.n:.2%}"
+    gain = f"{pair.gained} pictures gained, {pair.lost} lost{chance}"
+    difference = f"difference {pair.difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}"
+    counts = {"gained": pair.gained, "lost": pair.lost, "p": round(pair.p_value, 6)}
+    interval = [round(bound, 6) for bound in pair.interval]
+    numbers = {"difference": round(pair.difference, 6), "interval": interval, "level": level}
+    return RuleVerdict("better", passed, *shares, f"{gain}; {difference}", {**counts, **numbers})
 
 
-def recall_rule(found: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
-    """No class loses more than `bounds.class_drop` of its recall; told is the worst."""
-    drop = bounds.class_drop
-    pairs = list(zip(found.candidate.recall, found.champion.recall, strict=True))
-    losses = [theirs - ours for ours, theirs in pairs]
-    worst = max(range(len(losses)), key=losses.__getitem__)
-    name = found.classes[worst]
-    return RuleVerdict(
-        rule="classes",
-        # a whole picture is at least 1e-9 of a class: rounding is not to decide
-        passed=losses[worst] <= drop + 1e-9,
-        candidate=f"{pairs[worst][0]:.2%}",
-        champion=f"{pairs[worst][1]:.2%}",
-        why=f"recall of {name} changes by {0 - losses[worst]:+.2%}, the worst of all classes; "
-        f"{drop:.2%} may be lost",
-        numbers={"worst": name, "loss": round(losses[worst], 6), "most": drop},
-    )
+def recall_rule(pair: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
+    """Pass when no class loses more than `bounds.class_drop` of its recall; name the worst."""
+    recalls = list(zip(pair.candidate.recall, pair.champion.recall, strict=True))
+    losses = [old - new for new, old in recalls]
+    worst, drop = max(range(len(losses)), key=losses.__getitem__), bounds.class_drop
+    name, (candidate, champion) = pair.classes[worst], recalls[worst]
+    shares = f"{candidate:.2%}", f"{champion:.2%}"
+    change = f"recall of {name} changes by {0 - losses[worst]:+.2%}, the worst of all classes"
+    numbers = {"worst": name, "loss": round(losses[worst], 6), "most": drop}
+    # one image is at least 1e-9 of a class: rounding is not to decide
+    passed = losses[worst] <= drop + 1e-9
+    return RuleVerdict("classes", passed, *shares, f"{change}; {drop:.2%} may be lost", numbers)
 
 
-def calibration_rule(found: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
-    """The expected calibration error is at most `bounds.ece`, whatever the champion's is."""
-    most = bounds.ece
-    return RuleVerdict(
-        rule="calibration",
-        passed=found.candidate.ece <= most,
-        candidate=f"{found.candidate.ece:.2%}",
-        champion=f"{found.champion.ece:.2%}",
-        why=f"expected calibration error {found.candidate.ece:.2%}, at most {most:.2%}",
-        numbers={"ece": round(found.candidate.ece, 6), "most": most},
-    )
+def calibration_rule(pair: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
+    """Pass with an expected calibration error of at most `bounds.ece`, whatever the champion's."""
+    ece, most = pair.candidate.ece, bounds.ece
+    shares = f"{ece:.2%}", f"{pair.champion.ece:.2%}"
+    why = f"expected calibration error {ece:.2%}, at most {most:.2%}"
+    numbers = {"ece": round(ece, 6), "most": most}
+    return RuleVerdict("calibration", ece <= most, *shares, why, numbers)
 
 
-def latency_rule(found: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
-    """One picture takes at most `bounds.latency` times as long as with the champion."""
-    ours, theirs, most = found.candidate.seconds, found.champion.seconds, bounds.latency
-    return RuleVerdict(
-        rule="latency",
-        passed=ours <= most * theirs,
-        candidate=f"{ours * 1e6:.0f} us",
-        champion=f"{theirs * 1e6:.0f} us",
-        why=f"one picture on one thread, at most {most:g} times the champion's",
-        numbers={"most": most},
-    )
+def latency_rule(pair: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
+    """Pass when one image takes at most `bounds.latency` times as long as with the champion."""
+    candidate, champion, most = pair.candidate.seconds, pair.champion.seconds, bounds.latency
+    times = f"{candidate * 1e6:.0f} us", f"{champion * 1e6:.0f} us"
+    why = f"one picture on one thread, at most {most:g} times the champion's"
+    return RuleVerdict("latency", candidate <= most * champion, *times, why, {"most": most})

@@ -1,65 +1,98 @@
-"""The model of a registered version or of a git revision: fetched, checked, kept, and pulled."""
+"""Models that are not named by a path: of a registered version, or of a git revision.
+
+Found, downloaded to the cache, checked, and pulled. How one version is downloaded and checked
+is in `version_download`.
+"""
 
 import shutil
+import time
 from pathlib import Path
 
 from digits.inference import model_integrity, model_manifest
 from digits.inference.model_integrity import ResolvedModel
-from digits.project import atomic_files, dvc_storage, git_revisions, process_locks, workspace
+from digits.project import atomic_files, dvc_storage, git_revisions, hashing, workspace
 from digits.project.errors import UserError
-from digits.project.git_revisions import RevisionNotFoundError
+from digits.project.process_locks import process_lock
 from digits.project.workspace import MODEL_OUTPUT
 from digits.registry import version_download, version_lookup
-from digits.registry.version_lookup import VersionNotFoundError
+from digits.registry.model_version import RegisteredVersion
+from digits.tracking import store_uri
 from digits.tracking.tracking_store import StoreUnavailableError
 
 
-def resolve_published(name: str) -> ResolvedModel:
-    """The version that `name` means, else the model of that git revision.
+def look_up(reference: str) -> RegisteredVersion | ResolvedModel:
+    """Find the version that `reference` names, or else download the model of a git revision.
 
-    Raises UserError when it means neither, or when anything about the files is wrong.
+    While the registry does not answer, the version that `reference` named at its last download
+    stands in, and stderr says so. Raises VersionNotFoundError or StoreUnavailableError when
+    nothing has that name, and UserError when the model of the revision is wrong.
     """
     try:
-        folder, number = version_download.download_reference(name)
-    except (VersionNotFoundError, StoreUnavailableError) as error:
-        return resolve_revision_or_raise(name, error)
-    return _resolved(number, folder, number)
+        return version_lookup.find_version(reference)
+    except (version_lookup.VersionNotFoundError, StoreUnavailableError) as error:
+        is_away = isinstance(error, StoreUnavailableError)
+        if is_away and (model := _last_download(reference, error)):
+            return model
+        try:
+            commit = git_revisions.resolve_commit(reference)
+        except git_revisions.RevisionNotFoundError:
+            message = f"{reference!r} is no file, no folder and no git revision, and {error}"
+            raise type(error)(message) from None
+    return _download_commit(commit)
 
 
-def _resolved(label: object, folder: Path, version: int | None = None) -> ResolvedModel:
-    """The checked model in `folder`, under the name that is registered and a label."""
+def download(version: RegisteredVersion, reference: str) -> ResolvedModel:
+    """Download `version`, and remember that `reference` names it while its server answers."""
+    folder = version_download.download_to_cache(version)
+    if not version.store.embedded:  # that one is never away
+        last = {"content": version.content_sha256, "number": version.number}
+        moment = time.strftime("%Y-%m-%d %H:%M")
+        atomic_files.write_json(_last_download_file(reference), {**last, "seen": moment})
+    return _load(version.number, folder, version.number)
+
+
+def _load(label: object, folder: Path, version: int | None = None) -> ResolvedModel:
+    """Return the checked model in `folder`, named by the registered model and a label."""
     manifest = model_manifest.load_manifest(folder / model_manifest.MANIFEST)
     name = f"{version_lookup.registered_model_name()}-{label}"
     return ResolvedModel(name, folder, manifest, version)
 
 
-def resolve_revision_or_raise(revision: str, error: UserError) -> ResolvedModel:
-    """The model of a git revision. Raises UserError with `error` in it when there is none."""
+def _last_download_file(reference: str) -> Path:
+    """Return the file that says what `reference` named last in the configured registry."""
+    registry = store_uri.redact(store_uri.configured_uri() or "")
+    key = hashing.json_sha256([registry, version_lookup.registered_model_name(), reference])
+    return version_download.cached_folder(f"{key}.json")
+
+
+def _last_download(reference: str, error: UserError) -> ResolvedModel | None:
+    """Return what `reference` named at its last download; None unless it is known and intact."""
     try:
-        commit = git_revisions.resolve_commit(revision)
-    except RevisionNotFoundError as neither:
-        if isinstance(error, VersionNotFoundError):
-            raise VersionNotFoundError(f"{error}; {neither}") from None
-        raise error from None
-    return _resolve_commit(commit)
+        last = atomic_files.read_json(_last_download_file(reference))
+        folder = version_download.cached_folder(str(last["content"]))
+        model_integrity.check_model(folder, str(last["content"]))
+    except UserError:
+        return None
+    store_uri.warn_once(f"{error}; {reference} is version {last['number']} as of {last['seen']}")
+    return _load(last["number"], folder, int(last["number"]))
 
 
-def _resolve_commit(commit: str) -> ResolvedModel:
-    """The model of a commit, from DVC's cache or a remote, as its dvc.lock names it."""
+def _download_commit(commit: str) -> ResolvedModel:
+    """Return the model that the dvc.lock of a commit names, from DVC's cache or a remote."""
     with dvc_storage.open_revision(commit) as revision:
         try:
             oid = str(revision.info(f"/{MODEL_OUTPUT}")["md5"])
         except (FileNotFoundError, KeyError):
-            found = f"commit {commit[:10]} has no {MODEL_OUTPUT} in its dvc.lock; choose another"
-            raise UserError(found) from None
+            found = f"commit {commit[:10]} has no {MODEL_OUTPUT} in its dvc.lock"
+            raise UserError(f"{found}; choose another") from None
         folder = version_download.cached_folder(oid.removesuffix(dvc_storage.FOLDER_SUFFIX))
-        with process_locks.process_lock("models"):
+        with process_lock("models"):
             if not dvc_storage.matches_object(folder, oid):
                 with atomic_files.atomic_folder(folder) as partial:
                     for name in sorted(model_integrity.MODEL_FILES):
                         (partial / name).write_bytes(revision.read_bytes(f"/{MODEL_OUTPUT}/{name}"))
                     _check_committed(partial, oid)
-    return _resolved(commit[:10], folder)
+    return _load(commit[:10], folder)
 
 
 def _check_committed(folder: Path, oid: str) -> None:
@@ -71,24 +104,24 @@ def _check_committed(folder: Path, oid: str) -> None:
 
 
 def pull_model(model: ResolvedModel, folder: Path | None = None) -> Path:
-    """Copy a model's files to `folder`, and check the copy; returns the folder.
+    """Copy a model's files to `folder`, check the copy, and return the folder.
 
     By default that is models/pulled/<name of the model>. Raises UserError, having changed
-    nothing, when the folder holds something that could not be had again.
+    nothing, when the folder holds something that cannot be downloaded again.
     """
     name = model.name if model.version or not Path(model.name).exists() else model.folder.name
     target = folder or workspace.checkout_root() / "models" / "pulled" / name
-    with process_locks.process_lock("pull"):
+    with process_lock("pull"):
         _check_replaceable(target)
         with atomic_files.atomic_folder(target) as partial:
-            for name in sorted(model_integrity.MODEL_FILES):
-                shutil.copyfile(model.folder / name, partial / name)
+            for file in sorted(model_integrity.MODEL_FILES):
+                shutil.copyfile(model.folder / file, partial / file)
             model_integrity.check_model(partial, model.content_sha256)
     return target
 
 
 def _check_replaceable(target: Path) -> None:
-    """Raise UserError unless `target` is empty or not there, or what is in it can be had again."""
+    """Raise UserError unless `target` is missing, empty, or a copy of a model in the cache."""
     if target.is_symlink() or not (
         not target.exists()
         or (target.is_dir() and not any(target.iterdir()))
@@ -99,11 +132,8 @@ def _check_replaceable(target: Path) -> None:
 
 
 def _is_cached(target: Path) -> bool:
-    """Whether a whole model was pulled."""
+    """Whether the cache has the same files, under their content hash or DVC's name."""
     oid = dvc_storage.folder_object_id(target)
     content = str(model_manifest.load_manifest(target / model_manifest.MANIFEST)["content_sha256"])
-    kept = (
-        version_download.cached_folder(key)
-        for key in (content, oid.removesuffix(dvc_storage.FOLDER_SUFFIX))
-    )
-    return any(dvc_storage.matches_object(folder, oid) for folder in kept)
+    keys = (content, oid.removesuffix(dvc_storage.FOLDER_SUFFIX))
+    return any(dvc_storage.matches_object(version_download.cached_folder(k), oid) for k in keys)

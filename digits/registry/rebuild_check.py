@@ -9,7 +9,6 @@ from pathlib import Path
 
 from digits.inference import model_integrity
 from digits.project import dvc_storage, git_revisions, workspace
-from digits.project.dvc_storage import ObjectNotFoundError
 from digits.project.errors import UserError
 from digits.registry import version_lookup
 from digits.registry.model_version import DVC_TAG, RegisteredVersion
@@ -21,9 +20,9 @@ DECISIVE_TAGS = ("env.cpu", "env.python", "env.torch")
 
 
 def rebuild_version(reference: str) -> int:
-    """Build a version again and tell whether its bytes come out; 0 if they do, else 2.
+    """Build a version again and print whether it has the same bytes; 0 if so, else 2.
 
-    Tells beforehand what can make a difference. Everything happens in a temporary clone
+    Prints beforehand what can make a difference. Everything happens in a temporary clone
     with a cache and a tracking store of its own. Raises UserError when the version names no
     commit that is here, or when the build fails.
     """
@@ -32,23 +31,23 @@ def rebuild_version(reference: str) -> int:
         found = f"version {version.number} was built outside of git"
         raise UserError(f"{found}, so there is nothing to rebuild it from; choose another")
     commit = commit_with_model(version) or git_revisions.resolve_commit(version.commit)
-    for doubt in possible_differences(version, commit):
-        print(f"note: {doubt}", flush=True)
+    for difference in possible_differences(version, commit):
+        print(f"note: {difference}", flush=True)
     with tempfile.TemporaryDirectory(prefix="digits-rebuild-") as scratch:
         clone = Path(scratch) / "digits"
         _clone(commit, clone)
         # quiet: its advice what to add and push is about a clone that nobody ever sees
         _run(clone, sys.executable, "-m", "dvc", "repro", "--quiet", "train")
         equal = is_same_model(version, clone)
-    told = "equal bytes" if equal else "other bytes"
-    print(f"version {version.number}, rebuilt from {commit[:10]}: {told}")
+    outcome = "equal bytes" if equal else "other bytes"
+    print(f"version {version.number}, rebuilt from {commit[:10]}: {outcome}")
     return 0 if equal else 2
 
 
 def commit_with_model(version: RegisteredVersion) -> str | None:
-    """The first commit with the model of a version whose sources were committed after it.
+    """Find the first commit with the model of a version that was built before its commit.
 
-    Who changes a value, runs `dvc repro` and commits both has that value only there.
+    A value that was changed, built and then committed with the results is only in that commit.
     """
     if version.tags.get("git.dirty") != "true" or DVC_TAG not in version.tags:
         return None
@@ -56,46 +55,39 @@ def commit_with_model(version: RegisteredVersion) -> str | None:
 
 
 def possible_differences(version: RegisteredVersion, commit: str) -> Iterator[str]:
-    """What can make a difference though nothing is wrong, when `commit` is built."""
+    """Describe what can make a difference though nothing is wrong, when `commit` is built."""
     if version.tags.get("git.dirty") == "true" and commit == version.commit:
         yield "it was built with uncommitted changes; its commit alone may give other bytes"
     run = run_lookup.find_run(version.run_id)
     tags = run.store.client.get_run(run.run_id).data.tags if run else {}
-    here = run_context.environment_tags()
+    current_tags = run_context.environment_tags()
     for name in DECISIVE_TAGS:
-        then, now = tags.get(name, "unknown"), here.get(name, "unknown")
-        if then != now:
-            yield f"{name.removeprefix('env.')} was {then}, here it is {now}: last bits can differ"
+        old, new = tags.get(name, "unknown"), current_tags.get(name, "unknown")
+        if old != new:
+            yield f"{name.removeprefix('env.')} was {old}, here it is {new}: last bits can differ"
 
 
 def _clone(commit: str, clone: Path) -> None:
-    """A clean checkout of a commit, with the raw data where DVC has them here.
+    """Make a clean checkout of a commit, with the raw data where DVC has them here.
 
     Their bytes are checked by the clone's own stage `download`.
     """
-    _run(
-        workspace.state_root(),
-        "git",
-        "clone",
-        "--quiet",
-        "--no-checkout",
-        str(workspace.state_root()),
-        str(clone),
-    )
+    root = workspace.state_root()
+    _run(root, "git", "clone", "--quiet", "--no-checkout", str(root), str(clone))
     _run(clone, "git", "checkout", "--quiet", "--detach", commit)
     try:
         with dvc_storage.open_revision(commit) as revision:
             revision.get(f"/{RAW_DATA}", str(clone / RAW_DATA), recursive=True)
-    except ObjectNotFoundError:
+    except dvc_storage.ObjectNotFoundError:
         print(f"note: {RAW_DATA} is not in DVC's cache; it is downloaded anew", flush=True)
 
 
 def _run(folder: Path, *command: str) -> None:
     """Run a command that reports to no store and no experiment of this checkout."""
-    ours = ("MLFLOW_", "DVC_")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    own = ("MLFLOW_", "DVC_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(own)}
     environment |= {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    # DVC's own place for this is a folder that every user of the machine can write to.
+    # DVC's own folder for this is one that every user of the machine can write to.
     environment["DVC_SITE_CACHE_DIR"] = str(folder / ".dvc" / "tmp" / "site")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     status = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
@@ -106,7 +98,5 @@ def _run(folder: Path, *command: str) -> None:
 
 def is_same_model(version: RegisteredVersion, clone: Path) -> bool:
     """Whether the model in a checkout has the bytes of a version."""
-    return bool(
-        model_integrity.check_model(clone / workspace.MODEL_OUTPUT)["content_sha256"]
-        == version.content_sha256
-    )
+    manifest = model_integrity.check_model(clone / workspace.MODEL_OUTPUT)
+    return str(manifest["content_sha256"]) == version.content_sha256

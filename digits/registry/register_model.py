@@ -1,6 +1,6 @@
-"""Publish the model as a new version; the gate decides whether it becomes champion.
+"""The stage `register`: publish the trained model as a version, and decide its alias.
 
-python -m stages.register
+How a version is made is in `registration`, and how it is decided on in `promotion_decision`.
 """
 
 from functools import partial
@@ -15,7 +15,6 @@ from digits.registry.model_version import RegisteredVersion
 from digits.registry.promotion_decision import PromotionDecision, decide_alias
 from digits.registry.registration import register_version
 from digits.tracking import journal_folders, store_uri, tracking_store
-from digits.tracking.tracking_store import StoreUnavailableError
 
 WAITING = "waiting"
 POSTPONED = "the registry did not answer; `digits send` registers the model and decides on it"
@@ -33,53 +32,50 @@ def register(
     """Make `trained` a version of `register.name`; the same bytes make no second version.
 
     When the registry does not answer, that waits for `digits send`, and `registration` says
-    so. Raises UserError when the model, the pictures or the champion is missing or damaged.
+    so. Raises UserError when the model, the images or the champion are missing or damaged.
     """
     manifest = model_manifest.check_files(trained)
     run_id, content = str(manifest["run_id"]), str(manifest["content_sha256"])
-    metrics = {  # what a version carries of the numbers, to be compared by
+    metrics = {  # the numbers of a version by which it is compared
         "validation_accuracy": atomic_files.read_json(training)["validation_accuracy"],
         "test_accuracy": atomic_files.read_json(evaluation)["accuracy"],
     }
-    wish: dict[str, Any] = {"name": register.name, "content_hash": content, "metrics": metrics}
-    judged = partial(decide_alias, rules=register, validation=validation, trained=trained)
+    request: dict[str, Any] = {"name": register.name, "content_hash": content, "metrics": metrics}
+    decide = partial(decide_alias, rules=register, validation=validation, trained=trained)
     try:
-        version = register_version(folder=trained, run_id=run_id, **wish)
-        write_registration(version, promotion.apply_decision(version, judged), registration)
-    except StoreUnavailableError as error:
+        version = register_version(folder=trained, run_id=run_id, **request)
+        write_registration(version, promotion.apply_decision(version, decide), registration)
+    except tracking_store.StoreUnavailableError as error:
         store_uri.warn_once(str(error), topic=tracking_store.current_store().uri)
-        journal_folders.postpone_registration(run_id, trained, **wish)
+        journal_folders.postpone_registration(run_id, trained, **request)
         waiting = PromotionDecision(None, register.gate, WAITING, POSTPONED)
-        entry = {"name": register.name, "version": None, "alias": WAITING}
-        _write_file(entry, content, waiting, registration)
+        _write_file(registration, content, waiting, name=register.name, version=None, alias=WAITING)
         print(f"{register.name}: {waiting.why}")
 
 
 def write_registration(
     version: RegisteredVersion, decision: PromotionDecision, registration: Path
 ) -> None:
-    """Keep in `registration` what became of a version, and print it."""
-    alias = promotion.alias_of(version)
-    entry = {"name": version.name, "version": version.number, "alias": alias}
-    _write_file(entry, version.content_sha256, decision, registration)
+    """Write a version, its alias and the decision to `registration`, and print them."""
+    alias, content = promotion.alias_of(version), version.content_sha256
+    names = {"name": version.name, "version": version.number, "alias": alias}
+    _write_file(registration, content, decision, **names)
     print_decision(version, alias, decision)
 
 
-def _write_file(
-    entry: dict[str, Any], content: str, decision: PromotionDecision, registration: Path
-) -> None:
-    facts = {"content_sha256": content, "gate": decision.record}
-    atomic_files.write_json(registration, {**entry, **facts})
+def _write_file(path: Path, content: str, decision: PromotionDecision, **names: Any) -> None:
+    value = {**names, "content_sha256": content, "gate": decision.summary}
+    atomic_files.write_json(path, value)
 
 
 def print_decision(version: RegisteredVersion, alias: str, decision: PromotionDecision) -> None:
-    """What a person wants to know: what was measured, what became of it, and why."""
+    """Print what was measured, which alias the version has, and why."""
     if decision.rules:
         print(text_table.format_table(*decision.table, left=(0, 3, 4)))
     for note in decision.notes:
         print(f"note: {note}")
     mode = "" if decision.mode == "enforce" else f" (gate: {decision.mode})"
-    place = "has no alias" if alias == "none" else f"is {alias}"
+    state = "has no alias" if alias == "none" else f"is {alias}"
     failed = ", ".join(v.rule for v in decision.rules if not v.passed)
     why = failed if decision.verdict == "failed" else decision.why
-    print(f"{version.name} version {version.number} {place}{mode}; {decision.verdict}: {why}")
+    print(f"{version.name} version {version.number} {state}{mode}; {decision.verdict}: {why}")

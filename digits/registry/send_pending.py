@@ -1,4 +1,7 @@
-"""`digits send`: write to the store what waits in the journals of this checkout."""
+"""`digits send`: write to the store what waits in the journals of this checkout.
+
+The journals themselves are in `digits.tracking`.
+"""
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -11,16 +14,14 @@ from digits.project.errors import UserError
 from digits.project.params_schema import RegisterParams
 from digits.registry import promotion, register_model, registration
 from digits.registry.model_version import UNSENT_TAG, RegisteredVersion
-from digits.registry.promotion import Decide
 from digits.registry.promotion_decision import PromotionDecision, decide_alias
 from digits.tracking import journal_folders, store_uri, tracking_store
 from digits.tracking.journal import REGISTER, Journal
-from digits.tracking.tracking_store import StoredRun, TrackingStore
 
 
 @dataclass(frozen=True)
 class SentSummary:
-    """What `send` wrote: ids of runs, and versions with what was decided of each."""
+    """What `send` wrote: ids of runs, and versions with the decision on each."""
 
     server: str
     runs: set[str] = field(default_factory=set)
@@ -33,53 +34,52 @@ class SentSummary:
         return f"sent {counts} to {self.server}"
 
 
-def send_pending(decide: Decide) -> SentSummary:
+def send_pending(decide: promotion.Decide) -> SentSummary:
     """Write what waits of runs whose process has ended, oldest first.
 
     `decide` gives each version its alias against the store's champion. Raises UserError
     when there is no store to write to, or it fails; what was written stays written.
     """
-    where = tracking_store.current_store()
-    problem = store_uri.connection_problem(where.uri)
-    if problem is not None:
-        message = f"{where} does not answer ({problem}); nothing was sent, try again later"
-        raise UserError(message)
-    done = SentSummary(str(where))
+    store = tracking_store.current_store()
+    if problem := store_uri.connection_problem(store.uri):
+        raise UserError(f"{store} does not answer ({problem}); nothing was sent, try again later")
+    sent = SentSummary(str(store))
     with process_locks.process_lock("send"), ExitStack() as stack:
-        waiting = [stack.enter_context(closing(one)) for one in journal_folders.unlocked_journals()]
+        journals = [stack.enter_context(closing(j)) for j in journal_folders.unlocked_journals()]
         try:
-            for one in waiting:
-                _send_journal(one, decide, done)
+            for journal in journals:
+                _send_journal(journal, decide, sent)
         except Exception as error:
-            message = f"sending to {where} stopped ({store_uri.describe_error(error)})"
+            message = f"sending to {store} stopped ({store_uri.describe_error(error)})"
             raise UserError(f"{message}; run `digits send` again for the rest") from error
-    if where.embedded and not waiting:
-        message = f"no tracking server to send to; set {store_uri.URI_VARIABLE} to its address"
-        raise UserError(message)
-    if not where.embedded:
+    if not store.embedded:
         _warn_of_version_1(tracking_store.embedded_store())
-    return done
+    elif not journals:
+        raise UserError(
+            f"no tracking server to send to; set {store_uri.URI_VARIABLE} to its address"
+        )
+    return sent
 
 
-def _warn_of_version_1(here: TrackingStore) -> None:
-    """Say what an earlier version of this program kept in the embedded store for a server."""
-    if store_uri.sqlite_file(here.uri).exists():
-        found = here.client.search_runs([here.experiment], f"tags.`{UNSENT_TAG}` = 'true'")
-        if found:
-            way = "`digits send` of version 1 sends them, `dvc repro -f` makes the last one anew"
-            store_uri.warn_once(f"{len(found)} run(s) of version 1 still wait in mlflow.db; {way}")
+def _warn_of_version_1(store: tracking_store.TrackingStore) -> None:
+    """Warn of runs that an earlier version of this program kept in `store` for a server."""
+    condition = f"tags.`{UNSENT_TAG}` = 'true'"
+    exists = store_uri.sqlite_file(store.uri).exists()
+    if exists and (runs := store.client.search_runs([store.experiment], condition)):
+        way = "`digits send` of version 1 sends them, `dvc repro -f` makes the last one anew"
+        store_uri.warn_once(f"{len(runs)} run(s) of version 1 still wait in mlflow.db; {way}")
 
 
-def _send_journal(waiting: Journal, decide: Decide, done: SentSummary) -> None:
-    def register(target: StoredRun, kept: Path, **wish: Any) -> None:
-        version = registration.publish_version(target, folder=kept, **wish)
-        done.versions.append((version, promotion.apply_decision(version, decide)))
+def _send_journal(journal: Journal, decide: promotion.Decide, sent: SentSummary) -> None:
+    def register(target: tracking_store.StoredRun, kept: Path, **request: Any) -> None:
+        version = registration.publish_version(target, folder=kept, **request)
+        sent.versions.append((version, promotion.apply_decision(version, decide)))
 
-    waiting.end_killed()
-    kinds = {entry["kind"] for entry in waiting.waiting}
-    waiting.write(register)
+    journal.end_killed()
+    kinds = {line["kind"] for line in journal.waiting}
+    journal.write(register)
     if kinds - {REGISTER}:
-        done.runs.add(waiting.run_id)
+        sent.runs.add(journal.run_id)
 
 
 def send_and_decide(rules: RegisterParams, validation: Path, *, registration: Path) -> SentSummary:

@@ -1,4 +1,4 @@
-"""What people call a registered version: an alias, a number or the id of its run."""
+"""Find a registered version by an alias, its number, or the id of a run that made it."""
 
 import difflib
 import re
@@ -6,16 +6,9 @@ import re
 from digits.project import params_file, workspace
 from digits.project.errors import UserError
 from digits.registry import registration
-from digits.registry.model_version import RegisteredVersion
-from digits.registry.registration import RUN_TAG_PREFIX
-from digits.tracking import run_lookup, store_uri
-from digits.tracking.tracking_store import (
-    StoreUnavailableError,
-    TrackingStore,
-    embedded_store,
-    found_or_none,
-    translate_errors,
-)
+from digits.registry.model_version import RUN_TAG_PREFIX, RegisteredVersion
+from digits.tracking import run_lookup, store_uri, tracking_store
+from digits.tracking.tracking_store import StoreUnavailableError, TrackingStore, found_or_none
 
 RUN_ID_PATTERN = re.compile(r"[0-9a-f]{32}")
 
@@ -25,76 +18,72 @@ class VersionNotFoundError(UserError):
 
 
 def registered_model_name() -> str:
-    """The registered model of this checkout, from params.yaml."""
+    """Return the name of this checkout's registered model, from params.yaml."""
     return params_file.load_params(workspace.checkout_root() / "params.yaml").register_.name
 
 
-def registry_store() -> TrackingStore:
-    """The registry to ask: the configured one alone, or else the embedded one.
+def open_registry() -> TrackingStore:
+    """Return the configured registry, or else the embedded one.
 
-    Versions of this checkout's own store are other versions than those of a server, so
-    nothing stands in for a server. Raises OutageError when it does not answer.
+    The embedded store never stands in for a server: its versions are other versions. Raises
+    StoreUnavailableError when the configured one does not answer.
     """
-    uri = store_uri.configured_uri()
-    if uri is None:
-        return embedded_store()
-    absent = store_uri.uri_scheme(uri) == "sqlite" and not store_uri.sqlite_file(uri).exists()
-    problem = "there is no such file" if absent else store_uri.connection_problem(uri)
+    store = tracking_store.current_store()
+    if store.embedded:
+        return store
+    file = store_uri.sqlite_file(store.uri)
+    is_missing = store_uri.uri_scheme(store.uri) == "sqlite" and not file.exists()
+    problem = "there is no such file" if is_missing else store_uri.connection_problem(store.uri)
     if problem is not None:
-        found = f"{store_uri.redact(uri)} does not answer ({problem})"
-        raise StoreUnavailableError(f"{found}; try again later")
-    return TrackingStore(uri, embedded=False)
+        raise StoreUnavailableError(f"{store} does not answer ({problem}); try again later")
+    return store
 
 
 def find_version(reference: str, store: TrackingStore | None = None) -> RegisteredVersion:
-    """The version that `reference` names: `champion`, `3` or the id of a run that made it.
+    """Find the version that `reference` names: `champion`, `3` or the id of a run that made it.
 
-    Raises UnknownError with near names, and OutageError.
+    Raises VersionNotFoundError with similar names, and StoreUnavailableError.
     """
     name = registered_model_name()
-    own = store_uri.sqlite_file(
-        store_uri.embedded_uri()
-    )  # asking it would make it, which takes seconds
-    if store is None and store_uri.configured_uri() is None and not own.exists():
-        raise VersionNotFoundError(_no_version_message(name))
-    where = store or registry_store()
-    with translate_errors(where):
-        found = _by_run(where, name, reference) or _by_name(where, name, reference)
-        if found is None:
-            raise VersionNotFoundError(_suggestion(where, name, reference))
-    return found
+    store = store or open_registry()
+    # asking an embedded store that is missing would make it, which takes seconds
+    if store.embedded and not store_uri.sqlite_file(store.uri).exists():
+        raise VersionNotFoundError(_no_version_yet(name))
+    with tracking_store.translate_errors(store):
+        version = _find(store, name, reference)
+        if version is None:
+            raise VersionNotFoundError(_suggest_versions(store, name, reference))
+    return version
 
 
-def _no_version_message(name: str) -> str:
+def _find(store: TrackingStore, name: str, reference: str) -> RegisteredVersion | None:
+    """Find the newest version that a run, or its copy on the server, made; else by number or alias.
+
+    A run id has 32 hexadecimal digits, a number only decimal ones; all else is an alias.
+    """
+    client = store.client
+    if RUN_ID_PATTERN.fullmatch(reference):
+        run = run_lookup.find_in_store(store, reference)
+        for run_id in (reference, run.run_id if run else reference):
+            condition = f"tags.`{RUN_TAG_PREFIX}{run_id}` = 'true'"
+            if versions := registration.list_versions(store, name, condition):
+                return versions[0]
+    if reference.isdecimal():
+        version = found_or_none(lambda: client.get_model_version(name, str(int(reference))))
+    else:
+        version = found_or_none(lambda: client.get_model_version_by_alias(name, reference))
+    return None if version is None else RegisteredVersion.from_mlflow(store, version)
+
+
+def _no_version_yet(name: str) -> str:
     return f"{name} has no version yet; `dvc repro` registers one"
 
 
-def _by_name(store: TrackingStore, name: str, reference: str) -> RegisteredVersion | None:
-    """By number, or else by alias."""
-    client = store.client
-    if reference.isdecimal():
-        found = found_or_none(lambda: client.get_model_version(name, str(int(reference))))
-    else:
-        found = found_or_none(lambda: client.get_model_version_by_alias(name, reference))
-    return None if found is None else RegisteredVersion.of(store, found)
-
-
-def _by_run(store: TrackingStore, name: str, reference: str) -> RegisteredVersion | None:
-    """The newest version that this run made, or its copy on the server."""
-    if not RUN_ID_PATTERN.fullmatch(reference):
-        return None
-    run = run_lookup.find_in_store(store, reference)
-    ids = [reference, run.run_id if run else reference]
-    made = (
-        registration.list_versions(store, name, f"tags.`{RUN_TAG_PREFIX}{i}` = 'true'") for i in ids
-    )
-    return next((found[0] for found in made if found), None)
-
-
-def _suggestion(store: TrackingStore, name: str, reference: str) -> str:
+def _suggest_versions(store: TrackingStore, name: str, reference: str) -> str:
+    """Say that no version has this name, and which names are similar."""
     versions = registration.list_versions(store, name)
     known = [alias for v in versions for alias in v.aliases] + [str(v.number) for v in versions]
     if not known:
-        return _no_version_message(name)
+        return _no_version_yet(name)
     near = difflib.get_close_matches(reference, known, 3, 0.5) or known[:5]
     return f"{name} has no version {reference!r} in {store}; choose one of {', '.join(near)}"

@@ -65,7 +65,7 @@ def _promotion(content: str) -> Card:
     if decision is None:
         return {"promotion": rows}
     head, rules = decision.table
-    return {"promotion": rows, "gate": {**decision.record, "head": head, "rows": rules}}
+    return {"promotion": rows, "gate": {**decision.summary, "head": head, "rows": rules}}
 
 
 def _promotion_row(entry: AliasLogEntry, number: int) -> dict[str, str]:

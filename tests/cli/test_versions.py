@@ -2,7 +2,7 @@
 
 from digits.cli.versions import versions
 from digits.registry import alias_moves, promotion, registration
-from digits.registry.artifact_removal import REMOVED_TAG
+from digits.registry.model_version import REMOVED_TAG
 from digits.tracking import tracking_store
 
 

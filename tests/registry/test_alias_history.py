@@ -74,7 +74,7 @@ def test_who_was_champion_then(recorded, capsys, moment, words):
 @pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01", "25:00", "0001-01-01T00:00+14:00"])
 def test_what_is_no_time_is_told(text):
     """One line shows how to write it."""
-    with pytest.raises(UserError, match="no time; write it as 2026-11-20T12:00"):
+    with pytest.raises(UserError, match="is not a time. Use 2026-11-20T12:00"):
         alias_history.parse_time(text)
 
 

@@ -15,20 +15,19 @@ from tests.conftest import ROOT, commit
 
 WRITER = """
 import sys
-from stages.lib.tracking import aliases, store
-from digits.registry.alias_moves import OvertakenError
-number, times = int(sys.argv[1]), int(sys.argv[2])
-here, done = store.connect(), 0
+from digits.registry.alias_moves import ConcurrentUpdateError, alias_state, change_aliases
+from digits.tracking.tracking_store import current_store
+number, times, done = int(sys.argv[1]), int(sys.argv[2]), 0
 while done < times:
     try:
-        seen = aliases.standing(here, "m")
+        state = alias_state(current_store(), "m")
         why = f"{number} for the {done}. time"
         for to in (number, number + 1):
-            if seen.aliases["champion"] != to:
-                aliases.change(seen, {"champion": to}, action="promote", why=why)
+            if state.aliases["champion"] != to:
+                change_aliases(state, {"champion": to}, action="promote", why=why)
                 done += 1
                 break
-    except OvertakenError:
+    except ConcurrentUpdateError:
         pass
 print(done)
 """

@@ -14,7 +14,7 @@ from tests.stores import better, linear, register_later
 
 def size_on_disk(version):
     """How many bytes the registry hands out for a version."""
-    place = artifact_removal._artifact_location(version, artifact_removal.logged_model_id(version))
+    place = artifact_removal._locate_files(version, artifact_removal.logged_model_id(version))
     found = list_artifacts(artifact_uri=place, tracking_uri=version.store.uri)
     return sum(file.file_size or 0 for file in found)
 

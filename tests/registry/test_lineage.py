@@ -9,8 +9,8 @@ from digits.cli.main import app
 from digits.inference import model_manifest
 from digits.project import hashing
 from digits.registry import version_lookup
-from digits.registry.artifact_removal import REMOVED_TAG
 from digits.registry.lineage import trace_lineage
+from digits.registry.model_version import REMOVED_TAG
 from digits.tracking import run_lookup
 from tests import remotes, sealed
 from tests.cli.test_main import refusal

@@ -7,7 +7,7 @@ import pytest
 from digits.project.errors import UserError
 from digits.registry import alias_history, alias_moves, registration
 from digits.registry.alias_log import LOG_FILE
-from digits.registry.artifact_removal import REMOVED_TAG
+from digits.registry.model_version import REMOVED_TAG
 from digits.registry.promotion import promote_manually, rollback
 from digits.tracking import tracking_store
 from tests import processes, sealed
@@ -17,8 +17,8 @@ from tests.conftest import standing
 KILLED = """
 import os, sys
 from mlflow import MlflowClient
-from stages.lib import files
-from stages.lib.tracking import promotion
+from digits.project import atomic_files
+from digits.registry import promotion
 left = int(sys.argv[1])
 def deadly(owner, name):
     write = getattr(owner, name)
@@ -32,7 +32,7 @@ def deadly(owner, name):
 for name in ("set_registered_model_tag", "set_registered_model_alias"):
     deadly(MlflowClient, name)
 deadly(MlflowClient, "delete_registered_model_alias")
-deadly(files, "write_bytes")
+deadly(atomic_files, "write_bytes")
 getattr(promotion, sys.argv[2])(*sys.argv[3:])
 """
 
@@ -159,7 +159,7 @@ def test_killed_at_any_write_the_same_command_finishes_it(three, workspace, writ
     """Entry, champion, challenger, file: one entry, both aliases and its line in the end."""
     count = len(standing().log.entries)
 
-    assert killed(write, "by_hand", "3", "better") == -9
+    assert killed(write, "promote_manually", "3", "better") == -9
     assert "champion" in promote_manually("3", "better")
 
     now = standing()
@@ -181,7 +181,7 @@ def test_a_rollback_that_was_killed_is_finished_by_the_same_command(three):
 
 def test_killed_before_its_line_a_challenger_is_promoted_all_the_same(three):
     """The alias is gone by then, and the file is completed by the next that looks."""
-    assert killed(3, "by_hand", "challenger", "better") == -9
+    assert killed(3, "promote_manually", "challenger", "better") == -9
     with pytest.raises(UserError, match="no version 'challenger'"):
         promote_manually("challenger", "better")
 

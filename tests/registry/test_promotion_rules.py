@@ -21,7 +21,7 @@ EQUAL = PairedComparison(
     p_value=1.0,
     interval=(-0.006, 0.006),
 )
-BETTER = replace(EQUAL, gained=20, lost=5, p=0.004, interval=(0.005, 0.025))
+BETTER = replace(EQUAL, gained=20, lost=5, p_value=0.004, interval=(0.005, 0.025))
 
 
 def failed(contest):
@@ -33,10 +33,10 @@ def failed(contest):
     ("changes", "rules"),
     [
         ({}, []),
-        ({"p": 0.0499}, []),
-        ({"p": 0.05}, ["better"]),
+        ({"p_value": 0.0499}, []),
+        ({"p_value": 0.05}, ["better"]),
         ({"gained": 5, "lost": 20}, ["better"]),
-        ({"gained": 0, "lost": 0, "p": 1.0}, ["better"]),
+        ({"gained": 0, "lost": 0, "p_value": 1.0}, ["better"]),
         ({"candidate": replace(SIDE, recall=[1.0, 0.97])}, []),
         ({"candidate": replace(SIDE, recall=[1.0, 0.969])}, ["classes"]),
         ({"candidate": replace(SIDE, ece=0.01)}, []),
@@ -45,7 +45,7 @@ def failed(contest):
         ({"candidate": replace(SIDE, seconds=2.1e-4)}, ["latency"]),
         ({"champion": replace(SIDE, ece=0.5)}, []),
         (
-            {"p": 0.5, "candidate": ModelScores(990, [0.5, 0.5], 0.5, 1.0)},
+            {"p_value": 0.5, "candidate": ModelScores(990, [0.5, 0.5], 0.5, 1.0)},
             ["better", "classes", "calibration", "latency"],
         ),
     ],
@@ -66,7 +66,7 @@ def test_verdicts_tell_their_numbers():
     assert decision.table[1][0][:4] == ["better", "99.00%", "99.00%", "passed"]
     assert decision.table[1][0][4].startswith("20 pictures gained, 5 lost: p = 0.004, to be below")
     assert decision.table[1][3][:4] == ["latency", "100 us", "100 us", "passed"]
-    assert decision.record["rules"]["better"]["interval"] == [0.005, 0.025]
+    assert decision.summary["rules"]["better"]["interval"] == [0.005, 0.025]
 
 
 def test_reasons_are_complete_in_themselves():

@@ -11,8 +11,7 @@ import pytest
 
 from digits.project.errors import UserError
 from digits.registry import alias_moves, registration
-from digits.registry.artifact_removal import REMOVED_TAG
-from digits.registry.model_version import DVC_TAG
+from digits.registry.model_version import DVC_TAG, REMOVED_TAG
 from digits.registry.pruning import prune_versions
 from digits.tracking import tracking_store
 from tests.conftest import call, commit, standing
@@ -53,7 +52,7 @@ def test_old_versions_lose_their_files_and_keep_their_entries(many, capsys):
 
     assert told == "removed the files of 3 version(s); their entries stay"
     assert [line.split()[0] for line in shown[1:]] == ["3", "2", "1"]
-    assert all(line.endswith("  goes") for line in shown[1:])
+    assert all(line.endswith("  remove") for line in shown[1:])
     assert whole() == {4, 5}
     assert [
         v.number for v in registration.list_versions(tracking_store.current_store(), "digits")
@@ -88,7 +87,7 @@ def test_what_somebody_may_need_stays(many, capsys):
         (6, "another version has the same files"),
     ):
         (line,) = [x for x in shown.splitlines() if x.startswith(f"{number} ")]
-        assert line.endswith(f"stays: {reason}")
+        assert line.endswith(f"keep: {reason}")
 
 
 def test_a_former_champion_stays_though_the_registry_lost_its_entry(many):
@@ -101,7 +100,7 @@ def test_a_former_champion_stays_though_the_registry_lost_its_entry(many):
     tracking_store.embedded_store().client.delete_registered_model_tag("digits", first.id)
     with pytest.raises(UserError, match="not in the registry; nothing was changed"):
         prune_versions(0, yes=True)
-    alias_moves.accept_problems(standing(), "lost")
+    alias_moves.accept_differences("lost")
     prune_versions(0, yes=True)
 
     assert whole() == {1, 2}
@@ -136,7 +135,7 @@ def test_what_a_git_tag_names_stays(many, repository, workspace, capsys):
 
     assert whole() == {1, 2}
     for name in ("first", "digits@v1.0.0"):
-        assert f"stays: git tag {name} names it" in shown
+        assert f"keep: git tag {name} names it" in shown
 
 
 def test_a_repository_that_git_cannot_read_removes_nothing(many, workspace):
@@ -152,10 +151,10 @@ def test_a_repository_that_git_cannot_read_removes_nothing(many, workspace):
 def test_where_nobody_can_be_asked_nothing_goes(many, capsys):
     """Without a terminal and without --yes, the list is all."""
     many(2)
-    with pytest.raises(UserError, match=r"1 version\(s\) would go; nothing was removed, --yes"):
+    with pytest.raises(UserError, match=r"1 version\(s\) would lose their files; nothing was removed, --yes"):
         prune_versions(1, yes=False)
 
-    assert " goes" in capsys.readouterr().out
+    assert " remove\n" in capsys.readouterr().out
     assert whole() == {1, 2}
     assert standing().log.entries == ()
 

@@ -19,8 +19,8 @@ NOBODY = "http://127.0.0.1:1"  # nothing listens there
 RUN = {"resume": None, "params": {"a": {"b": 1}}, "inputs": {"train.npz": "ab"}, "code": {}}
 KILLED = """
 import os, signal
-from stages.lib.tracking import runs
-with runs.training_run("r", resume=None, params={}, inputs={}, code={}) as run:
+from digits.tracking import runs
+with runs.tracked_run("r", resume=None, params={}, inputs={}, code={}) as run:
     run.log_epoch(1, {"accuracy": 0.8})
     print(run.id, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

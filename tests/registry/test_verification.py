@@ -7,7 +7,7 @@ import pytest
 
 from digits.project import dvc_storage
 from digits.registry import registration
-from digits.registry.artifact_removal import REMOVED_TAG
+from digits.registry.model_version import REMOVED_TAG
 from digits.registry.pruning import prune_versions
 from digits.registry.verification import CheckState, verify_all
 from digits.tracking import tracking_store
