@@ -7,10 +7,10 @@ import pytest
 
 from digits.cli.main import main
 from digits.project.errors import UserError
-from digits.registry import alias_history, alias_log, alias_moves
+from digits.registry import alias_history, alias_log
 from digits.registry.alias_log import LOG_FILE
-from digits.tracking import tracking_store
 from tests.conftest import standing
+from tests.registry.conftest import embedded_client
 
 TIMES = [datetime(2026, 11, 20, hour, tzinfo=UTC) for hour in (9, 11, 15)]
 
@@ -18,17 +18,14 @@ TIMES = [datetime(2026, 11, 20, hour, tzinfo=UTC) for hour in (9, 11, 15)]
 @pytest.fixture
 def recorded(workspace, monkeypatch):
     """A registry in which 1, 2 and 1 became champion on 20 November at 9, 11 and 15 o'clock."""
-    client = tracking_store.embedded_store().client
+    client = embedded_client()
     client.create_registered_model("digits")
     for _ in range(3):
         client.create_model_version("digits", "s3://nowhere/model")
-    for moment, to, action in zip(
-        TIMES, (1, 2, 1), ("register", "promote", "rollback"), strict=True
-    ):
+    changes = ((1, "register"), (2, "promote"), (1, "rollback"))
+    for moment, (to, action) in zip(TIMES, changes, strict=True):
         monkeypatch.setattr(alias_log, "utc_now", lambda moment=moment: moment)
-        alias_moves.change_aliases(
-            standing(), {"champion": to}, action=action, why=f"reason of {moment:%H}"
-        )
+        move(to, action, f"reason of {moment:%H}")
     monkeypatch.setattr(alias_log, "utc_now", lambda: datetime(2026, 11, 22, tzinfo=UTC))
     return client
 
@@ -38,8 +35,7 @@ def digits(capsys, *arguments):
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         main(["history", *arguments])
-    told = capsys.readouterr()
-    return (told.out + told.err).splitlines(), ended.value.code
+    return "".join(capsys.readouterr()).splitlines(), ended.value.code
 
 
 def test_the_record_is_a_table(recorded, capsys):
@@ -74,7 +70,7 @@ def test_who_was_champion_then(recorded, capsys, moment, words):
 @pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01", "25:00", "0001-01-01T00:00+14:00"])
 def test_what_is_no_time_is_told(text):
     """One line shows how to write it."""
-    with pytest.raises(UserError, match="is not a time. Use 2026-11-20T12:00"):
+    with pytest.raises(UserError, match=r"is not a time\. Use 2026-11-20T12:00"):
         alias_history.parse_time(text)
 
 
@@ -132,27 +128,27 @@ def test_what_differs_is_told_with_the_command_that_mends_it(
     lines, status = digits(capsys)
     assert (status, "wrong: " in "\n".join(lines)) == (0, False)
     assert "a slip of mine" in lines[1]
-    alias_moves.change_aliases(standing(), {"champion": 2}, action="promote", why="x")
+    move(2)
     assert digits(capsys)[1] == 0
 
 
 def test_a_file_that_ends_earlier_is_completed(recorded, capsys, workspace):
     """On an older commit, or after others wrote: said, status 0, the same lines again."""
-    whole = (workspace / LOG_FILE).read_text()
-    (workspace / LOG_FILE).write_text(whole.splitlines(keepends=True)[0].rstrip("\n"))
+    complete = (workspace / LOG_FILE).read_text()
+    (workspace / LOG_FILE).write_text(complete.splitlines(keepends=True)[0].rstrip("\n"))
     lines, status = digits(capsys)
 
     assert lines[-1] == "note: metrics/aliases.jsonl was behind, 2 line(s) are added now; commit it"
-    assert (status, (workspace / LOG_FILE).read_text()) == (0, whole)
+    assert (status, (workspace / LOG_FILE).read_text()) == (0, complete)
     (workspace / LOG_FILE).unlink()
-    assert (digits(capsys)[1], (workspace / LOG_FILE).read_text()) == (0, whole)
+    assert (digits(capsys)[1], (workspace / LOG_FILE).read_text()) == (0, complete)
 
 
 def test_what_was_moved_by_other_means_makes_an_answer_uncertain(recorded, capsys):
     """Told with the answer: first as it is found, then as an entry of the record."""
     move(recorded, None)
     (first, *_), _ = digits(capsys, "--at", "2026-11-21")
-    alias_moves.change_aliases(standing(), {"champion": 2}, action="promote", why="x")
+    move(2)
     (second, *_), _ = digits(capsys, "--at", "2026-11-21")
 
     assert "version 1 was champion at 2026-11-21 00:00:00 UTC" in first
@@ -162,21 +158,18 @@ def test_what_was_moved_by_other_means_makes_an_answer_uncertain(recorded, capsy
 
 def test_before_the_first_change_there_is_nothing(workspace, capsys):
     """No registered model at all is no error, and then nobody was champion."""
-    (told,), _ = digits(capsys, "--at", "2026-11-20")
-    assert told.startswith("nobody knows at 2026-11-20 00:00:00 UTC")
+    (line,), _ = digits(capsys, "--at", "2026-11-20")
+    assert line.startswith("nobody knows at 2026-11-20 00:00:00 UTC")
 
 
 def test_a_champion_from_before_the_record(workspace, capsys):
-    """The record says that it found one."""
-    client = tracking_store.embedded_store().client
+    """The log says that it found one."""
+    client = embedded_client()
     client.create_registered_model("digits")
-    for _ in range(2):
-        client.create_model_version("digits", "s3://nowhere/model")
+    client.create_model_version("digits", "s3://nowhere/model")
     client.set_registered_model_alias("digits", "champion", "1")
-    lines, status = digits(capsys)
+    lines, status = digits(capsys, "--at", "2026-11-20")
+
+    assert lines[0].startswith("nobody knows")
     assert lines[1].startswith("wrong: champion is version 1 in the registry and no version in")
     assert status == 1
-    alias_moves.change_aliases(standing(), {"champion": 2}, action="promote", why="x")
-
-    (told,), _ = digits(capsys, "--at", "2026-11-20")
-    assert told.startswith("nobody knows")

@@ -22,28 +22,26 @@ OLD = {
 }
 
 
-def made(number, move, action="promote", minute=None, **facts):
+def entry(number, move, action="promote", minute=None, **content):
     """An entry in which the champion moves, at a minute after noon."""
     when = NOON + timedelta(minutes=number if minute is None else minute)
-    facts = {"why": f"reason {number}", "id": f"alias.{number}.ab", **facts}
+    content = {"why": f"reason {number}", "id": f"alias.{number}.ab", "who": "anna@lab", **content}
     moves = {"champion": move}
-    return AliasLogEntry(
-        number=number, when=when, who="anna@lab", action=action, moves=moves, **facts
-    )
+    return AliasLogEntry(number=number, when=when, action=action, moves=moves, **content)
 
 
 def entries(changes):
     """Entries in which champion goes to each number by its action."""
     ends = [None, *(to for _, to in changes)]
-    return [made(i + 1, (ends[i], to), action) for i, (action, to) in enumerate(changes)]
+    return [entry(i + 1, (ends[i], to), action) for i, (action, to) in enumerate(changes)]
 
 
-def tags(*kept):
+def tags(*entries):
     """Tags of the registered model "r" that holds these entries."""
-    return {IDENTITY_TAG: "r", **{e.id: e.text for e in kept}}
+    return {IDENTITY_TAG: "r", **{e.id: e.text for e in entries}}
 
 
-def record(changes):
+def log_of(changes):
     """The record of these changes."""
     return alias_log.read_log(tags(*entries(changes)))
 
@@ -66,23 +64,22 @@ FIRST, SECOND, THIRD = entries(PROMOTED)
 )
 def test_rollbacks_go_further_back_and_never_forth(changes, before):
     """What was rolled back from is never where a rollback leads."""
-    assert record(changes).previous_champion(changes[-1][1]) == before
-    assert record(PROMOTED).previous_champion(7) == 3  # which somebody set by other means
+    assert log_of(changes).previous_champion(changes[-1][1]) == before
+    assert log_of(PROMOTED).previous_champion(7) == 3  # which somebody set by other means
 
 
 def test_what_was_rolled_back_from_is_withdrawn_until_promoted():
     """A person's word ends it."""
     changes = [*PROMOTED, ("rollback", 2), ("rollback", 1)]
 
-    assert set(record(changes).withdrawn) == {3, 2}
-    assert set(record([*changes, ("promote", 3)]).withdrawn) == {2}
+    assert set(log_of(changes).withdrawn) == {3, 2}
+    assert set(log_of([*changes, ("promote", 3)]).withdrawn) == {2}
 
 
 def test_two_at_once_are_both_kept_in_one_order():
     """The same number: the time decides, and nothing is wrong."""
-    late, early = (
-        made(4, (3, to), minute=minute, id=f"alias.4.{minute}") for minute, to in ((6, 4), (5, 5))
-    )
+    late = entry(4, (3, 4), minute=6, id="alias.4.6")
+    early = entry(4, (3, 5), minute=5, id="alias.4.5")
     both = alias_log.read_log(tags(FIRST, SECOND, THIRD, late, early))
 
     assert both.entries[-2:] == (early, late)
@@ -91,13 +88,11 @@ def test_two_at_once_are_both_kept_in_one_order():
 
 def test_a_record_of_version_1_is_read_and_goes_on():
     """Order, champions, prunings and times of the old chain; then a line like any other."""
-    new = made(3, (2, 3), action="rollback")
+    new = entry(3, (2, 3), action="rollback")
     both = alias_log.read_log({**OLD, **tags(new)})
 
-    assert [(e.number, e.who, e.why) for e in both.entries[:2]] == [
-        (1, "anna@lab", "the first"),
-        (2, "ben@lab", "better"),
-    ]
+    assert [(e.number, e.who) for e in both.entries[:2]] == [(1, "anna@lab"), (2, "ben@lab")]
+    assert [e.why for e in both.entries[:2]] == ["the first", "better"]
     assert (both.previous_champion(3), both.champions, both.removed) == (2, {1, 2, 3}, {7})
     assert both.unwritten == both.entries
     lines = [e.line("r") for e in both.entries]
@@ -107,7 +102,7 @@ def test_a_record_of_version_1_is_read_and_goes_on():
 
 def test_a_line_says_all_of_it():
     """Who, when, from, to, why and what the gate measured, as JSON."""
-    line = json.loads(made(2, (1, 2), gate={"rules": {"better": {"p": 0.01}}}).line("r"))
+    line = json.loads(entry(2, (1, 2), gate={"rules": {"better": {"p": 0.01}}}).line("r"))
 
     assert line == {
         "registry": "r",
@@ -135,7 +130,7 @@ OTHER = SECOND.model_copy(update={"why": "another"})
         (TAGS, LINES[:2], (3,), None),
         (TAGS, [LINES[2], "", LINES[0], LINES[1], LINES[0]], (), None),
         (TAGS, [*LINES, THIRD.line("another")], (), None),
-        (TAGS, [*LINES, made(9, (1, 9)).line("another")], (), None),
+        (TAGS, [*LINES, entry(9, (1, 9)).line("another")], (), None),
         (tags(THIRD), [FIRST.line("x"), THIRD.line("x")], (), "1 .* not in the registry"),
         (tags(FIRST, SECOND), LINES, (), "entry 3 .* of anna@lab is in .* and not in the reg"),
         (tags(SECOND, THIRD), LINES[:1], (2, 3), "entry 1 .* not in the registry"),
@@ -149,11 +144,11 @@ OTHER = SECOND.model_copy(update={"why": "another"})
 )
 def test_registry_and_file_are_compared(present, lines, unwritten, problem):
     """A file that lacks entries is behind; whatever it has and the registry has not is wrong."""
-    found = alias_log.read_log(present, lines)
+    log = alias_log.read_log(present, lines)
 
-    assert tuple(e.number for e in found.unwritten) == unwritten
-    assert len(found.problems) == (problem is not None)
-    assert problem is None or re.search(problem, found.problems[0])
+    assert tuple(e.number for e in log.unwritten) == unwritten
+    assert len(log.problems) == (problem is not None)
+    assert problem is None or re.search(problem, log.problems[0])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +179,7 @@ def test_what_was_accepted_stays_told_and_another_problem_does_not_pass():
     edited = {**TAGS, SECOND.id: OTHER.text}
     problems = alias_log.read_log(edited, LINES).problems
     signs = tuple(alias_log.problem_id(problem) for problem in problems)
-    accepted = {**edited, "alias.4": made(4, (3, 3), action="accept", accepts=signs).text}
+    accepted = {**edited, "alias.4": entry(4, (3, 3), action="accept", accepts=signs).text}
 
     assert alias_log.read_log(accepted, LINES).problems == ()
     assert alias_log.read_log(accepted, LINES).accepted == problems

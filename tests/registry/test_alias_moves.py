@@ -9,7 +9,7 @@ import pytest
 from digits.project.errors import UserError
 from digits.registry import alias_log, alias_moves
 from digits.registry.alias_log import LOG_FILE
-from digits.registry.alias_moves import ConcurrentUpdateError, alias_state
+from digits.registry.alias_moves import ConcurrentUpdateError, alias_state, change_aliases
 from digits.tracking import tracking_store
 from tests.conftest import ROOT, commit
 
@@ -49,9 +49,7 @@ def filled(where):
 
 def moved(where, to, action="promote", why="because"):
     """Make version `to` champion."""
-    return alias_moves.change_aliases(
-        alias_state(where, "m"), {"champion": to}, action=action, why=why
-    )
+    return change_aliases(alias_state(where, "m"), {"champion": to}, action=action, why=why)
 
 
 def lines(folder):
@@ -67,38 +65,36 @@ def champions(where):
 def test_a_change_is_recorded_in_registry_and_file(here, project):
     """Alias, entry and line tell the same."""
     for to in (1, 2):
-        made = moved(here, to)
+        entry = moved(here, to)
 
-    now = alias_state(here, "m")
-    assert now.aliases == {"champion": 2}
-    assert [e.moves for e in now.log.entries] == [{"champion": (None, 1)}, {"champion": (1, 2)}]
-    assert "@" in made.who
-    assert (now.disagreements, now.log.problems, now.log.unwritten) == ([], (), ())
-    assert lines(project) == [e.line(now.log.identity) for e in now.log.entries]
+    state = alias_state(here, "m")
+    assert state.aliases == {"champion": 2}
+    assert [e.moves for e in state.log.entries] == [{"champion": (None, 1)}, {"champion": (1, 2)}]
+    assert "@" in entry.who
+    assert (state.disagreements, state.log.problems, state.log.unwritten) == ([], (), ())
+    assert lines(project) == [e.line(state.log.identity) for e in state.log.entries]
 
 
 def test_a_decision_about_another_champion_is_refused(here):
     """Somebody was faster: what was decided against version 1 says nothing about version 2."""
     moved(here, 1)
-    seen = alias_state(here, "m")
-    made = moved(here, 2)
+    state = alias_state(here, "m")
+    entry = moved(here, 2)
     for _ in range(2):
         with pytest.raises(ConcurrentUpdateError, match="changed meanwhile; look again"):
-            alias_moves.change_aliases(
-                seen, {"champion": 3}, action="register", why="better than 1"
-            )
+            change_aliases(state, {"champion": 3}, action="register", why="better than 1")
         # the other one has written the entry and not yet moved the alias
         here.client.set_registered_model_alias("m", "champion", "1")
 
-    assert alias_state(here, "m").log.entries[-1] == made
+    assert alias_state(here, "m").log.entries[-1] == entry
 
 
 def test_an_entry_that_is_in_the_file_alone_stops_changes(here):
     """It was removed from the registry: one line says so, the alias stays."""
     moved(here, 1)
-    made = moved(here, 2)
-    here.client.delete_registered_model_tag("m", made.id)
-    with pytest.raises(UserError, match=f"{made.id}.* not in the registry; nothing was changed"):
+    entry = moved(here, 2)
+    here.client.delete_registered_model_tag("m", entry.id)
+    with pytest.raises(UserError, match=f"{entry.id}.* not in the registry; nothing was changed"):
         moved(here, 3)
 
     assert alias_state(here, "m").aliases == {"champion": 2}
@@ -170,7 +166,7 @@ def test_two_at_once_leave_one_consistent_record(here, python, monkeypatch, tmp_
     for folder in folders:
         monkeypatch.chdir(folder)
         alias_moves.append_to_log_file(alias_state(here, "m"))
-        now = alias_state(here, "m")
-        assert (now.log.problems, now.disagreements) == ((), [])
-        assert promised <= {e.why for e in now.log.entries if e.action == "promote"}
-        assert set(lines(folder)) == {e.line(now.log.identity) for e in now.log.entries}
+        state = alias_state(here, "m")
+        assert (state.log.problems, state.disagreements) == ((), [])
+        assert promised <= {e.why for e in state.log.entries if e.action == "promote"}
+        assert set(lines(folder)) == {e.line(state.log.identity) for e in state.log.entries}

@@ -8,15 +8,23 @@ from mlflow.artifacts import list_artifacts
 from digits.project import hashing
 from digits.project.errors import UserError
 from digits.registry import artifact_removal, registration, send_pending
+from digits.registry.model_version import REMOVED_TAG
 from digits.tracking import logged_model, tracking_store
+from tests.registry.conftest import list_versions, register
 from tests.stores import better, linear, register_later
 
 
 def size_on_disk(version):
     """How many bytes the registry hands out for a version."""
-    place = artifact_removal._locate_files(version, artifact_removal.logged_model_id(version))
-    found = list_artifacts(artifact_uri=place, tracking_uri=version.store.uri)
-    return sum(file.file_size or 0 for file in found)
+    uri = artifact_removal._locate_files(version, artifact_removal.logged_model_id(version))
+    files = list_artifacts(artifact_uri=uri, tracking_uri=version.store.uri)
+    return sum(file.file_size or 0 for file in files)
+
+
+def remove(version):
+    """Remove the files of a version; whether it was done."""
+    model = artifact_removal.logged_model_id(version)
+    return artifact_removal.remove_files(version, model, "by anna")
 
 
 @pytest.mark.parametrize("where", ["project", "server"])
@@ -26,24 +34,18 @@ def test_files_go_and_come_back(where, request, trained, tmp_path):
     name = f"of-{where}"
     version, other = (trained(accuracy, name) for accuracy in (0.7, 0.75))
     before = size_on_disk(version), size_on_disk(other)
-    assert (
-        artifact_removal.remove_files(version, artifact_removal.logged_model_id(version), "by anna")
-        is True
-    )
+    assert remove(version) is True
 
-    gone, whole = (
-        registration.find_by_content(v.store, v.name, v.content_sha256) for v in (version, other)
-    )
-    assert gone.tags[artifact_removal.REMOVED_TAG] == "by anna"
-    assert artifact_removal.REMOVED_TAG not in whole.tags
-    assert (size_on_disk(gone), size_on_disk(whole)) == (0, before[1])
+    intact, gone = list_versions(name)
+    assert gone.tags[REMOVED_TAG] == "by anna"
+    assert REMOVED_TAG not in intact.tags
+    assert (size_on_disk(gone), size_on_disk(intact)) == (0, before[1])
     assert before[0] > len(linear(0.0).SerializeToString())
     metrics = gone.store.client.get_logged_model(artifact_removal.logged_model_id(gone)).metrics
     assert [m.key for m in metrics] == ["validation_accuracy"]
-    folder, facts = tmp_path / "model-0.7", {"content_hash": "hash 0.7", "metrics": {}}
-    again = registration.register_version(name, folder, run_id=version.run_id, **facts)
-    found = registration.find_by_content(version.store, version.name, version.content_sha256)
-    assert (again.number, artifact_removal.REMOVED_TAG in found.tags) == (version.number, False)
+    folder = tmp_path / "model-0.7"
+    assert register(name, folder, version.run_id, "hash 0.7").number == version.number
+    assert REMOVED_TAG not in list_versions(name)[-1].tags
     graph = logged_model.download_artifact(version.store, f"models:/{name}/1/model.onnx", tmp_path)
     assert hashing.file_sha256(graph) == hashing.file_sha256(folder / "model.onnx")
 
@@ -53,14 +55,14 @@ def test_what_is_sent_brings_removed_files_back(project, trained, monkeypatch):
     team, nobody = f"sqlite:///{project}/team.db", "http://127.0.0.1:1"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
     pruned = trained(0.9)
-    artifact_removal.remove_files(pruned, artifact_removal.logged_model_id(pruned), "by anna")
+    remove(pruned)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", nobody)
     register_later("m", project.parent / "model-0.9", "0" * 32, pruned.content_sha256)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
     send_pending.send_pending(better)
 
     (back,) = registration.list_versions(pruned.store, "m")
-    assert artifact_removal.REMOVED_TAG not in back.tags
+    assert REMOVED_TAG not in back.tags
     assert size_on_disk(back) > 0
 
 
@@ -69,14 +71,8 @@ def test_a_version_that_got_an_alias_meanwhile_stays(project, trained):
     version = trained(0.9)
     version.store.client.set_registered_model_alias("m", "champion", "1")
 
-    assert (
-        artifact_removal.remove_files(version, artifact_removal.logged_model_id(version), "by anna")
-        is False
-    )
-    assert (
-        artifact_removal.REMOVED_TAG
-        not in registration.find_champion(tracking_store.current_store(), "m").tags
-    )
+    assert remove(version) is False
+    assert REMOVED_TAG not in registration.find_champion(version.store, "m").tags
     assert size_on_disk(version) > 0
 
 
@@ -89,13 +85,10 @@ def test_an_address_that_was_changed_is_not_followed(project, trained, monkeypat
     with sqlite3.connect(project / "mlflow.db") as database:
         database.execute("UPDATE logged_models SET artifact_location = ?", (str(precious),))
     with pytest.raises(UserError, match="which is no folder of that model; nothing was removed"):
-        artifact_removal.remove_files(version, artifact_removal.logged_model_id(version), "by anna")
+        remove(version)
 
     assert (precious / "thesis").exists()
-    assert (
-        artifact_removal.REMOVED_TAG
-        not in registration.find_by_content(version.store, "m", "hash 0.9").tags
-    )
+    assert REMOVED_TAG not in list_versions("m")[0].tags
 
 
 def test_what_this_project_did_not_make_has_no_model(project):
@@ -104,9 +97,4 @@ def test_what_this_project_did_not_make_has_no_model(project):
     here.client.create_registered_model("m")
     here.client.create_model_version("m", "s3://nowhere/model")
 
-    assert (
-        artifact_removal.logged_model_id(
-            registration.list_versions(tracking_store.current_store(), "m")[0]
-        )
-        is None
-    )
+    assert artifact_removal.logged_model_id(list_versions("m")[0]) is None

@@ -1,145 +1,152 @@
-"""`digits pull` puts a whole model on the disk, or changes nothing."""
+"""Every command finds a model by the same references, and refuses a changed one unloaded."""
 
-import os
+import re
+import shutil
 
+import onnxruntime
 import pytest
+import torch
 
-from digits.inference import model_integrity, model_manifest
-from digits.registry import model_reference, published_model, version_download
-from digits.registry.pruning import prune_versions
-from tests import processes, sealed
-from tests.cli.test_main import refusal, run
-from tests.conftest import mounted
+from digits.inference import model_manifest
+from digits.project import atomic_files
+from digits.project.errors import UserError
+from digits.registry import version_download, version_lookup
+from digits.registry.lineage import trace_lineage
+from digits.registry.model_reference import resolve
+from digits.registry.model_version import REMOVED_TAG
 
-
-def pull_model(reference, folder=None):
-    """What `digits pull` does: the model that `reference` names, and the folder it was put into."""
-    model = model_reference.resolve(reference)
-    return model, published_model.pull_model(model, folder)
-
-
-def content(folder):
-    """Every file of a folder with its bytes; a link with what it points to."""
-    return {
-        str(p.relative_to(folder)): p.readlink() if p.is_symlink() else p.read_bytes()
-        for p in sorted(folder.rglob("*"))
-        if p.is_symlink() or p.is_file()
-    }
+PATHS = ["models/digits", "models/digits/model.onnx", "models/digits/weights.pt"]
+VERSIONS = ["champion", "1", "01", "RUN"]
+REVISIONS = ["v1.0", "HEAD"]
 
 
-def test_the_champion_comes_to_a_folder_of_its_own(versions, capsys):
-    """Named by its version; a second pull finds it there; a subfolder as cwd changes nothing."""
-    assert run("pull") == 0
-    assert "digits-2 is in models/pulled/digits-2" in capsys.readouterr().out
-
-    folder = versions / "models/pulled/digits-2"
-    assert content(folder) == content(versions / "model-2")
-    run_id = model_manifest.check_files(folder)["run_id"]
-    os.chdir(versions / "models")
-    assert pull_model("2") == pull_model(run_id) == (pull_model("champion")[0], folder)
+@pytest.fixture
+def reference(request, checkout):
+    """The parameter, where RUN stands for the id of the run that made the model."""
+    run_id = atomic_files.read_json(checkout / "models/digits/manifest.json")["run_id"]
+    return run_id if request.param == "RUN" else request.param
 
 
-@pytest.mark.parametrize("place", ["new", "new/deep/er", "empty", "pulled"])
-def test_a_folder_that_may_be_filled_is_filled(versions, place):
-    """A new one, an empty one, and one with a model that was pulled before."""
-    (versions / "empty").mkdir()
-    pull_model("1", versions / "pulled")
-
-    _, folder = pull_model("champion", versions / place)
-
-    assert content(folder) == content(versions / "model-2")
-    assert not list(folder.parent.glob(".*.partial"))
-    assert not list(folder.parent.glob(".*.old"))
+def each(*references):
+    """A test for each of these."""
+    return pytest.mark.parametrize("reference", references, indirect=True)
 
 
-def test_a_pruned_version_is_refused_in_one_line(versions, capsys):
-    """Nobody is told that it was tampered with, and nothing is made."""
-    prune_versions(0, yes=True)
+@each(None, *PATHS, *VERSIONS, *REVISIONS)
+def test_each_kind_of_reference_names_the_model(checkout, reference, request):
+    """The default, a path, a version and a git revision give the same bytes, checked."""
+    model = resolve(reference)
 
-    told = refusal(capsys, "pull", "1")
-    assert told.startswith("digits: version 1 has no files: ")
-    assert told.endswith(", digits prune --keep 0; `digits versions` lists those that have\n")
-    assert not (versions / "models/pulled").exists()
-
-
-def another_model(path):
-    """A whole model that was not pulled."""
-    sealed.seal(path, seed=9)
+    assert model_manifest.check_files(model.folder) == model.manifest
+    assert model.manifest == model_manifest.check_files(checkout / "models/digits")
+    is_version = request.node.callspec.params["reference"] in VERSIONS
+    assert model.version == (1 if is_version else None)
 
 
-def an_edited_model(path):
-    """A pulled model that somebody changed."""
-    pull_model("1", path)
-    (path / "manifest.json").write_text("{}")
+@each(*PATHS, *VERSIONS, *REVISIONS)
+def test_each_kind_of_reference_names_its_lineage(reference):
+    """The same references lead to the same run, version, commit and data."""
+    lineage = trace_lineage(reference)
+
+    assert (lineage["version"]["number"], lineage["run"]["status"]) == (1, "FINISHED")
+    assert lineage == trace_lineage("models/digits")
 
 
-def a_model_with_notes(path):
-    """A pulled model beside which somebody wrote something."""
-    pull_model("1", path)
-    (path / "notes.txt").write_text("mine")
+@pytest.fixture
+def damaged(checkout, monkeypatch):
+    """Every copy of the weights is changed; loading any model fails the test."""
+    shutil.rmtree(checkout / ".state/models", ignore_errors=True)
+
+    def load(*_arguments, **_options):
+        pytest.fail("a model was loaded")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", load)
+    monkeypatch.setattr(torch, "load", load)
+    content = (checkout / "models/digits/weights.pt").read_bytes()
+    files = [p for p in checkout.rglob("*") if p.is_file() and p.stat().st_size == len(content)]
+    copies = [file for file in files if file.read_bytes() == content]
+    assert len(copies) == 3  # in the folder, in DVC's cache and in the registry
+    for path in copies:
+        path.chmod(0o644)
+        path.write_bytes(content[:-1] + b"!")
+    yield
+    for path in copies:
+        path.write_bytes(content)
 
 
-def a_link(path):
-    """A link to a folder, even to an empty one."""
-    (path.parent / "elsewhere").mkdir()
-    path.symlink_to("elsewhere")
+@each(None, *PATHS, *VERSIONS, *REVISIONS)
+def test_each_kind_of_reference_refuses_a_changed_model(damaged, reference, request):
+    """Nothing is loaded, and nothing stays in the cache."""
+    finders = [resolve]
+    if request.node.callspec.params["reference"] in (*PATHS, *REVISIONS):
+        finders.append(trace_lineage)  # that of a version needs no files
+    for find in finders:
+        with pytest.raises(UserError, match=r"differs from its manifest|was changed in DVC"):
+            find(reference)
+
+    assert not list(version_download.cached_folder("x").parent.glob("[!.]*"))
 
 
-@pytest.mark.parametrize("make", [another_model, an_edited_model, a_model_with_notes, a_link])
-def test_what_somebody_made_is_never_overwritten(versions, capsys, make):
-    """One line, status 2, everything as before."""
-    make(versions / "place")
-    before = content(versions)
-    version_download.download_reference("champion")
-
-    told = refusal(capsys, "pull", "champion", "--to", "place")
-    assert "was not pulled; move it away" in told
-    ours = (".state/", ".dvc/tmp/")  # of this project's and of DVC's own use
-    after = {k: v for k, v in content(versions).items() if not k.startswith(ours)}
-    assert after == {k: v for k, v in before.items() if not k.startswith(ours)}
-
-
-def test_a_refused_model_leaves_the_previous_one(versions, capsys):
-    """The registry was tampered with: what was pulled before stays, byte by byte."""
-    pull_model("1", versions / "place")
-    before = content(versions / "place")
-    for graph in versions.glob("mlartifacts/**/model.onnx"):
-        graph.write_bytes(b"changed")
-
-    told = refusal(capsys, "pull", "2", "--to", "place")
-    assert "was changed: model.onnx has 7 bytes; do not use it" in told
-    assert content(versions / "place") == before
+UNKNOWN = "'{0}' is no file, no folder and no git revision, and digits has no version '{0}' in "
+LIST = f"{UNKNOWN}this checkout's own store; choose one of champion, 2, 1"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("name", "message"),
     [
-        (["nix"], "no version 'nix'"),
-        (["7"], "choose one of"),
-        (["HEAD"], "git has no revision 'HEAD'"),
-        (["--", "--help"], "no version '--help'"),
+        ("nix", LIST),
+        ("3", LIST),
+        ("HEAD", LIST),
+        ("--help", LIST),
+        ("f" * 32, LIST),
+        ("models:/digits/2", LIST),
+        ("champoin", LIST.removesuffix(", 2, 1")),
+        ("./nix", "{0}: no such file or folder; name the folder of a model"),
+        ("../2", "{0}: no such file or folder; name the folder of a model"),
     ],
 )
-def test_what_is_not_there_is_told_in_one_line(versions, capsys, arguments, words):
-    """Unknown names: status 2."""
-    assert words in refusal(capsys, "pull", *arguments)
+def test_a_name_that_nothing_has_is_refused_with_what_there_is(versions, name, message):
+    """One message says what was looked for and which versions exist, for every command."""
+    for find in (resolve, trace_lineage):
+        with pytest.raises(UserError, match=f"^{re.escape(message.format(name))}$"):
+            find(name)
+
+    assert not version_download.cached_folder("x").parent.exists()
 
 
-@pytest.mark.parametrize("place", [".state/models", "models/pulled"])
-def test_a_full_disk_leaves_nothing(versions, capsys, place):
-    """One line, status 2, no part of a model."""
-    with mounted(versions / place, "size=64k") as folder:
-        assert "No space left on device" in refusal(capsys, "pull")
-        assert list(folder.iterdir()) == []
+@pytest.mark.parametrize("name", ["dvc.yaml", ".", ""])
+def test_a_path_that_is_no_model_is_refused(versions, name):
+    """A path wins over every other name."""
+    for find in (resolve, trace_lineage):
+        with pytest.raises(UserError, match="is no file of a model"):
+            find(name)
 
 
-def test_two_at_once_leave_one_whole_model(versions):
-    """Two pulls of one model into one folder do not disturb each other."""
-    started = [processes.Process("digits", "pull") for _ in range(2)]
-    for process in started:
-        process.communicate()
+def test_without_a_model_in_the_checkout_the_champion_is_the_default(versions):
+    """Such a checkout has no models/digits."""
+    assert resolve(None).version == resolve("champion").version == 2
 
-    assert [process.returncode for process in started] == [0, 0]
-    folder = versions / "models/pulled/digits-2"
-    assert model_integrity.check_model(folder)
-    assert [p.name for p in folder.parent.iterdir()] == ["digits-2"]
+
+def test_a_version_without_files_has_a_lineage_alone(versions):
+    """Its files were removed: it cannot be used, and its past stays readable."""
+    client = version_lookup.find_version("1").store.client
+    client.set_model_version_tag("digits", "1", REMOVED_TAG, "on Friday by anna")
+
+    with pytest.raises(UserError, match="version 1 has no files: on Friday by anna"):
+        resolve("1")
+    assert trace_lineage("1")["version"]["files_removed"] == "on Friday by anna"
+
+
+def test_before_the_first_version_the_way_to_one_is_told(workspace):
+    """The registry is empty."""
+    for find in (resolve, trace_lineage):
+        with pytest.raises(UserError, match="digits has no version yet; `dvc repro` registers"):
+            find("champion")
+
+
+def test_the_own_store_does_not_stand_in_for_a_server(nobody, versions, monkeypatch):
+    """Version 2 of this checkout is not the server's version 2."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", nobody)
+    for find in (resolve, trace_lineage):
+        with pytest.raises(UserError, match=r"'2' is no file, .*, and http.* does not answer"):
+            find("2")

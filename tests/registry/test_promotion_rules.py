@@ -6,27 +6,21 @@ import pytest
 
 from digits.evaluation.paired_comparison import ModelScores, PairedComparison
 from digits.project.params_schema import RegisterParams
-from digits.registry import promotion_decision, promotion_rules
-from digits.registry.promotion_decision import PromotionDecision
+from digits.registry import promotion_rules
+from digits.registry.promotion_decision import DECISION_TAG, PromotionDecision, recorded_decision
 
 RULES = RegisterParams(name="m", gate="enforce", level=0.05, class_drop=0.01, ece=0.01, latency=2.0)
-SIDE = ModelScores(correct=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4)
-EQUAL = PairedComparison(
-    n=1000,
-    classes=["cat", "dog"],
-    candidate=SIDE,
-    champion=SIDE,
-    gained=5,
-    lost=5,
-    p_value=1.0,
-    interval=(-0.006, 0.006),
-)
-BETTER = replace(EQUAL, gained=20, lost=5, p_value=0.004, interval=(0.005, 0.025))
+SCORES = ModelScores(correct=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4)
+COUNTS = {"gained": 20, "lost": 5, "p_value": 0.004, "interval": (0.005, 0.025)}
+BETTER = PairedComparison(1000, ["cat", "dog"], candidate=SCORES, champion=SCORES, **COUNTS)
+
+VERDICTS = promotion_rules.apply_rules(BETTER, RULES)
+DECISION = PromotionDecision("champion", "enforce", "passed", "why", 3, 1000, VERDICTS)
 
 
-def failed(contest):
+def failed(pair):
     """The rules that a candidate does not pass."""
-    return [v.rule for v in promotion_rules.apply_rules(contest, RULES) if not v.passed]
+    return [v.rule for v in promotion_rules.apply_rules(pair, RULES) if not v.passed]
 
 
 @pytest.mark.parametrize(
@@ -37,13 +31,13 @@ def failed(contest):
         ({"p_value": 0.05}, ["better"]),
         ({"gained": 5, "lost": 20}, ["better"]),
         ({"gained": 0, "lost": 0, "p_value": 1.0}, ["better"]),
-        ({"candidate": replace(SIDE, recall=[1.0, 0.97])}, []),
-        ({"candidate": replace(SIDE, recall=[1.0, 0.969])}, ["classes"]),
-        ({"candidate": replace(SIDE, ece=0.01)}, []),
-        ({"candidate": replace(SIDE, ece=0.0101)}, ["calibration"]),
-        ({"candidate": replace(SIDE, seconds=2e-4)}, []),
-        ({"candidate": replace(SIDE, seconds=2.1e-4)}, ["latency"]),
-        ({"champion": replace(SIDE, ece=0.5)}, []),
+        ({"candidate": replace(SCORES, recall=[1.0, 0.97])}, []),
+        ({"candidate": replace(SCORES, recall=[1.0, 0.969])}, ["classes"]),
+        ({"candidate": replace(SCORES, ece=0.01)}, []),
+        ({"candidate": replace(SCORES, ece=0.0101)}, ["calibration"]),
+        ({"candidate": replace(SCORES, seconds=2e-4)}, []),
+        ({"candidate": replace(SCORES, seconds=2.1e-4)}, ["latency"]),
+        ({"champion": replace(SCORES, ece=0.5)}, []),
         (
             {"p_value": 0.5, "candidate": ModelScores(990, [0.5, 0.5], 0.5, 1.0)},
             ["better", "classes", "calibration", "latency"],
@@ -52,28 +46,22 @@ def failed(contest):
 )
 def test_each_rule_has_its_bound(changes, rules):
     """On the bound is within, beyond it is not; one rule does not make up for another."""
-    found = failed(replace(BETTER, **changes))
-
-    assert found == rules
+    assert failed(replace(BETTER, **changes)) == rules
 
 
 def test_verdicts_tell_their_numbers():
     """What a person, a tag and a file get to see."""
-    decision = PromotionDecision(
-        "champion", "enforce", "passed", "why", 3, 1000, promotion_rules.apply_rules(BETTER, RULES)
-    )
-
-    assert decision.table[1][0][:4] == ["better", "99.00%", "99.00%", "passed"]
-    assert decision.table[1][0][4].startswith("20 pictures gained, 5 lost: p = 0.004, to be below")
-    assert decision.table[1][3][:4] == ["latency", "100 us", "100 us", "passed"]
-    assert decision.summary["rules"]["better"]["interval"] == [0.005, 0.025]
+    assert DECISION.table[1][0][:4] == ["better", "99.00%", "99.00%", "passed"]
+    assert DECISION.table[1][0][4].startswith("20 pictures gained, 5 lost: p = 0.004, to be below")
+    assert DECISION.table[1][3][:4] == ["latency", "100 us", "100 us", "passed"]
+    assert DECISION.summary["rules"]["better"]["interval"] == [0.005, 0.025]
 
 
 def test_reasons_are_complete_in_themselves():
     """The record of aliases has no columns beside them: each names what was measured."""
     worse = ModelScores(975, [0.99, 0.95], 0.02, 1e-4)
-    contest = replace(BETTER, gained=5, lost=20, candidate=worse, interval=(-0.025, -0.005))
-    better, classes, calibration, _ = (v.why for v in promotion_rules.apply_rules(contest, RULES))
+    pair = replace(BETTER, gained=5, lost=20, candidate=worse, interval=(-0.025, -0.005))
+    better, classes, calibration, _ = (v.why for v in promotion_rules.apply_rules(pair, RULES))
 
     assert better.startswith("5 pictures gained, 20 lost; difference -1.50%, 95 % interval")
     assert classes.startswith("recall of dog changes by -3.00%, the worst of all classes; 1.00%")
@@ -82,18 +70,11 @@ def test_reasons_are_complete_in_themselves():
 
 def test_a_decision_comes_back_from_its_tags():
     """All but the alias, which is not to be moved again; nonsense is no decision."""
-    decision = PromotionDecision(
-        "champion", "enforce", "passed", "why", 3, 1000, promotion_rules.apply_rules(BETTER, RULES)
-    )
-    again = promotion_decision.recorded_decision(decision.tags)
+    again = recorded_decision(DECISION.tags)
 
-    assert again == replace(decision, alias=None, notes=[])
-    first = decision.tags[promotion_decision.DECISION_TAG].replace(
-        '"notes"', '"timed": {"times": 1.0}, "notes"'
-    )
-    assert (
-        promotion_decision.recorded_decision({promotion_decision.DECISION_TAG: first}) == again
-    )  # as it was written before
+    assert again == replace(DECISION, alias=None, notes=[])
+    older = DECISION.tags[DECISION_TAG].replace('"notes"', '"timed": {"times": 1.0}, "notes"')
+    assert recorded_decision({DECISION_TAG: older}) == again  # as it was written before
     for text in ("", "[]", "{}", '{"rules": 3}', '{"rules": [{"rule": 1}]}'):
-        assert promotion_decision.recorded_decision({promotion_decision.DECISION_TAG: text}) is None
-    assert promotion_decision.recorded_decision({}) is None
+        assert recorded_decision({DECISION_TAG: text}) is None
+    assert recorded_decision({}) is None

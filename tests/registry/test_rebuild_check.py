@@ -1,6 +1,5 @@
 """A version is built again from its commit, in a clean clone, and compared byte by byte."""
 
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -12,17 +11,9 @@ from tests.cli.test_main import refusal
 from tests.conftest import call
 
 
-@pytest.fixture(scope="module")
-def checkout(built, tmp_path_factory):
-    """A built checkout."""
-    return shutil.copytree(built, tmp_path_factory.mktemp("rebuild") / "digits")
-
-
 @pytest.fixture
-def version(checkout, monkeypatch):
-    """Its version 1, with the checkout as the working directory."""
-    monkeypatch.chdir(checkout)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def version(checkout):
+    """Version 1 of the built checkout."""
     return version_lookup.find_version("1")
 
 
@@ -34,8 +25,7 @@ def test_a_version_comes_out_again(version, checkout):
     done = processes.run("digits", "verify", "--rebuild", "champion")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    commit = version.commit[:10]
-    assert done.stdout.endswith(f"version 1, rebuilt from {commit}: equal bytes\n")
+    assert done.stdout.endswith(f"version 1, rebuilt from {version.commit[:10]}: equal bytes\n")
     assert "note: " not in done.stdout
     assert call(checkout, "git", "status", "--porcelain").stdout == before
     assert len(version.store.client.search_runs([version.store.experiment])) == runs
@@ -67,10 +57,10 @@ def test_what_can_make_a_difference_is_said(version):
 
     run.store.client.set_tag(run.run_id, "env.cpu", "Abacus")
     dirty = replace(version, tags={**version.tags, "git.dirty": "true"})
-    told = list(rebuild_check.possible_differences(dirty, version.commit))
+    notes = list(rebuild_check.possible_differences(dirty, version.commit))
 
-    assert "uncommitted changes" in told[0]
-    assert told[1].startswith("cpu was Abacus, here it is ")
+    assert "uncommitted changes" in notes[0]
+    assert notes[1].startswith("cpu was Abacus, here it is ")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import yaml
 from digits.cli.send import send
 from digits.project import atomic_files
 from digits.project.errors import UserError
-from digits.registry import alias_moves, registration
+from digits.registry import alias_moves
 from digits.tracking import tracking_store
 from tests.conftest import standing
+from tests.registry.conftest import embedded_client, list_versions, move
 
 
 def failed(entry):
@@ -39,12 +40,12 @@ def test_a_better_model_becomes_champion_with_every_number(enter, capsys):
     assert (gate["champion"], gate["n"], failed(entry)) == (1, 500, set())
     assert gate["rules"]["better"]["p"] < 0.05
     assert gate["rules"]["better"]["interval"][0] > 0
-    tags = registration.list_versions(tracking_store.current_store(), "digits")[0].tags
+    tags = list_versions()[0].tags
     assert tags["gate"] == "passed"
     assert " us" in tags["gate.record"]
-    told = capsys.readouterr().out
-    assert "\nbetter    " in told
-    assert "digits version 2 is champion; passed: better: " in told
+    output = capsys.readouterr().out
+    assert "\nbetter    " in output
+    assert "digits version 2 is champion; passed: better: " in output
     assert standing().log.entries[-1].gate == gate
 
 
@@ -83,9 +84,7 @@ def test_the_numbers_are_the_same_again(enter, workspace, variants, values):
 
     assert written[1] == written[2]
     assert written[3] == written[4]
-    assert [
-        v.number for v in registration.list_versions(tracking_store.current_store(), "digits")
-    ] == [3, 2, 1]
+    assert [v.number for v in list_versions()] == [3, 2, 1]
     assert len(standing().log.entries) == 3
 
 
@@ -98,10 +97,7 @@ def test_a_dry_run_measures_and_moves_nothing(enter):
     assert [e["alias"] for e in (first, second)] == ["none", "none"]
     assert [e["gate"]["verdict"] for e in (first, second)] == ["first", "passed"]
     assert standing().aliases == {"champion": 1}
-    assert (
-        registration.list_versions(tracking_store.current_store(), "digits")[0].tags["gate.mode"]
-        == "dry-run"
-    )
+    assert list_versions()[0].tags["gate.mode"] == "dry-run"
 
 
 def test_with_the_gate_off_the_newest_is_champion(enter):
@@ -117,7 +113,7 @@ def test_what_was_rolled_back_from_does_not_come_back_by_itself(enter):
     """A person withdrew version 2; building it again does not make it champion."""
     enter("poor")
     enter("good")
-    alias_moves.change_aliases(standing(), {"champion": 1}, action="rollback", why="bad sevens")
+    move(1, "rollback", "bad sevens")
     for mode in ("enforce", "off"):
         entry = enter("good", gate=mode)
 
@@ -128,7 +124,7 @@ def test_what_was_rolled_back_from_does_not_come_back_by_itself(enter):
 def test_a_champion_whose_alias_was_deleted_is_not_replaced_unmeasured(enter):
     """Without an alias, but with a champion in the record, nobody is the first."""
     enter("good")
-    tracking_store.embedded_store().client.delete_registered_model_alias("digits", "champion")
+    embedded_client().delete_registered_model_alias("digits", "champion")
     entry = enter("poor")
 
     assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "no champion")
@@ -149,7 +145,7 @@ def test_a_candidate_that_knows_the_pictures_is_not_judged(enter, workspace, cap
     """Scored where it may have been trained, a candidate would win unfairly."""
     enter("poor")
     enter("good", gate="dry-run")
-    candidate = registration.list_versions(tracking_store.current_store(), "digits")[0]
+    candidate = list_versions()[0]
     client = candidate.store.client
     client.set_model_version_tag("digits", "2", "input.data/splits/validation.npz", "other")
     entry = enter("good")
@@ -163,7 +159,7 @@ def test_a_reader_is_told_what_weakens_the_comparison(enter, capsys):
     enter("poor")
     enter("good", gate="dry-run")
     assert note in capsys.readouterr().out
-    client = tracking_store.embedded_store().client
+    client = embedded_client()
     for digests, weak in (("ab", True), ("aa", False)):
         for number, digest in zip("12", digests, strict=True):
             client.set_model_version_tag("digits", number, "input.data/splits/train.npz", digest)
@@ -190,16 +186,13 @@ def test_what_waits_is_judged_against_the_servers_champion(enter, workspace, val
     (workspace / "away.npz").rename(validation)
     send()
 
-    now = alias_moves.alias_state(tracking_store.current_store(), "digits")
-    assert now.aliases == {"champion": 3, "challenger": 2}
-    assert [e.moves for e in now.log.entries] == [
-        {"champion": (None, 1)},
-        {"challenger": (None, 2)},
-        {"champion": (1, 3)},
-    ]
-    assert now.log.problems == ()
+    state = alias_moves.alias_state(tracking_store.current_store(), "digits")
+    assert state.aliases == {"champion": 3, "challenger": 2}
+    moves = [{"champion": (None, 1)}, {"challenger": (None, 2)}, {"champion": (1, 3)}]
+    assert [e.moves for e in state.log.entries] == moves
+    assert state.log.problems == ()
     entry = atomic_files.read_json(workspace / "metrics/register.json")
     assert (entry["version"], entry["alias"]) == (3, "champion")
-    sent = registration.list_versions(tracking_store.current_store(), "digits")
+    sent = list_versions()
     assert [v.tags["gate"] for v in sent] == ["passed", "failed", "first"]
     assert json.loads(sent[0].tags["gate.record"])["champion"] == 1

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from digits.registry import registration
-from digits.tracking import run_lookup, runs, tracking_store
+from digits.tracking import run_lookup, runs
+from tests.registry.conftest import list_versions, register
 from tests.stores import LINEAGE
 
 
@@ -13,8 +14,7 @@ def test_the_same_bytes_are_one_version(project, trained, make_model, monkeypatc
     monkeypatch.setenv("DVC_EXP_NAME", "second")
     with runs.tracked_run("mlp", **LINEAGE) as run:
         pass
-    facts = {"content_hash": first.content_sha256, "metrics": {"test_accuracy": 0.5}}
-    again = registration.register_version("m", make_model(), run_id=run.id, **facts)
+    again = register("m", make_model(), run.id, first.content_sha256, test_accuracy=0.5)
     assert (first.number, again.number) == (1, 1)
     assert (first.metric("test_accuracy"), again.metric("test_accuracy")) == (0.89, 0.5)
     assert again.metric("validation_accuracy") == 0.9
@@ -30,23 +30,18 @@ def test_registering_at_once_makes_one_version(project, trained, make_model):
     """Registering the same content twice at once makes one version."""
     run_id, folder = trained(0.9).run_id, make_model()
 
-    def register(_):
-        found = registration.register_version(
-            "n", folder, run_id=run_id, content_hash="x", metrics={}
-        )
-        return found.number
+    def number(_):
+        return register("n", folder, run_id).number
 
     with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(register, range(2))) == [1, 1]
-    assert len(registration.list_versions(tracking_store.current_store(), "n")) == 1
+        assert list(pool.map(number, range(2))) == [1, 1]
+    assert len(list_versions("n")) == 1
 
 
 def test_a_model_without_its_run_can_be_registered(project, make_model, client):
     """When no store has the run, the model is logged from its folder, in a run that says so."""
     lost = "f" * 32
-    version = registration.register_version(
-        "m", make_model(), run_id=lost, content_hash="x", metrics={}
-    )
+    version = register("m", make_model(), lost)
     run = client.get_run(version.run_id)
     assert run.data.tags[run_lookup.LOCAL_ID_TAG] == lost
     assert run.info.status == "FINISHED"
@@ -57,9 +52,7 @@ def test_a_run_without_its_model_gets_it(project, make_model, example):
     """A version has the bytes of its folder even where the run logged others."""
     with runs.tracked_run("r", **LINEAGE) as run:
         run.log_model(make_model("old", 1.0), example)
-    version = registration.register_version(
-        "m", make_model("new", 2.0), run_id=run.id, content_hash="x", metrics={}
-    )
+    version = register("m", make_model("new", 2.0), run.id)
     outputs = version.store.client.get_run(run.id).outputs.model_outputs
     source = version.store.client.get_model_version("m", "1").source
     assert len(outputs) == 2
@@ -75,14 +68,10 @@ def test_runs_from_before_the_server_get_their_versions_on_it(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_server.uri)
     with runs.reopen_run(first.run_id) as run:
         run.log_metrics({"test_accuracy": 0.9})
-    version = registration.register_version(
-        "only-here", project.parent / "model-0.9", run_id=first.run_id, content_hash="x", metrics={}
-    )
+    version = register("only-here", project.parent / "model-0.9", first.run_id)
     assert not version.store.embedded
     assert version.tags["input.train.npz"] == "ab"
-    found = version.store.client.get_run(version.run_id)
-    assert (found.info.status, found.data.tags[run_lookup.LOCAL_ID_TAG]) == (
-        "FINISHED",
-        first.run_id,
-    )
-    assert found.data.metrics["test_accuracy"] == 0.9
+    run = version.store.client.get_run(version.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags[run_lookup.LOCAL_ID_TAG] == first.run_id
+    assert run.data.metrics["test_accuracy"] == 0.9

@@ -10,9 +10,10 @@ import pytest
 
 from digits.project import workspace
 from digits.project.errors import UserError
-from digits.registry import alias_moves, registration, send_pending
+from digits.registry import alias_moves, send_pending
 from digits.registry.promotion_decision import PromotionDecision
 from digits.tracking import journal, nested_runs, run_lookup, runs, tracking_store
+from tests.registry.conftest import list_versions
 from tests.stores import register_later
 
 NOBODY = "http://127.0.0.1:1"  # nothing listens there
@@ -111,7 +112,7 @@ def check_whole(server, run_id, name):
     (output,) = found.outputs.model_outputs
     metrics = server.client.get_logged_model(output.model_id).metrics
     assert {m.key: m.value for m in metrics} == {"validation_accuracy": 0.9, "test_accuracy": 0.7}
-    (version,) = registration.list_versions(tracking_store.current_store(), name)
+    (version,) = list_versions(name)
     assert (version.run_id, version.aliases) == (run_id, ("champion",))
     assert alias_moves.alias_state(version.store, name).log.problems == ()
     assert version.tags["input.train.npz"] == "ab"
@@ -147,7 +148,7 @@ def test_a_sending_cut_off_at_any_call_makes_nothing_twice(
     (model,) = server.client.search_logged_models([tracking_store.current_store().experiment])
     assert [o.model_id for o in copy.outputs.model_outputs] == [model.model_id]
     assert sorted(m.key for m in model.metrics) == ["accuracy", "test_accuracy"]
-    (version,) = registration.list_versions(tracking_store.current_store(), name)
+    (version,) = list_versions(name)
     assert (version.number, version.aliases) == (1, ("champion",))
     assert run_lookup.find_run(run.id).run_id == copy.info.run_id
     assert waiting() == []
@@ -195,9 +196,7 @@ def test_a_server_that_hangs_at_a_call_makes_nothing_twice(
     assert found.info.status == "FINISHED"
     assert len(found.outputs.model_outputs) == 1
     assert len(server.client.search_logged_models([tracking_store.current_store().experiment])) == 1
-    assert [v.number for v in registration.list_versions(tracking_store.current_store(), name)] == [
-        1
-    ]
+    assert [v.number for v in list_versions(name)] == [1]
 
 
 def test_a_killed_training_is_finished_by_the_same_command(server, python, monkeypatch):
@@ -248,21 +247,15 @@ def test_trials_stay_below_their_study(server, monkeypatch):
     """Made before or after it on the server, nested runs name the run that the study has there."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", NOBODY)
     with runs.tracked_run("study", **RUN) as study:
-        nested_runs.start_trial_run(study.id, "trial 0", None, {}).end(
-            "FINISHED", "training_seconds", 1.0
-        )
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-        nested_runs.start_trial_run(study.id, "trial 1", None, {}).end(
-            "FINISHED", "training_seconds", 1.0
-        )
+        for number, uri in enumerate((NOBODY, server.uri)):
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+            trial = nested_runs.start_trial_run(study.id, f"trial {number}", None, {})
+            trial.end("FINISHED", "training_seconds", 1.0)
     send_pending.send_pending(first_wins)
 
-    where = tracking_store.current_store()
-    parent = run_lookup.find_run(study.id).run_id
-    below = where.client.search_runs(
-        [where.experiment], f"tags.`{run_lookup.PARENT_TAG}` = '{parent}'"
-    )
-    assert {r.info.run_name for r in below} == {"trial 0", "trial 1"}
+    condition = f"tags.`{run_lookup.PARENT_TAG}` = '{run_lookup.find_run(study.id).run_id}'"
+    trials = server.client.search_runs([tracking_store.current_store().experiment], condition)
+    assert {r.info.run_name for r in trials} == {"trial 0", "trial 1"}
 
 
 def test_a_missing_server_costs_seconds(nobody, capfd, example, make_model):

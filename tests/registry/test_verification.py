@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from digits.project import dvc_storage
-from digits.registry import registration
 from digits.registry.model_version import REMOVED_TAG
 from digits.registry.pruning import prune_versions
 from digits.registry.verification import CheckState, verify_all
-from digits.tracking import tracking_store
 from tests import processes, remotes
 from tests.conftest import call
+from tests.registry.conftest import embedded_client, register
 
 
 @pytest.fixture
@@ -45,11 +44,9 @@ def stored(root, oid):
 def test_first_nothing_is_pushed_then_all_is(checkout):
     """Status 1 and what to do; after `dvc push` 0."""
     done = processes.run("digits", "verify")
-    told = done.stdout
     assert (done.returncode, done.stderr) == (1, "")
-    assert "version 1 champion" in told
-    assert " 0 broken, " in told
-    assert "`dvc push --all-commits` sends" in told
+    for words in ("version 1 champion", " 0 broken, ", "`dvc push --all-commits` sends"):
+        assert words in done.stdout
     call(checkout, "dvc", "push")
 
     done = processes.run("digits", "verify")
@@ -58,7 +55,7 @@ def test_first_nothing_is_pushed_then_all_is(checkout):
 
 
 def test_every_kind_of_damage_is_named(checkout, tmp_path):
-    """In the cache, the remote, the registry and the folder of the model; what is whole is ok."""
+    """In the cache, the remote, the registry and the folder of the model; what is intact is ok."""
     call(checkout, "dvc", "push")
     with dvc_storage.open_storage() as storage:
         oids = storage.outputs()
@@ -69,49 +66,39 @@ def test_every_kind_of_damage_is_named(checkout, tmp_path):
     damage(graph)
     damage(checkout / "models/digits/weights.pt")
 
-    found = states()
+    results = states()
 
-    broken = {what for what, (state, _) in found.items() if state is CheckState.BROKEN}
-    assert broken == {
-        "version 1 champion",
-        "data/splits/test.npz",
-        "metrics/predictions.csv",
-        "models/digits as it lies here",
-    }
-    assert "in DVC's cache was changed" in found["data/splits/test.npz"][1]
-    assert "in remote 'there' was changed" in found["metrics/predictions.csv"][1]
-    assert found["data/splits/train.npz"] == (CheckState.NOT_PUSHED, "is in no remote")
-    assert found["data/raw"] == (CheckState.OK, "")
+    broken = {what for what, (state, _) in results.items() if state is CheckState.BROKEN}
+    files = {"data/splits/test.npz", "metrics/predictions.csv"}
+    assert broken == {"version 1 champion", *files, "models/digits as it lies here"}
+    assert "in DVC's cache was changed" in results["data/splits/test.npz"][1]
+    assert "in remote 'there' was changed" in results["metrics/predictions.csv"][1]
+    assert results["data/splits/train.npz"] == (CheckState.NOT_PUSHED, "is in no remote")
+    assert results["data/raw"] == (CheckState.OK, "")
     assert processes.run("digits", "verify").returncode == 2
 
 
 def test_a_pruned_version_is_no_damage(checkout):
-    """The record says who removed its files; a mark that the record knows nothing of is broken."""
+    """The alias log says who removed its files; a mark without an entry there is damage."""
     (folder := checkout / "second").mkdir()
     shutil.copy(checkout / "models/digits/model.onnx", folder)
-    registration.register_version(
-        "digits", folder, run_id="0" * 32, content_hash="1" * 64, metrics={}
-    )
+    register("digits", folder, content_hash="1" * 64)
     prune_versions(0, yes=True)
 
-    found = states()["version 2"]
+    results = states()["version 2"]
 
-    assert found[0] is CheckState.OK
-    assert found[1].startswith("has no files: ")
-    assert found[1].endswith(", digits prune --keep 0")
-    tracking_store.embedded_store().client.set_model_version_tag(
-        "digits", "1", REMOVED_TAG, "on Friday by anna"
-    )
-    assert states()["version 1 champion"] == (
-        CheckState.BROKEN,
-        "is said to have no files (on Friday by anna); no record of that",
-    )
+    assert results[0] is CheckState.OK
+    assert results[1].startswith("has no files: ")
+    assert results[1].endswith(", digits prune --keep 0")
+    embedded_client().set_model_version_tag("digits", "1", REMOVED_TAG, "on Friday by anna")
+    message = "is said to have no files (on Friday by anna); no record of that"
+    assert states()["version 1 champion"] == (CheckState.BROKEN, message)
 
 
 def test_an_alias_moved_by_other_means_is_told_until_it_is_accepted(checkout):
-    """The record is compared, too: status 1 and the command, after which it is 0."""
+    """The alias log is compared, too: status 1 and the command, after which it is 0."""
     call(checkout, "dvc", "push")
-    tracking_store.embedded_store().client.delete_registered_model_alias("digits", "champion")
+    embedded_client().delete_registered_model_alias("digits", "champion")
 
     done = processes.run("digits", "verify")
     assert done.returncode == 1, done.stdout
@@ -124,9 +111,8 @@ def test_an_alias_moved_by_other_means_is_told_until_it_is_accepted(checkout):
 def test_a_loader_in_the_registry_is_named(checkout):
     """MLflow's own description of a model that would import somebody's module."""
     (wrapper,) = checkout.glob("mlartifacts/**/MLmodel")
-    wrapper.write_text(
-        wrapper.read_text().replace("loader_module: mlflow.onnx", "loader_module: os")
-    )
+    text = wrapper.read_text()
+    wrapper.write_text(text.replace("loader_module: mlflow.onnx", "loader_module: os"))
 
     state, details = states()["version 1 champion"]
 
@@ -136,9 +122,8 @@ def test_a_loader_in_the_registry_is_named(checkout):
 
 def test_a_remote_that_is_away_is_no_damage(checkout):
     """Whether something is pushed is unknown then: status 1, and the reason."""
-    (checkout / ".dvc/config.local").write_text(
-        "[core]\n    remote = there\n['remote \"there\"']\n    url = ssh://nobody@127.0.0.1:1/x\n"
-    )
+    text = "[core]\nremote = there\n['remote \"there\"']\nurl = ssh://nobody@127.0.0.1:1/x\n"
+    (checkout / ".dvc/config.local").write_text(text)
 
     state, details = states()["version 1 champion"]
 
