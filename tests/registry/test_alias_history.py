@@ -10,7 +10,7 @@ from digits.project.errors import UserError
 from digits.registry import alias_history, alias_log
 from digits.registry.alias_log import LOG_FILE
 from tests.conftest import standing
-from tests.registry.conftest import embedded_client
+from tests.registry.conftest import embedded_client, move
 
 TIMES = [datetime(2026, 11, 20, hour, tzinfo=UTC) for hour in (9, 11, 15)]
 
@@ -81,7 +81,7 @@ def test_the_future_is_not_told(recorded):
         alias_history.parse_time(ahead.isoformat())
 
 
-def move(client, _file):
+def move_alias(client, _file):
     """Set the alias by other means."""
     client.set_registered_model_alias("digits", "champion", "3")
 
@@ -108,7 +108,10 @@ def fork(client, file):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (move, "wrong: champion is version 3 in the registry and version 1 in the record: it was"),
+        (
+            move_alias,
+            "wrong: champion is version 3 in the registry and version 1 in the record: it was",
+        ),
         (cut, "wrong: entry 3 .* is in metrics/aliases.jsonl and not in the registry"),
         (edit, "wrong: entry 1 .* the why nothing in the registry and reason of 09 in metrics/al"),
         (fork, "wrong: a fork: 1 entries are in the registry alone"),
@@ -146,7 +149,7 @@ def test_a_file_that_ends_earlier_is_completed(recorded, capsys, workspace):
 
 def test_what_was_moved_by_other_means_makes_an_answer_uncertain(recorded, capsys):
     """Told with the answer: first as it is found, then as an entry of the record."""
-    move(recorded, None)
+    move_alias(recorded, None)
     (first, *_), _ = digits(capsys, "--at", "2026-11-21")
     move(2)
     (second, *_), _ = digits(capsys, "--at", "2026-11-21")
