@@ -59,6 +59,15 @@ def draw(model, path):
     contact_sheet.arrange_cards(cards, heading).save(path)
 
 
+def draw_page(model):
+    """Write the page that the README reads, and the picture of its reading."""
+    paper, photo = (236, 230, 214), ROOT / "docs/page.jpg"
+    image = page("31415/92653/58979", np.random.default_rng(4), pen=7, paper=paper, ink=BLUE)
+    Image.fromarray(image).save(photo, quality=88)
+    (prediction,) = predict_files([str(photo)], classifier.load(model), keep=True)
+    prediction_card(prediction, caption(prediction), zoom=15).save(ROOT / "docs/page-read.png")
+
+
 if __name__ == "__main__":
     draw(ROOT / "models/digits", FIGURE)
-    print(FIGURE)
+    draw_page(ROOT / "models/digits")

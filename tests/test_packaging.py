@@ -23,12 +23,16 @@ def test_the_wheel_holds_the_package_alone(tmp_path):
     call(source, sys.executable, *command, "--wheel-dir", tmp_path)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         wheel.extractall(tmp_path / "site")
-    files = {p.relative_to(ROOT / "digits") for p in (ROOT / "digits").rglob("*.*")}
-    wanted = {path for path in files if "__pycache__" not in path.parts}
-    packed = {p.relative_to(tmp_path / "site/digits") for p in (tmp_path / "site/digits").rglob("*.*")}
-
-    assert packed == wanted
-    assert [p.name for p in (tmp_path / "site").iterdir() if "dist-info" not in p.name] == ["digits"]
+    site = tmp_path / "site"
     program = "import digits.cli.main, sys; sys.exit('stages' in sys.modules)"
-    subprocess.run([sys.executable, "-P", "-c", program], cwd=tmp_path / "site", check=True,
-                   env={"PYTHONPATH": str(tmp_path / "site")})  # fmt: skip
+    environment = {"PYTHONPATH": str(site)}
+
+    assert {path.name for path in site.iterdir() if "dist-info" not in path.name} == {"digits"}
+    assert files_of(site / "digits") == files_of(ROOT / "digits")
+    subprocess.run([sys.executable, "-P", "-c", program], cwd=site, check=True, env=environment)
+
+
+def files_of(folder):
+    """Every file below `folder`, relative to it, without compiled ones."""
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path for path in files if "__pycache__" not in path.parts}

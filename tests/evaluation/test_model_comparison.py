@@ -153,5 +153,7 @@ def test_another_file_is_not_overwritten(checkout, capsys, option):
         assert run("compare", "1", "2", option, "out") == 0
     (checkout / "out").write_text("mine")
 
-    assert "was not written by digits compare" in refusal(capsys, "compare", "1", "2", option, "out")
+    assert "was not written by digits compare" in refusal(
+        capsys, "compare", "1", "2", option, "out"
+    )
     assert (checkout / "out").read_text() == "mine"
