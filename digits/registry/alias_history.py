@@ -41,7 +41,7 @@ def parse_time(text: str) -> datetime:
         moment = parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         usual = "2026-11-20T12:00 (UTC) or 2026-11-20T13:00+01:00"
-        raise UserError(f"--at is {text!r}, no time; write it as {usual}") from error
+        raise UserError(f"--at: {text!r} is not a time. Use {usual}") from error
     if moment > alias_log.utc_now():
         raise UserError(f"{format_time(moment)} UTC has not come yet; --at asks about the past")
     return moment

@@ -55,6 +55,6 @@ def test_without_a_model_one_line_says_how_to_get_one(workspace, monkeypatch, ca
     """No model and no version, an unknown version, no project: status 2."""
     assert "no version yet; `dvc repro` registers one" in refusal(capsys, command, "mine")
     message = refusal(capsys, command, "mine", "--model", "challenger")
-    assert "git has no revision 'challenger'" in message
+    assert "'challenger' is no file, no folder and no git revision" in message
     monkeypatch.chdir("/")
     assert "no dvc.yaml in" in refusal(capsys, command, "mine")

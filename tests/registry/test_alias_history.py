@@ -70,7 +70,7 @@ def test_who_was_champion_then(recorded, capsys, moment, words):
 @pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01", "25:00", "0001-01-01T00:00+14:00"])
 def test_what_is_no_time_is_told(text):
     """One line shows how to write it."""
-    with pytest.raises(UserError, match="no time; write it as 2026-11-20T12:00"):
+    with pytest.raises(UserError, match=r"is not a time\. Use 2026-11-20T12:00"):
         alias_history.parse_time(text)
 
 
@@ -108,7 +108,10 @@ def fork(client, file):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (move_alias, "wrong: champion is version 3 in the registry and version 1 in the record"),
+        (
+            move_alias,
+            "wrong: champion is version 3 in the registry and version 1 in the record: it was",
+        ),
         (cut, "wrong: entry 3 .* is in metrics/aliases.jsonl and not in the registry"),
         (edit, "wrong: entry 1 .* the why nothing in the registry and reason of 09 in metrics/al"),
         (fork, "wrong: a fork: 1 entries are in the registry alone"),
