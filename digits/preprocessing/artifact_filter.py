@@ -1,7 +1,7 @@
 """Tell digits from artifacts: shadows, folds of the paper and noise.
 
-One digit's crop is judged by its shape and the softness of its edges. Frames, lines and what
-the border cuts off are removed before.
+One digit's crop is judged by its shape and the softness of its edges. Frames, printed lines and
+components cut off by the border have been removed before.
 """
 
 import cv2

@@ -9,7 +9,7 @@ import numpy as np
 from digits.preprocessing.arrays import BoolArray
 from digits.preprocessing.connected_components import ConnectedComponents, crop
 
-BODY = 0.45  # smaller components are no digits of their own
+BODY = 0.45  # smaller components are parts of digits or noise, not whole digits
 MIN_MARGIN = 0.05  # a wider margin shows that the image is no tight crop
 BORDER_COVERAGE = 0.35  # of the border's length: a frame or a shadow covers more
 BORDER_CROSSINGS = 6  # a digit's strokes leave the image less often, printed lines more often

@@ -1,6 +1,6 @@
 """Decide whether ink is darker or lighter than its background.
 
-Works on a thumbnail whose uneven illumination was subtracted; where the ink is, is not known.
+Works on a thumbnail whose uneven illumination was subtracted. The ink is not located yet.
 """
 
 import math
@@ -12,7 +12,7 @@ from digits.preprocessing.arrays import BoolArray, ByteArray, smooth_thumbnail, 
 
 SCALES = (0.06, 0.13, 0.19, 0.4)  # of the longer side: kernel sizes that are compared
 NARROW = 0.4  # width per height: a narrower image is a cropped one
-MIN_BORDER_AGREEMENT = 0.9  # a border that is more mixed tells nothing of the background
+MIN_BORDER_AGREEMENT = 0.9  # below this, the border says nothing about the background
 INSETS = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)  # of the shorter side: depths of a possible frame
 
 

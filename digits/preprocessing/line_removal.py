@@ -14,14 +14,14 @@ MIN_LENGTH = 0.4  # of the image's side: no stroke of a digit runs straight so f
 HALF_THICKNESS = 0.012  # of the longer side: half of a printed line's greatest thickness
 WANDER = 0.012  # of the side: how far a line may leave the straight over its length
 MAX_LINE_WIDTH = 0.8  # of the digits' stroke width: printed lines are finer
-MANY_LINES = 6  # lengths of a line: more than any digit that fills the image has
+MANY_LINES = 6  # total length in lines: more than a digit that fills the image has
 
 
 def remove_lines(intensity: ByteArray) -> ByteArray | None:
     """Return `intensity`, uint8 [height, width], without lines; None if it has none.
 
-    A gray-scale opening finds what runs straight for long. Its value is subtracted, so that a
-    stroke that crosses a line keeps what it has more than the line.
+    A morphological opening finds long straight structures. Their intensity is subtracted, so a
+    darker stroke that crosses a line stays visible.
     """
     rest = _remove_horizontal_lines(intensity)
     rest = cv2.transpose(_remove_horizontal_lines(cv2.transpose(rest)))

@@ -38,7 +38,7 @@ def single_glyph(components: ConnectedComponents) -> list[IntArray]:
 
 
 def separate_glyphs(components: ConnectedComponents) -> list[IntArray]:
-    """Return the indices of each digit's components; specks, points and dashes are left out."""
+    """Return the indices of each digit's components, without specks, points and dashes."""
     merged = _merge_broken_glyphs(components)
     hulls = enclosing_boxes(components.boxes, merged)
     heights = hulls[:, 3] - hulls[:, 1]

@@ -1,9 +1,8 @@
 """The log of alias changes: one entry per change, and what all entries together say.
 
-An entry is stored twice: as a tag of the registered model, and as a line of
-metrics/aliases.jsonl, which is committed. An entry that was rewritten in the registry differs
-from the file; one that was rewritten in the file shows in git. Nothing here talks to a
-registry.
+Each entry is a tag of the registered model and a line of metrics/aliases.jsonl, which is
+committed. So a change in the registry shows as a difference from the file, and a change in the
+file shows in git. Nothing here talks to a registry.
 
 The order is by number, time and key. Two machines that write in the same moment give their
 entries the same number; both are kept.
@@ -31,9 +30,9 @@ AliasMove = tuple[int | None, int | None]
 class AliasLogEntry(BaseModel):
     """One change: `moves` holds for each alias the version it left and the one it went to.
 
-    `action`: register, promote, rollback; found, an alias had been moved by other means;
-    prune, the files of `removes` were removed; accept, the problems in `accepts` were looked
-    at. `gate` is what the promotion rules measured.
+    `action` is "register", "promote", "rollback", "prune" (files of `removes`), "accept"
+    (problems of `accepts`), or "found" (an alias was moved without an entry). `gate` is what
+    the gate's rules measured.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""Remove the files of a registered version and nothing else, and put them back.
+"""Remove the files of a registered version but keep its entry; restore the files.
 
 The version, its numbers and its logged model stay, so the past stays readable. MLflow's own
 way, `delete_logged_model` and then `mlflow gc`, does not ask the registry: it would take the

@@ -1,4 +1,4 @@
-"""One registered version, as every table and every decision here sees it."""
+"""One registered version of a model: its number, aliases, tags and store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Give a version the alias that a decision, or a person, gives it.
+"""Move aliases: by a decision of the gate, by hand, or back to the previous champion.
 
 How a decision comes about is in `promotion_decision`; how aliases move is in `alias_moves`.
 """

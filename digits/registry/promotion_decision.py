@@ -1,6 +1,6 @@
 """Decide which alias a new version gets: champion, challenger or none.
 
-The rules themselves are in `promotion_rules`; nothing here moves an alias, `promotion` does.
+The rules themselves are in `gate_rules`; nothing here moves an alias, `promotion` does.
 """
 
 import json
@@ -18,11 +18,11 @@ from digits.evaluation.paired_comparison import IncomparableError, PairedCompari
 from digits.project import hashing
 from digits.project.errors import UserError
 from digits.project.params_schema import RegisterParams
-from digits.registry import promotion_rules, version_download
+from digits.registry import gate_rules, version_download
 from digits.registry.alias_log import CHALLENGER, CHAMPION
 from digits.registry.alias_moves import AliasState
+from digits.registry.gate_rules import RuleVerdict
 from digits.registry.model_version import RegisteredVersion
-from digits.registry.promotion_rules import RuleVerdict
 
 DECISION_TAG = "gate.record"  # the tag that holds all of a decision
 FIRST = "the first version, there is none to beat"
@@ -47,7 +47,7 @@ class PromotionDecision:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """As JSON, without what the same models and images would not give again."""
+        """Return it as JSON without measured times: equal for equal models and images."""
         rules = {v.rule: {"passed": v.passed, **v.numbers} for v in self.rules}
         head = {"mode": self.mode, "verdict": self.verdict, "why": self.why}
         return {**head, "champion": self.champion, "n": self.n, "rules": rules}
@@ -148,7 +148,7 @@ def _compare(
 def _decide_by_rules(
     pair: PairedComparison, bounds: RegisterParams, new: "partial[PromotionDecision]"
 ) -> PromotionDecision:
-    verdicts = promotion_rules.apply_rules(pair, bounds)
+    verdicts = gate_rules.apply_rules(pair, bounds)
     new = partial(new, n=pair.n, rules=verdicts)
     if failed := [f"{v.rule}: {v.why}" for v in verdicts if not v.passed]:
         return new(CHALLENGER, verdict="failed", why="; ".join(failed))

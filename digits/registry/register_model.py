@@ -31,8 +31,9 @@ def register(
 ) -> None:
     """Make `trained` a version of `register.name`; the same bytes make no second version.
 
-    When the registry does not answer, that waits for `digits send`, and `registration` says
-    so. Raises UserError when the model, the images or the champion are missing or damaged.
+    If the registry does not answer, the registration is stored for `digits send`, and the file
+    `registration` says "waiting". Raises UserError when the model, the images or the champion
+    are missing or damaged.
     """
     manifest = model_manifest.check_files(trained)
     run_id, content = str(manifest["run_id"]), str(manifest["content_sha256"])

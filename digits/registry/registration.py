@@ -28,8 +28,8 @@ def register_version(
 ) -> RegisteredVersion:
     """Make the model in `folder` a version of `name`, once for each `content_hash`.
 
-    What waits of its run is written first. `metrics` are kept as tags of the version. Raises
-    StoreUnavailableError when the store fails.
+    The pending entries of the run are written first. `metrics` are kept as tags of the
+    version. Raises StoreUnavailableError when the store fails.
     """
     store = tracking_store.current_store()
     with tracking_store.translate_errors(store):
@@ -44,7 +44,10 @@ def register_version(
 def publish_version(
     target: StoredRun, name: str, folder: Path, content_hash: str, metrics: Mapping[str, float]
 ) -> RegisteredVersion:
-    """Do the same for the run `target`; a run that lacks the model gets it from `folder`."""
+    """Make the model in `folder` a version from the run `target`, once for each `content_hash`.
+
+    The model is uploaded if the run lacks it.
+    """
     tags = target.store.client.get_run(target.run_id).data.tags
     lineage = {key: value for key, value in tags.items() if key.startswith(LINEAGE_TAG_PREFIXES)}
     oid = dvc_storage.folder_object_id(folder)

@@ -35,7 +35,7 @@ class SentSummary:
 
 
 def send_pending(decide: promotion.Decide) -> SentSummary:
-    """Write what waits of runs whose process has ended, oldest first.
+    """Send the pending entries of all runs whose process has ended, oldest first.
 
     `decide` gives each version its alias against the store's champion. Raises UserError
     when there is no store to write to, or it fails; what was written stays written.

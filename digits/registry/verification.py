@@ -22,7 +22,7 @@ Check = Callable[[], str]  # returns a remark on something intact; raises a User
 
 
 class CheckState(IntEnum):
-    """How something is; the worst of all is the exit status of `digits verify`."""
+    """Result of one check. The largest value is the exit status of `digits verify`."""
 
     OK = 0
     NOT_PUSHED = 1

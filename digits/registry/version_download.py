@@ -1,4 +1,4 @@
-"""Download one registered version and check it, whatever the registry sends.
+"""Download a registered version, and check every file: the registry is not trusted.
 
 `download_to_cache` keeps a copy in .state/models/<content hash>, so that each model is
 downloaded once; `download_to_folder` always downloads. What a reference names is in

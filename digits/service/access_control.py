@@ -1,4 +1,4 @@
-"""Access control: this computer's own pages and programs, or clients that send the token.
+"""Access control: allow pages and programs of this computer, and clients with the token.
 
 Limits on the size and number of requests are in `digits.service.admission_limits`.
 """

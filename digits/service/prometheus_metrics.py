@@ -1,4 +1,4 @@
-"""The metrics that Prometheus reads. With several workers, the sums over all of them.
+"""Prometheus metrics. With several workers they are summed.
 
 Workers share their numbers through files in PROMETHEUS_MULTIPROC_DIR, which
 `digits.service.processes` sets before it starts them.

@@ -1,4 +1,4 @@
-"""The served model: loaded, run once, and replaced as a whole."""
+"""The model that a worker serves: load it, warm it up, and replace it in one step."""
 
 import time
 from dataclasses import dataclass

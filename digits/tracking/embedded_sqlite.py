@@ -1,4 +1,4 @@
-"""How MLflow behaves as a library, and the SQLite file behind a local store."""
+"""Settings of MLflow as a library; creation and repair of the local SQLite store."""
 
 import functools
 import logging

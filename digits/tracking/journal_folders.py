@@ -53,7 +53,7 @@ def open_journal(run_id: str, **header: Any) -> Journal:
     """Open the first journal of a run that no other process has open.
 
     A run that neither a store nor a folder here has is created with `header`: its name, tags
-    and start. Without a name, it stands for a run that exists somewhere else.
+    and start. Without a name, the journal adds to a run that exists in another store.
     """
     paths = (_journals_folder() / f"{run_id}-{number}" for number in itertools.count(1))
     return next(journal for path in paths if (journal := try_open(path, **header)))

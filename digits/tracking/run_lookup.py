@@ -27,7 +27,7 @@ def find_run(run_id: str) -> StoredRun | None:
 
 
 def find_in_store(store: TrackingStore, run_id: str) -> StoredRun | None:
-    """The run `run_id`, or the one that stands for it, in one store."""
+    """Find the run `run_id`, or the copy of it that was created later in this store."""
     info = tracking_store.found_or_none(lambda: store.client.get_run(run_id).info)
     if info is not None:
         return StoredRun(store, run_id) if info.lifecycle_stage == "active" else None

@@ -10,9 +10,9 @@ NOT_FOUND_CODES = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
 def is_rejection(error: Exception) -> bool:
-    """Whether the store works and refuses the request, so that a second try is of no use.
+    """Whether the store works but refuses the request, so that a second try is useless.
 
-    So are files to be uploaded that no longer exist.
+    This includes uploads of files that no longer exist.
     """
     is_missing_file = isinstance(error, FileNotFoundError)
     return is_missing_file or getattr(error, "error_code", None) in REJECTION_CODES

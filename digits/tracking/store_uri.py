@@ -1,6 +1,6 @@
-"""The address of the tracking store: what the environment names, and whether something answers.
+"""The address of the tracking store: read it, and test whether the store answers.
 
-Also messages without the secrets of the address. The stores themselves are in `tracking_store`.
+Messages are freed from secrets here. The stores themselves are in `tracking_store`.
 """
 
 import os

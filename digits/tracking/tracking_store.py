@@ -37,7 +37,7 @@ class TrackingStore:
 
     @property
     def client(self) -> "MlflowClient":
-        """A client of this store, whatever the environment names.
+        """Return a client of this store, independent of MLFLOW_TRACKING_URI.
 
         Raises StoreUnavailableError when the file of a store cannot be created or read.
         """

@@ -12,9 +12,9 @@ from digits.project.params_schema import RegisterParams
 
 @dataclass(frozen=True)
 class RuleVerdict:
-    """What one rule says: two measured values as text, and `why`.
+    """The result of one rule: the values of both models as text, and `why`.
 
-    `numbers` are the same in figures, without those that differ with each measurement.
+    `numbers` has the values as figures, without measured times.
     """
 
     rule: str

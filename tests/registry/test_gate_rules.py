@@ -6,7 +6,7 @@ import pytest
 
 from digits.evaluation.paired_comparison import ModelScores, PairedComparison
 from digits.project.params_schema import RegisterParams
-from digits.registry import promotion_rules
+from digits.registry import gate_rules
 from digits.registry.promotion_decision import DECISION_TAG, PromotionDecision, recorded_decision
 
 RULES = RegisterParams(name="m", gate="enforce", level=0.05, class_drop=0.01, ece=0.01, latency=2.0)
@@ -14,13 +14,13 @@ SCORES = ModelScores(correct=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4)
 COUNTS = {"gained": 20, "lost": 5, "p_value": 0.004, "interval": (0.005, 0.025)}
 BETTER = PairedComparison(1000, ["cat", "dog"], candidate=SCORES, champion=SCORES, **COUNTS)
 
-VERDICTS = promotion_rules.apply_rules(BETTER, RULES)
+VERDICTS = gate_rules.apply_rules(BETTER, RULES)
 DECISION = PromotionDecision("champion", "enforce", "passed", "why", 3, 1000, VERDICTS)
 
 
 def failed(pair):
     """The rules that a candidate does not pass."""
-    return [v.rule for v in promotion_rules.apply_rules(pair, RULES) if not v.passed]
+    return [v.rule for v in gate_rules.apply_rules(pair, RULES) if not v.passed]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_reasons_are_complete_in_themselves():
     """The record of aliases has no columns beside them: each names what was measured."""
     worse = ModelScores(975, [0.99, 0.95], 0.02, 1e-4)
     pair = replace(BETTER, gained=5, lost=20, candidate=worse, interval=(-0.025, -0.005))
-    better, classes, calibration, _ = (v.why for v in promotion_rules.apply_rules(pair, RULES))
+    better, classes, calibration, _ = (v.why for v in gate_rules.apply_rules(pair, RULES))
 
     assert better.startswith("5 pictures gained, 20 lost; difference -1.50%, 95 % interval")
     assert classes.startswith("recall of dog changes by -3.00%, the worst of all classes; 1.00%")
