@@ -158,7 +158,7 @@ def test_writing_changes_the_lines_of_changed_values_alone(path):
     assert sum(line[0] == "-" for line in lines) == len(changes)
     new = [line[2:] for line in lines if line[0] == "+"]
     assert f"{'  learning_rate: 1e-05':38}# peak of the schedule" in new
-    assert f"{'    batch_norm: false':38}# batch normalisation after each hidden layer" in new
+    assert f"{'    batch_norm: false':38}# batch normalization after each hidden layer" in new
     assert f"{'    hidden: [512, 256, 64]':38}# units of each hidden layer" in new
     shipped = params_file.load_params(ROOT / "params.yaml")
     assert params_file.load_params(path) == params_file.with_changes(shipped, changes, "test")
