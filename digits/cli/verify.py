@@ -5,6 +5,7 @@ from typing import Annotated
 from typer import Argument, Exit, Option
 
 from digits.cli.options import MODEL
+from digits.project.errors import UserError
 
 REBUILD = "Instead, train this version again from its commit and compare the bytes."
 
@@ -25,6 +26,8 @@ def verify(
     Exit status: 0 if everything is right, 1 if files are not pushed, a remote does not answer or
     the log of aliases differs, 2 if a file was changed, or a rebuilt model has other bytes.
     """
+    if rebuild is not None and model is not None:
+        raise UserError("MODEL and --rebuild exclude each other; choose one")
     if rebuild is not None:
         from digits.registry import rebuild_check  # 2 s: MLflow
 
