@@ -6,10 +6,10 @@ from digits.inference import model_manifest
 from digits.project import atomic_files, workspace
 from digits.project.text_table import format_table
 
-HEAD = ["", "accuracy", "95 % interval", "pictures", "loss", "ECE"]
+HEAD = ["", "accuracy", "95 % interval", "images", "loss", "ECE"]
 NEXT_STEPS = """\
 next        . .venv/bin/activate
-            digits ui                                open the runs in a browser
+            digits ui                                show the runs in the MLflow UI
             dvc exp run -S train.learning_rate=0.01  train with another value
             dvc exp run $(digits recipe cnn)         train another network
             dvc metrics diff                         compare the scores with the last commit"""

@@ -47,6 +47,6 @@ def score(
     if mistakes and cards:
         wrong = len(numbers["mistakes"])
         shown = "" if wrong == len(cards) else f", the first {len(cards)} that can be drawn"
-        heading = f"{wrong} of {len(marks)} pictures read wrongly{shown}"
+        heading = f"{wrong} of {len(marks)} images read wrongly{shown}"
         contact_sheet.write_sheet(cards, heading, mistakes, MAKER)
     print(dumps(numbers, indent=2) if json else slice_scores.format_report(numbers))

@@ -33,7 +33,7 @@ def format_counts(rows: list[Correction]) -> str:
         n, wrong = Counter(map(group, rows)), Counter(group(row) for row in rows if row.wrong)
         lines += [[name, str(n[name]), str(wrong[name])] for name in sorted(n)]
     note = "This is not an accuracy: people report mistakes more often than right answers."
-    return f"{text_table.format_table(['', 'pictures', 'misread'], lines)}\n\n{note}"
+    return f"{text_table.format_table(['', 'images', 'misread'], lines)}\n\n{note}"
 
 
 def _class(row: Correction) -> str:
@@ -50,7 +50,7 @@ def draw_corrections(folder: Path, rows: list[Correction], path: Path) -> None:
     cards = [_card(folder, row) for row in rows[-MAX_CARDS:]]
     wrong = sum(row.wrong for row in rows)
     shown = "" if len(cards) == len(rows) else f"; the latest {len(cards)}"
-    heading = f"{len(rows):,} pictures that people labelled, {wrong:,} of them misread{shown}"
+    heading = f"{len(rows):,} images that people labelled, {wrong:,} of them misread{shown}"
     contact_sheet.write_sheet(cards, heading, path, COMMAND)
 
 
@@ -81,14 +81,14 @@ def export_arrays(folder: Path, rows: list[Correction], target: Path) -> str:
         images.extend(glyphs)
         labels += map(int, row.label.replace("/", ""))
     if not used:
-        raise UserError(f"{folder}: in none of {len(rows)} pictures were the labelled digits found")
+        raise UserError(f"{folder}: in none of {len(rows)} images were the labelled digits found")
     with atomic_files.atomic_folder(target) as partial:
         arrays = partial / ARRAYS
         split_files.save(LabelledImages(np.stack(images), np.array(labels, np.int64)), arrays)
         provenance = _provenance(hashing.file_sha256(arrays), labels, used, left_out)
         atomic_files.write_json(partial / PROVENANCE, provenance)
-    more = f"; {len(left_out)} pictures left out, {PROVENANCE} says why" if left_out else ""
-    return f"exported: {len(labels):,} digits of {len(used):,} pictures to {target}{more}"
+    more = f"; {len(left_out)} images left out, {PROVENANCE} says why" if left_out else ""
+    return f"exported: {len(labels):,} digits of {len(used):,} images to {target}{more}"
 
 
 def _extract_labelled(folder: Path, row: Correction) -> tuple[np.ndarray, str]:

@@ -77,8 +77,8 @@ def add_correction(folder: Path, image: bytes, label: str, **columns: str) -> Co
     """
     if len(image) > MAX_IMAGE_BYTES:
         size = f"{len(image):,} bytes"
-        raise UserError(f"the picture has {size}, at most {MAX_IMAGE_BYTES:,} are stored")
-    decode_image(image, "the picture", MAX_IMAGE_PIXELS)
+        raise UserError(f"the image has {size}, at most {MAX_IMAGE_BYTES:,} are stored")
+    decode_image(image, "the image", MAX_IMAGE_PIXELS)
     with Image.open(io.BytesIO(image)) as opened:
         file = f"{IMAGE_FOLDER}/{hashlib.sha256(image).hexdigest()}.{str(opened.format).lower()}"
     time = datetime.now(UTC).isoformat(timespec="seconds")
@@ -98,7 +98,7 @@ def _check_room(others: list[Correction], row: Correction) -> None:
     """Raise StoreFullError unless `row` fits beside `others`."""
     total = sum(int(other.size) for other in others) + int(row.size)
     if len(others) >= MAX_IMAGES or total > MAX_TOTAL_BYTES:
-        count = f"{len(others):,} pictures are stored"
+        count = f"{len(others):,} images are stored"
         raise StoreFullError(f"{count}, no more are taken; move the folder away to begin anew")
 
 

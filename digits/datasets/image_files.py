@@ -75,14 +75,14 @@ def read_image_bytes(name: str) -> bytes:
 def _bounded(content: bytes, name: str) -> bytes:
     """Return `content`. Raises UserError when it is too large."""
     if len(content) > MAX_FILE_BYTES:
-        raise UserError(f"{name}: more than {MAX_FILE_BYTES // 2**20} MiB; a picture was expected")
+        raise UserError(f"{name}: more than {MAX_FILE_BYTES // 2**20} MiB; an image was expected")
     return content
 
 
 def _reason(name: str, error: OSError) -> str:
     """Explain why a name cannot be read, and what to do."""
     if isinstance(error, IsADirectoryError) and os.access(name, os.R_OK | os.X_OK):
-        return "a folder without pictures; name the files themselves if they are of a rare format"
+        return "a folder without images; name the files themselves if their format is rare"
     if isinstance(error, FileNotFoundError) and glob.has_magic(name):
         return "no file matches; check the pattern"
     if isinstance(error, FileNotFoundError):

@@ -37,11 +37,11 @@ def read_labels(folder: Path, classes: list[str]) -> list[LabelledFile]:
     labels, a label has an unknown class, or a file is missing or listed twice.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; name the one that holds the pictures")
+        raise UserError(f"{folder}: no such folder; name the one that holds the images")
     table = folder / TABLE
     images = _from_table(table, classes) if table.is_file() else _from_folders(folder, classes)
     if not images:
-        raise UserError(f"{folder}: no labelled picture; expected {_expected(classes)}")
+        raise UserError(f"{folder}: no labelled image; expected {_expected(classes)}")
     return images
 
 

@@ -113,7 +113,7 @@ def _draw_predictions(
         return f"{text}, is {model.classes[split.labels[i]]}" if wrong[i] else text, wrong[i]
 
     grids = {
-        "examples": (np.arange(len(split)), "The first test pictures"),
+        "examples": (np.arange(len(split)), "The first test images"),
         "mistakes": (worst, f"The most confident of {wrong.sum()} mistakes in {len(split):,}"),
     }
     for name, (order, heading) in grids.items():

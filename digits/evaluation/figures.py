@@ -84,7 +84,7 @@ def plot_confusion(labels: Ints, predicted: Ints, classes: list[str], path: Path
         axes = figure.subplots()
         matrix = ConfusionMatrixDisplay(counts, display_labels=classes)
         matrix.plot(ax=axes, cmap="Oranges", colorbar=False, values_format=",", im_kw=scale)
-        axes.set(title="Test pictures by class", xlabel="predicted", ylabel="true")
+        axes.set(title="Test images by class", xlabel="predicted", ylabel="true")
 
 
 def plot_reliability(curve: list[dict[str, float]], path: Path) -> None:
@@ -104,7 +104,7 @@ def plot_reliability(curve: list[dict[str, float]], path: Path) -> None:
         top.set(title=f"Calibration: ECE {error:.2%}", ylabel="share right", ylim=(-0.03, 1.03))
         left, width = [row["bin"] for row in curve], 0.9 / scores.BINS
         bottom.bar(left, [n for _, n in counts], width, align="edge", color=GRAY)
-        bottom.set(yscale="log", xlabel="confidence", ylabel="pictures", xlim=(0, 1.01))
+        bottom.set(yscale="log", xlabel="confidence", ylabel="images", xlim=(0, 1.01))
 
 
 def plot_robustness(rows: Sequence[dict[str, Any]], clean: float, path: Path) -> None:
@@ -118,7 +118,7 @@ def plot_robustness(rows: Sequence[dict[str, Any]], clean: float, path: Path) ->
         axes = figure.subplots()
         axes.barh(names, shares, xerr=np.abs(bounds - shares), **style)
         axes.axvline(100 * clean, color=ORANGE, linewidth=1, label=f"clean: {clean:.2%}")
-        heading = f"Accuracy on corrupted pictures, % (n = {ordered[0]['n']:,} each)"
+        heading = f"Accuracy on corrupted images, % (n = {ordered[0]['n']:,} each)"
         axes.set(title=heading, xlim=(0, 101))
         axes.legend(frameon=False, loc="lower right")
 

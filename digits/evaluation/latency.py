@@ -25,7 +25,9 @@ def measure_latencies(folders: Sequence[Path], image: NDArray[np.uint8]) -> list
     The seconds depend on the machine and its load; their ratio hardly does.
     """
     sessions = [classifier.session(folder / model_integrity.ONNX, threads=1) for folder in folders]
-    calls = [partial(session.run, None, {"pictures": image}) for session in sessions]
+    calls = [
+        partial(session.run, None, {session.get_inputs()[0].name: image}) for session in sessions
+    ]
     for call in calls:
         timeit.timeit(call, number=WARM_UP)
     seconds: list[list[float]] = [[] for _ in calls]

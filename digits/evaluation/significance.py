@@ -7,7 +7,7 @@ the two are equal carry no information.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 from digits.evaluation.scores import CONFIDENCE_LEVEL
 
@@ -24,7 +24,8 @@ def mcnemar_p_value(right_a: Correctness, right_b: Correctness) -> float:
     approximation. With shares of seeds it is the sign test. 1 when the models never differ.
     """
     a, b = int((right_a > right_b).sum()), int((right_b > right_a).sum())
-    return float(binomtest(a, a + b).pvalue) if a + b else 1.0
+    # the distribution is symmetric; with a = b both tails have the middle
+    return min(1.0, 2 * float(bdtr(min(a, b), a + b, 0.5)))
 
 
 def difference_interval(

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 LIMIT = 20.0  # a temperature lies between 1 / LIMIT and LIMIT
@@ -19,6 +18,8 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     Divide `logits` (n, classes) by it. Guo et al. 2017 ("On calibration of modern neural
     networks").
     """
+
+    from scipy.optimize import minimize_scalar  # 0.5 s, that a trial does without
 
     def loss(log_temperature: float) -> float:
         return cross_entropy(logits / math.exp(log_temperature), labels)

@@ -30,8 +30,8 @@ class Classifier:
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return calibrated logits (n, classes) of `images` (n, 28, 28), 0 the background."""
         batches = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
-        # "pictures" is the name of the input in all files that were exported
-        outputs = [self.session.run(None, {"pictures": b})[0] for b in batches]
+        name = self.session.get_inputs()[0].name
+        outputs = [self.session.run(None, {name: b})[0] for b in batches]
         return np.concatenate([np.zeros((0, len(self.classes)), np.float32), *outputs])
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

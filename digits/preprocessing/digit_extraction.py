@@ -1,7 +1,7 @@
 """Extract the digits of a decoded image as the glyphs that the network was trained on.
 
 The steps are those of MNIST's makers: the digit's box is scaled into 20 x 20 pixels with its
-proportions kept, with anti-aliasing, and centred by mass in 28 x 28, light on dark.
+proportions kept, with anti-aliasing, and centered by mass in 28 x 28, light on dark.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Separate ink from its background: RGB pixels to the intensity of the foreground.
 
-The projection of colours on gray is here; `shading_correction`, `ink_polarity` and `page_detection`
+The projection of colors on gray is here; `shading_correction`, `ink_polarity` and `page_detection`
 have the steps after that.
 """
 
@@ -15,9 +15,9 @@ from digits.preprocessing.page_detection import page_region
 from digits.preprocessing.shading_correction import estimate_background, estimate_illumination
 from digits.preprocessing.thresholds import Thresholds, estimate_thresholds
 
-SAMPLE_SIDE = 80  # pixels: enough to tell an image's colours
+SAMPLE_SIDE = 80  # pixels: enough to tell an image's colors
 MIN_CONTRAST = 14  # of 255, between foreground and background
-MIN_DETAIL = 24  # of 255: with less local contrast there are no colours to project on
+MIN_DETAIL = 24  # of 255: with less local contrast there are no colors to project on
 
 
 @dataclass(frozen=True)

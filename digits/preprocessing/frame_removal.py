@@ -40,7 +40,7 @@ def remove_frames(components: ConnectedComponents) -> ConnectedComponents:
 
 
 def remove_border_components(components: ConnectedComponents) -> ConnectedComponents:
-    """Remove shadows, table edges and neighbouring digits that the image's border cuts off."""
+    """Remove shadows, table edges and neighboring digits that the image's border cuts off."""
     touching = (components.margins == 0).any(1)
     sides, size = components.sizes, components.typical_height
     large = (sides.max(1) > BODY * size) & (~touching | (sides.min(1) > MIN_THICKNESS * size))

@@ -1,6 +1,6 @@
 """Normalize one digit's ink into a glyph as MNIST's makers would have made it.
 
-Their images are black-and-white scans, scaled into 20 x 20 pixels with anti-aliasing and centred
+Their images are black-and-white scans, scaled into 20 x 20 pixels with anti-aliasing and centered
 by mass in 28 x 28 (LeCun et al., "Gradient-based learning applied to document recognition",
 1998). So the ink is binarized first, OVERSAMPLING times finer than the result. Slant is not
 corrected, because the networks are trained on slanted digits.
@@ -17,7 +17,7 @@ OVERSAMPLING = 4  # working pixels per pixel of the glyph
 PAD = 4 * OVERSAMPLING  # working pixels: room for strokes that are made wider
 MIN_COVERAGE = 0.3  # ink with less counts only where it is a line
 LOCAL_THRESHOLD = 0.5  # of the darkest nearby: lighter pixels are the edge of a stroke
-NEIGHBOURHOOD = 4  # pixels of the glyph
+NEIGHBORHOOD = 4  # pixels of the glyph
 LINE_CONTRAST = 0.05  # of full coverage: how much a faint line stands out from both sides
 LINE_SIGMA = 0.75  # pixels of the glyph: scale of the lines that are looked for
 STROKE_WIDTHS = (2.6, 3.5)  # pixels of the glyph: other widths are changed to the nearer end
@@ -64,7 +64,7 @@ def _binarize(coverage: FloatArray, mask: BoolArray) -> ByteArray:
     known = cv2.copyMakeBorder(known, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT)
     fine = cv2.copyMakeBorder(fine, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT)
     fine = cv2.GaussianBlur(fine, (0, 0), max(0.19 * OVERSAMPLING, scale / 2))
-    darkest = cv2.dilate(fine, square_kernel(NEIGHBOURHOOD * OVERSAMPLING | 1))
+    darkest = cv2.dilate(fine, square_kernel(NEIGHBORHOOD * OVERSAMPLING | 1))
     strokes = fine > np.maximum(LOCAL_THRESHOLD * darkest, MIN_COVERAGE)
     strokes |= _line_strength(fine) > LINE_CONTRAST
     count, labels = cv2.connectedComponents(strokes.astype(np.uint8))

@@ -1,6 +1,6 @@
 """Decode the bytes of an image file, as anybody may send them, into upright RGB pixels.
 
-The format is recognised by the first bytes, never by a file's extension. The input is
+The format is recognized by the first bytes, never by a file's extension. The input is
 untrusted: the size in the header is checked before any pixel is decoded.
 """
 
@@ -65,7 +65,7 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Decode
         pixels = _reduce(_to_rgb(image))
     except Exception as error:  # Pillow's decoders raise whatever the bytes provoke
         reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise UserError(f"{name}: a damaged {image.format} picture ({reason})") from error
+        raise UserError(f"{name}: a damaged {image.format} image ({reason})") from error
     return DecodedImage(pixels, full, notes)
 
 
@@ -80,7 +80,7 @@ def _reduction_factor(pixels: int) -> int:
 def _open_image(data: bytes, name: str) -> Image.Image:
     """Read the header alone."""
     if not data:
-        raise UserError(f"{name}: an empty file; a picture was expected")
+        raise UserError(f"{name}: an empty file; an image was expected")
     for start, plugin in _PLUGINS.items():
         if data.startswith(start):
             import_module(f"PIL.{plugin}ImagePlugin")
@@ -90,8 +90,8 @@ def _open_image(data: bytes, name: str) -> Image.Image:
             except Image.DecompressionBombError as error:
                 raise UserError(f"{name}: more than {MAX_PIXELS:,} pixels; shrink it") from error
             except Exception as error:
-                raise UserError(f"{name}: a damaged {plugin.upper()} picture") from error
-    raise UserError(f"{name}: no picture; PNG, JPEG, WebP, BMP, GIF or TIFF was expected")
+                raise UserError(f"{name}: a damaged {plugin.upper()} image") from error
+    raise UserError(f"{name}: not an image; PNG, JPEG, WebP, BMP, GIF or TIFF was expected")
 
 
 def _to_rgb(image: Image.Image) -> ByteArray:

@@ -64,7 +64,7 @@ def _energies(filtered: list[ByteArray], smooth: ByteArray) -> list[float]:
 
 
 def _total_variation(images: list[ByteArray]) -> float:
-    """Return the sum of absolute differences of neighbouring pixels, of all images together."""
+    """Return the sum of absolute differences of neighboring pixels, of all images together."""
     return 1 + sum(
         cv2.norm(p[1:], p[:-1], cv2.NORM_L1) + cv2.norm(p[:, 1:], p[:, :-1], cv2.NORM_L1)
         for p in images

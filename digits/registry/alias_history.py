@@ -53,7 +53,7 @@ def champion_at(state: AliasState, moment: datetime) -> str:
     past = [e for e in changes if e.when <= moment]
     later = next((e for e in changes if e.when > moment), None)
     if not past:
-        return f"nobody knows {at}: the record of {state.name} does not go back so far"
+        return f"unknown {at}: the alias log of {state.name} begins later"
     number, why = past[-1].moves[CHAMPION][1], text_table.printable(past[-1].why)
     since = f"since {format_time(past[-1].when)} ({past[-1].action}: {why})"
     until = "" if later is None else f", until {format_time(later.when)}"

@@ -21,7 +21,7 @@ from digits.project.errors import UserError
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 ENTRY_TAG_PREFIX = "alias."  # of the tags that hold entries
-OLD_TAG_PREFIX = "ledger."  # the same in version 1, which put such tags on versions, too
+OLD_TAG_PREFIX = "ledger."  # the same in release 0.1.0, which put such tags on versions, too
 IDENTITY_TAG = "aliases.registry"  # the tag that tells one registered model from all others
 LOG_FILE = "metrics/aliases.jsonl"
 AliasMove = tuple[int | None, int | None]
@@ -39,7 +39,7 @@ class AliasLogEntry(BaseModel):
 
     registry: str = Field(default="", exclude=True)  # in lines of the file: the IDENTITY_TAG
     id: str = Field(default="", exclude=True)  # the key of its tag
-    previous: tuple[str, ...] = Field(default=(), exclude=True)  # hashes, in version 1
+    previous: tuple[str, ...] = Field(default=(), exclude=True)  # hashes, in release 0.1.0
     number: int = Field(ge=1, lt=10**6)
     when: AwareDatetime
     who: str

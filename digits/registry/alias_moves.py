@@ -108,7 +108,7 @@ def append_to_log_file(state: AliasState) -> int:
 def require_intact_log(state: AliasState) -> AliasState:
     """Return `state`. Raises UserError when its log has problems that nobody accepted."""
     if state.log.problems:
-        found = f"the record of {state.name} has a problem: {state.log.problems[0]}"
+        found = f"the alias log of {state.name} has a problem: {state.log.problems[0]}"
         raise UserError(f"{found}; nothing was changed, `digits history` shows how to go on")
     return state
 
@@ -163,7 +163,7 @@ def accept_differences(why: str) -> str:
     """Add entries that accept everything that is wrong now. UserError when nothing is."""
     why, state = alias_log.clean_reason(why), current_alias_state()
     if not state.log.problems and not state.external_moves:
-        raise UserError(f"the record of {state.name} is whole; there is nothing to accept")
+        raise UserError(f"the alias log of {state.name} is whole; there is nothing to accept")
     with translate_errors(state.store), process_lock("registry"):
         state = _append_external_moves(alias_state(state.store, state.name), why)
         while state.log.problems:

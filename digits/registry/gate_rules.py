@@ -38,7 +38,7 @@ def accuracy_rule(pair: PairedComparison, bounds: RegisterParams) -> RuleVerdict
     # of a worse model p is small, too, and would look as if it spoke for it
     chance = f": p = {pair.p_value:.2g}, to be below {level:g}" if better else ""
     shares = f"{pair.candidate.correct / pair.n:.2%}", f"{pair.champion.correct / pair.n:.2%}"
-    gain = f"{pair.gained} pictures gained, {pair.lost} lost{chance}"
+    gain = f"{pair.gained} images gained, {pair.lost} lost{chance}"
     difference = f"difference {pair.difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}"
     counts = {"gained": pair.gained, "lost": pair.lost, "p": round(pair.p_value, 6)}
     interval = [round(bound, 6) for bound in pair.interval]
@@ -73,5 +73,5 @@ def latency_rule(pair: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
     """Pass when one image takes at most `bounds.latency` times as long as with the champion."""
     candidate, champion, most = pair.candidate.seconds, pair.champion.seconds, bounds.latency
     times = f"{candidate * 1e6:.0f} us", f"{champion * 1e6:.0f} us"
-    why = f"one picture on one thread, at most {most:g} times the champion's"
+    why = f"one image on one thread, at most {most:g} times the champion's"
     return RuleVerdict("latency", candidate <= most * champion, *times, why, {"most": most})

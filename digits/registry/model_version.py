@@ -14,7 +14,7 @@ CONTENT_TAG = "content_sha256"
 DVC_TAG = "dvc.md5"  # of the model's folder, by which DVC names it in cache and remotes
 REMOVED_TAG = "files.removed"  # tells when, by whom and why its files were removed
 RUN_TAG_PREFIX = "run."  # and the id of a run that made these bytes
-UNSENT_TAG = "outbox.unsent"  # "true" on what version 1 kept in the embedded store for a server
+UNSENT_TAG = "outbox.unsent"  # "true" on what release 0.1.0 kept in the embedded store for a server
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def _compare(
     """
     images = split_files.load(validation)
     if _split_hash(candidate, validation.name) not in {None, hashing.file_sha256(validation)}:
-        raise IncomparableError(f"it was validated on other pictures than those in {validation}")
+        raise IncomparableError(f"it was validated on other images than those in {validation}")
     try:
         champion_folder = version_download.download_to_cache(champion)
     except UserError as error:
@@ -166,4 +166,4 @@ def _notes(candidate: RegisteredVersion, champion: RegisteredVersion) -> list[st
     split = _split_hash(candidate, "train.npz")
     if split is not None and split == _split_hash(champion, "train.npz"):
         return []
-    return [f"version {champion.number} may have been trained on some of these pictures"]
+    return [f"version {champion.number} may have been trained on some of these images"]

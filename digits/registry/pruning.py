@@ -51,7 +51,7 @@ def _plan(version: RegisteredVersion, state: AliasState, locks: dict[str, str]) 
     reasons = {
         f"it is {', '.join(version.aliases)}": bool(version.aliases),
         "it was champion": version.number in state.log.champions,
-        "version 1 kept it for a server": version.tags.get(UNSENT_TAG) == "true",
+        "release 0.1.0 kept it for a server": version.tags.get(UNSENT_TAG) == "true",
         "this project did not make it": model is None,
         "another version has the same files": model is not None
         and artifact_removal.has_shared_files(version, model),

@@ -66,8 +66,8 @@ def _warn_of_version_1(store: tracking_store.TrackingStore) -> None:
     condition = f"tags.`{UNSENT_TAG}` = 'true'"
     exists = store_uri.sqlite_file(store.uri).exists()
     if exists and (runs := store.client.search_runs([store.experiment], condition)):
-        way = "`digits send` of version 1 sends them, `dvc repro -f` makes the last one anew"
-        store_uri.warn_once(f"{len(runs)} run(s) of version 1 still wait in mlflow.db; {way}")
+        way = "`digits send` of that release sends them, `dvc repro -f` makes the last one anew"
+        store_uri.warn_once(f"{len(runs)} run(s) of release 0.1.0 still wait in mlflow.db; {way}")
 
 
 def _send_journal(journal: Journal, decide: promotion.Decide, sent: SentSummary) -> None:

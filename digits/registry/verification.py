@@ -56,7 +56,7 @@ def verify_all() -> list[CheckResult]:
         for path, oid in storage.outputs().items():
             checks[path] = partial(_check_object, oid, storage)
         if (workspace.state_root() / workspace.MODEL_OUTPUT).exists():
-            checks[f"{workspace.MODEL_OUTPUT} as it lies here"] = _check_model_output
+            checks[f"{workspace.MODEL_OUTPUT} in this checkout"] = _check_model_output
         progress, results = ProgressBar(len(checks), "objects"), []
         for what, check in checks.items():
             results.append(_run_check(what, check))
@@ -79,7 +79,7 @@ def _check_version(version: RegisteredVersion, storage: DvcStorage, removed: set
     if note is not None and version.number in removed:
         return f"has no files: {note}"
     if note is not None:
-        raise UserError(f"is said to have no files ({note}); no record of that")
+        raise UserError(f"its tag says that it has no files ({note}); the alias log does not")
     version_download.check_is_first_version(version)
     with tempfile.TemporaryDirectory() as scratch, translate_errors(version.store):
         folder = Path(scratch)

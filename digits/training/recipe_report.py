@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from digits.evaluation.evaluate_model import evaluate
 from digits.evaluation.scores import CONFIDENCE_LEVEL
@@ -73,7 +73,7 @@ def _table_row(name: str, rows: list[Row]) -> str:
     """Format the numbers of all seeds of a recipe as one line of the table."""
     shares, errors, times = ([float(r[k]) for r in rows] for k in ("accuracy", "ece", "seconds"))
     mean, spread = statistics.fmean(shares), statistics.stdev(shares)
-    half = student.ppf((1 + CONFIDENCE_LEVEL) / 2, len(rows) - 1) * spread / len(rows) ** 0.5
+    half = stdtrit(len(rows) - 1, (1 + CONFIDENCE_LEVEL) / 2) * spread / len(rows) ** 0.5
     size = f"{rows[0]['parameters']:,} | {rows[0]['epochs']}"
     interval = f"{mean - half:.2%} to {mean + half:.2%}"
     rest = f"{spread:.2%} | {statistics.fmean(errors):.2%} | {statistics.median(times):.0f} s"

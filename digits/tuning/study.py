@@ -69,13 +69,13 @@ def open_study(url: URL, name: str, fingerprint: dict[str, str], goal: int = 0) 
     """Open the study `name`, which should have `goal` trials, or create it.
 
     Raises UserError for a study with another fingerprint and for an unfinished one of
-    version 1; that study stays as it is.
+    release 0.1.0; that study stays as it is.
     """
     study = optuna.create_study(
         storage=connect_storage(url), study_name=name, direction=MAXIMIZE, load_if_exists=True
     )
     if not study.trials and not study.user_attrs and study.directions == [MAXIMIZE]:
-        # Studies of version 1 have no version.
+        # Studies of release 0.1.0 have no version.
         study.set_user_attr(FINGERPRINT_ATTRIBUTE, fingerprint | {"version": "2"})
     _check_fingerprint(study, fingerprint, goal)
     return study
@@ -88,8 +88,8 @@ def _check_fingerprint(study: optuna.Study, fingerprint: dict[str, str], goal: i
     stored: dict[str, str] = study.user_attrs[FINGERPRINT_ATTRIBUTE]
     running = count_states(study)[TrialState.RUNNING]
     if "version" not in stored and (running or count_unclaimed(study, goal)):
-        text = f"study {name} is unfinished and was begun by version 1 of `digits tune`"
-        raise UserError(f"{text}; finish it with version 1, or {rename}")
+        text = f"study {name} is unfinished and was begun by release 0.1.0"
+        raise UserError(f"{text}; finish it with that release, or {rename}")
     stored.pop("version", None)
     for key in sorted(stored.keys() | fingerprint.keys()):
         old, new = (values.get(key, "absent") for values in (stored, fingerprint))

@@ -66,7 +66,7 @@ def test_a_sheet_shows_the_images(project, capsys):
 def test_the_export_is_a_split_with_its_provenance(project, capsys):
     """Each array has its image, label, version and time."""
     assert run("feedback", "--export", "extra") == 0
-    assert "6 digits of 3 pictures to extra; 1 pictures left out" in capsys.readouterr().out
+    assert "6 digits of 3 images to extra; 1 images left out" in capsys.readouterr().out
     labels = split_files.load(Path("extra/feedback.npz")).labels
     provenance = json.loads(Path("extra/provenance.json").read_text())
 

@@ -106,13 +106,13 @@ def bad_files():
     """Names that cannot be read, each with its bytes (None: no file) and words of its error."""
     png, jpeg = (packed(draw("7"), kind) for kind in ("PNG", "JPEG"))
     return {
-        "text.png": (b"hello", "no picture"),
+        "text.png": (b"hello", "not an image"),
         "nothing.jpg": (b"", "an empty file"),
-        "cut.png": (png[: len(png) // 2], "a damaged PNG picture"),
-        "cut.jpg": (jpeg[: len(jpeg) // 2], "a damaged JPEG picture"),
+        "cut.png": (png[: len(png) // 2], "a damaged PNG image"),
+        "cut.jpg": (jpeg[: len(jpeg) // 2], "a damaged JPEG image"),
         "vast.png": (png_header(40_000, 40_000), "pixels"),
         "bomb.png": (packed(Image.new("1", (20_000, 20_000)), "PNG"), "pixels"),
-        "folder": (None, "a folder without pictures"),
+        "folder": (None, "a folder without images"),
         "nowhere.png": (None, "no such file"),
         "*.webp": (None, "no file"),
     }

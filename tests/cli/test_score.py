@@ -67,7 +67,7 @@ def test_json_has_all_numbers(labelled, capsys):
         "mine/text.png": "error",
         "mine/empty.png": "no digit",
     }
-    assert "no picture" in next(m for m in numbers["mistakes"] if m["status"] == "error")["error"]
+    assert "not an image" in next(m for m in numbers["mistakes"] if m["status"] == "error")["error"]
 
 
 def test_mistakes_are_drawn(labelled):

@@ -57,7 +57,7 @@ def test_the_last_label_of_an_image_replaces_those_before(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"hello", written("1")[:200]])
 def test_bytes_that_are_no_image_are_not_stored(tmp_path, content):
     """Nothing is written."""
-    with pytest.raises(UserError, match="the picture: "):
+    with pytest.raises(UserError, match="the image: "):
         add(tmp_path / "f", content, "1")
     assert list(tmp_path.iterdir()) == []
 
@@ -68,7 +68,7 @@ def test_the_folder_is_bounded(tmp_path, monkeypatch):
     for bound, value in (("MAX_IMAGES", 1), ("MAX_TOTAL_BYTES", len(written("1")) + 10)):
         with monkeypatch.context() as patch:
             patch.setattr(feedback_store, bound, value)
-            with pytest.raises(StoreFullError, match="1 pictures are stored, no more"):
+            with pytest.raises(StoreFullError, match="1 images are stored, no more"):
                 add(tmp_path, written("7"), "7")
             add(tmp_path, written("1"), "2")
     monkeypatch.setattr(feedback_store, "MAX_IMAGE_BYTES", 100)

@@ -43,7 +43,7 @@ def test_patterns_are_expanded(tree):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("empty", "empty: a folder without pictures"),
+        ("empty", "empty: a folder without images"),
         ("*.webp", r"\*.webp: no file matches"),
         ("a\0b", "'a\\\\x00b': "),
         ("b.PNG/c.png", "b.PNG/c.png: Not a directory"),
@@ -75,5 +75,5 @@ def test_a_file_that_is_too_large_is_not_read(tree, monkeypatch, name):
     with (tree / "large.png").open("wb") as file:
         file.truncate(2**40)
 
-    with pytest.raises(UserError, match="more than 1 MiB; a picture was expected"):
+    with pytest.raises(UserError, match="more than 1 MiB; an image was expected"):
         read_image_bytes(name)

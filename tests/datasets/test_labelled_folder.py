@@ -50,7 +50,7 @@ def test_a_table_may_come_from_a_spreadsheet(folder, encoding, delimiter, end):
     ("text", "words"),
     [
         ("", "labels.csv begins with ''; expected columns `file,label`"),
-        ("file,label\n", ": no labelled picture; expected"),
+        ("file,label\n", ": no labelled image; expected"),
         ("file,label\nin/a.png,1\nin/c.png,2\n", "line 3: no file .*in/c.png"),
         ("file,label\nin,2\n", "line 2: no file"),
         ("file,label\nin/a.png,1\n./in/a.png,2\n", "line 3: ./in/a.png is listed twice"),
@@ -88,5 +88,5 @@ def test_folders_without_images_are_an_error(tmp_path):
     """The folder of a class alone is not enough."""
     (tmp_path / "5").mkdir()
 
-    with pytest.raises(UserError, match=r"^[^\n]*5?: no labelled picture; expected[^\n]*$"):
+    with pytest.raises(UserError, match=r"^[^\n]*5?: no labelled image; expected[^\n]*$"):
         labelled_folder.read_labels(tmp_path, CLASSES)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from digits.evaluation import scores
 
@@ -11,6 +12,10 @@ def test_the_interval_is_that_of_wilson():
     low, high = scores.wilson_interval(95, 100)
 
     assert (round(low, 4), round(high, 4)) == (0.8882, 0.9785)
+    for right in (0, 1, 5, 10):
+        known = binomtest(right, 10).proportion_ci(method="wilson")
+        assert scores.wilson_interval(right, 10) == pytest.approx((known.low, known.high))
+        assert 0 <= scores.wilson_interval(right, 10)[0]
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy():

@@ -52,7 +52,7 @@ def test_each_rule_has_its_bound(changes, rules):
 def test_verdicts_tell_their_numbers():
     """What a person, a tag and a file get to see."""
     assert DECISION.table[1][0][:4] == ["better", "99.00%", "99.00%", "passed"]
-    assert DECISION.table[1][0][4].startswith("20 pictures gained, 5 lost: p = 0.004, to be below")
+    assert DECISION.table[1][0][4].startswith("20 images gained, 5 lost: p = 0.004, to be below")
     assert DECISION.table[1][3][:4] == ["latency", "100 us", "100 us", "passed"]
     assert DECISION.summary["rules"]["better"]["interval"] == [0.005, 0.025]
 
@@ -63,7 +63,7 @@ def test_reasons_are_complete_in_themselves():
     pair = replace(BETTER, gained=5, lost=20, candidate=worse, interval=(-0.025, -0.005))
     better, classes, calibration, _ = (v.why for v in gate_rules.apply_rules(pair, RULES))
 
-    assert better.startswith("5 pictures gained, 20 lost; difference -1.50%, 95 % interval")
+    assert better.startswith("5 images gained, 20 lost; difference -1.50%, 95 % interval")
     assert classes.startswith("recall of dog changes by -3.00%, the worst of all classes; 1.00%")
     assert calibration == "expected calibration error 2.00%, at most 1.00%"
 

@@ -58,7 +58,7 @@ def test_what_is_not_better_beyond_chance_is_challenger(enter, variant):
     assert (entry["version"], entry["alias"]) == (2, "challenger")
     assert entry["gate"]["verdict"] == "failed"
     assert "better" in failed(entry)
-    assert "pictures gained" in entry["gate"]["why"]
+    assert "images gained" in entry["gate"]["why"]
     assert standing().aliases == {"champion": 1, "challenger": 2}
 
 
@@ -155,7 +155,7 @@ def test_a_candidate_that_knows_the_pictures_is_not_judged(enter, workspace, cap
 
 def test_a_reader_is_told_what_weakens_the_comparison(enter, capsys):
     """Unknown or other training pictures; with the same ones, nothing."""
-    note = "note: version 1 may have been trained on some of these pictures"
+    note = "note: version 1 may have been trained on some of these images"
     enter("poor")
     enter("good", gate="dry-run")
     assert note in capsys.readouterr().out

@@ -63,7 +63,7 @@ def test_what_version_1_kept_for_a_server_is_told(server, capfd):
     here.client.create_run(here.experiment, tags={"outbox.unsent": "true"})
     send_pending.send_pending(first_wins)
 
-    assert "1 run(s) of version 1 still wait in mlflow.db" in capfd.readouterr().err
+    assert "1 run(s) of release 0.1.0 still wait in mlflow.db" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("outage", ["killed", "hung"])

@@ -165,7 +165,7 @@ def test_images_are_chosen_pasted_and_dropped(chromium, service, project):
         mouse(page, "1")  # begins a new drawing
         expect_text(page, "1")
         choose(page, b"no picture")
-        page.get_by_role("alert").get_by_text("no picture").wait_for()
+        page.get_by_role("alert").get_by_text("not an image").wait_for()
         choose(page, packed(Image.new("RGB", (300, 200), "white"), "PNG"))
         page.locator("#probability").get_by_text("No digit found").wait_for()
         page.locator("#spoken").get_by_text("No digit found").wait_for(state="attached")

@@ -84,8 +84,8 @@ def test_a_long_hairline_is_no_error(ask, width):
     ("path", "body", "kind", "status", "words"),
     [
         ("/predict", b"", "image/png", 400, "an empty file"),
-        ("/predict", b"GIF89a", "image/png", 400, "a damaged GIF picture"),
-        ("/predict", b"hello", "text/plain", 400, "no picture; PNG, JPEG"),
+        ("/predict", b"GIF89a", "image/png", 400, "a damaged GIF image"),
+        ("/predict", b"hello", "text/plain", 400, "not an image; PNG, JPEG"),
         ("/predict?top=11", written("1"), "image/png", 400, "top: Input should be"),
         ("/predict", b'{"picture": "", "top": "3"}', "application/json", 400, "top: Input should"),
         ("/predict?several=maybe", written("1"), "image/png", 400, "several: Input should be"),

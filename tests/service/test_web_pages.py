@@ -151,7 +151,7 @@ def test_invalid_feedback_is_refused_in_one_sentence(ask, feedback, body):
             r",\d+,(?=[^,]+$)",
             f",{feedback_store.MAX_TOTAL_BYTES},",
             429,
-            "1 pictures are stored, no",
+            "1 images are stored, no",
         ),
         ("file,", "name,", 503, "feedback cannot be stored now"),
     ],
@@ -213,7 +213,7 @@ def test_a_version_has_its_promotions_and_the_gates_table(enter, variants):
     assert (card["version"]["number"], card["version"]["aliases"]) == (2, ["champion"])
     (entry,) = card["promotion"]
     assert entry["what"] == "made champion by register"
-    assert "pictures gained" in entry["why"]
+    assert "images gained" in entry["why"]
     assert card["gate"]["verdict"] == "passed"
     rules = ["better", "classes", "calibration", "latency"]
     assert [row[0] for row in card["gate"]["rows"]] == rules
@@ -221,7 +221,7 @@ def test_a_version_has_its_promotions_and_the_gates_table(enter, variants):
     assert [entry["what"] for entry in replaced["promotion"]] == changes
     model = served_model.load_served_model(variants["good"], "digits", "2", card)
     text = web_pages.render_model_page(model)
-    assert "pictures gained" in text
+    assert "images gained" in text
     assert "champion 1" in text  # the head of the gate's table
 
 

@@ -151,7 +151,7 @@ def old_study(workspace):
 def test_an_unfinished_study_of_version_1_is_refused(old_study, states):
     """The message names the next step, and the study stays as it was."""
     add_trials(old_study, states)
-    with pytest.raises(UserError, match=r"is unfinished .* version 1.*give tune.study another"):
+    with pytest.raises(UserError, match=r"is unfinished .* release 0.1.0.*give tune.study another"):
         study.open_study(URL, "old", {"metric": "accuracy"}, 2)
 
     assert old_study.user_attrs == {"recipe": {"metric": "accuracy"}}
