@@ -18,7 +18,6 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     Divide `logits` (n, classes) by it. Guo et al. 2017 ("On calibration of modern neural
     networks").
     """
-
     from scipy.optimize import minimize_scalar  # 0.5 s, that a trial does without
 
     def loss(log_temperature: float) -> float:

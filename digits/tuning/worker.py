@@ -60,6 +60,7 @@ class TrialWorker:
         self._code = code_hash.source_hashes(Path(__file__))
         self._number = 0 if job.alone else secrets.randbits(32)
         self._key = ""  # of the last trial's checkpoint
+        self._trial_id = -1  # of the trial that is run
         with redirect_stderr(io.StringIO()):  # the command has printed any warning already
             tracking_store.is_reachable(tracking_store.current_store())
 
@@ -67,7 +68,7 @@ class TrialWorker:
         """Run trials until there are enough, the time is over, or `stop()` is true."""
         enough = optuna.study.MaxTrialsCallback(self._job.goal, study.CLAIMED_STATES)
         while not self._stop() and study.count_unclaimed(self._study, self._job.goal):
-            self._renew_sampler()
+            self._prepare_next_trial()
             seconds = self._job.until and max(0.0, self._job.until - time.time())
             try:
                 self._study.optimize(self, timeout=seconds, callbacks=[self._after_trial, enough])
@@ -75,21 +76,34 @@ class TrialWorker:
                 (reason,) = requeued.args
                 if not isinstance(reason, (_StoppedError, UpdateFinishedTrialError)):
                     raise reason from None
+            except Exception:
+                if not self._lost_trial():
+                    raise
             else:
                 return
 
-    def _renew_sampler(self) -> None:
+    def _prepare_next_trial(self) -> None:
         self._study.sampler = study.build_sampler(self._study, self._job.values.tune, self._number)
+        self._trial_id = -1
+
+    def _lost_trial(self) -> bool:
+        """Whether another process took the trial over, for example while this computer slept.
+
+        When such a trial has been run to its end, Optuna raises one of several errors.
+        """
+        trials = {t._trial_id: t.state for t in self._study.get_trials(deepcopy=False)}
+        return trials.get(self._trial_id) is TrialState.FAIL
 
     def _after_trial(self, _study: optuna.Study, _trial: FrozenTrial) -> None:
         """Delete the trial's checkpoint and prepare the next trial; Optuna calls this."""
         checkpoint.delete(self._key)
-        self._renew_sampler()
+        self._prepare_next_trial()
         if self._stop():
             self._study.stop()
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Run a trial and return its accuracy; queue it again if it cannot be finished now."""
+        self._trial_id = trial._trial_id
         try:
             return self._run(trial)
         except optuna.TrialPruned:

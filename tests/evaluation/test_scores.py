@@ -15,7 +15,7 @@ def test_the_interval_is_that_of_wilson():
     for right in (0, 1, 5, 10):
         known = binomtest(right, 10).proportion_ci(method="wilson")
         assert scores.wilson_interval(right, 10) == pytest.approx((known.low, known.high))
-        assert 0 <= scores.wilson_interval(right, 10)[0]
+        assert scores.wilson_interval(right, 10)[0] >= 0
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy():

@@ -143,19 +143,34 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_worker(
     assert [r.info.status for r in trial_runs()] == ["FINISHED"] * 2
 
 
-def test_a_worker_leaves_a_trial_that_another_one_took_over(workspace, rewrite_params, monkeypatch):
+@pytest.mark.parametrize("moment", ["in an epoch", "at its end"])
+def test_a_worker_leaves_a_trial_that_another_one_took_over(
+    workspace, rewrite_params, monkeypatch, moment
+):
     """A worker that stood still neither ends its old trial nor repeats it."""
     study, job = begin_search(rewrite_params(trials=1))
-    fit = training_loop.fit
+    fit, train = training_loop.fit, TrialWorker._train
+
+    def lose_trial():
+        if len(study.trials) == 1:
+            study.tell(0, state=TrialState.FAIL)
+            RetryHeartbeatStaleTrialCallback()(study, study.trials[0])
 
     def fit_and_lose_trial(state):
         for epoch in fit(state):
-            if epoch.epoch == 2 and len(study.trials) == 1:
-                study.tell(0, state=TrialState.FAIL)
-                RetryHeartbeatStaleTrialCallback()(study, study.trials[0])
+            if epoch.epoch == 2:
+                lose_trial()
             yield epoch
 
-    monkeypatch.setattr(training_loop, "fit", fit_and_lose_trial)
+    def train_and_lose_trial(*arguments):
+        accuracy = train(*arguments)
+        lose_trial()
+        return accuracy
+
+    if moment == "at its end":
+        monkeypatch.setattr(TrialWorker, "_train", train_and_lose_trial)
+    else:
+        monkeypatch.setattr(training_loop, "fit", fit_and_lose_trial)
     work(job)
 
     assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE"]
