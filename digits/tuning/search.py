@@ -119,7 +119,9 @@ def enqueue_current_values(search: TuningSearch) -> None:
     settings = study.counted_settings(search.study)
     if current in settings:
         return
-    if len(settings) >= goal:
+    failed = study.all_trials(search.study, optuna.trial.TrialState.FAIL)
+    was_killed = any(trial.user_attrs.get("setting") == current for trial in failed)
+    if len(settings) >= goal and not was_killed:
         text = f"study {search.study.study_name} has its {goal} trials, but none with the values"
         raise UserError(f"{text} of params.yaml; raise tune.trials or give tune.study another name")
     attributes = {"setting": current, "current": True}
