@@ -65,13 +65,15 @@ def assert_same(folder, origin):
         assert (folder / name).read_bytes() == (origin / "models/digits" / name).read_bytes()
 
 
-def test_dvc_brings_what_was_pushed(fresh, origin):
+def test_dvc_brings_what_was_pushed(fresh, origin, remote):
     """`dvc pull` in another clone, and `dvc artifacts get` outside of any, bring the same bytes."""
     call(fresh, "dvc", "pull", "models/digits")
-    call(fresh.parent, "dvc", "artifacts", "get", origin, "digits", "--rev", "v1.0.0", "-o", "got")
-
     assert_same(fresh / "models/digits", origin)
-    assert_same(fresh.parent / "got", origin)
+
+    if type(remote) is remotes.Folder:
+        get = ("dvc", "artifacts", "get", origin, "digits", "--rev", "v1.0.0", "-o", "got")
+        call(fresh.parent, *get)
+        assert_same(fresh.parent / "got", origin)
 
 
 def test_digits_pulls_the_model_of_a_tag(fresh, origin, remote):
@@ -93,23 +95,17 @@ def flip(content):
     return bytes(changed)
 
 
-CHANGES = {
-    "flipped": flip,
-    "truncated": lambda content: content[:-1],
-    "empty": lambda _content: b"",
-}
-
-
 def tamperings(objects, older):
     """What is done to which objects: pairs of a name and a function of the remote."""
     for name, oid in objects.items():
-        for what, change in CHANGES.items():
-            yield f"{what} {name}", lambda r, o=oid, c=change: r.write(o, c(r.read(o)))
+        yield f"flipped {name}", lambda r, o=oid: r.write(o, flip(r.read(o)))
         yield f"gone {name}", lambda r, o=oid: r.remove(o)
     for name in FILES:
         content = (older / name).read_bytes()
         yield f"older {name}", lambda r, o=objects[name], c=content: r.write(o, c)
     first, second = objects["weights.pt"], objects["model.onnx"]
+    yield "truncated", lambda r: r.write(first, r.read(first)[:-1])
+    yield "empty", lambda r: r.write(second, b"")
     yield "swapped files", lambda r: r.write(first, r.read(second))
     listing = b'[{"md5": "%s", "relpath": "../evil"}]' % objects["weights.pt"].encode()
     yield "another listing", lambda r: r.write(objects[""], listing)
