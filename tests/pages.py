@@ -1,14 +1,21 @@
-"""Draw photographs and scans of pages with MNIST digits on them, from a seed.
+"""Draw photographs of pages with MNIST digits on them, from a seed.
 
 The steps are those of a real photograph: strokes of one color on paper of another, uneven
-light, the noise of a camera, the compression of a file format.
+light, the noise of a camera, the compression of a file format. The conditions are moderate: a
+person recognizes the digits at once.
 """
 
 import cv2
 import numpy as np
+from PIL import Image
+
+from tests.strokes import packed
+
+RULE = (150, 170, 210)  # RGB of printed lines
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue
 
 
-def stroke_mask(image, height, rng, angle=0.0, shear=0.0, pen=1.0):
+def stroke_mask(image, height, angle, shear, pen):
     """Return the strokes of an MNIST image, float32 0..1, `height` pixels tall before turning.
 
     `angle` in degrees, `shear` in pixels sideways per pixel up; `pen` scales the width of
@@ -19,27 +26,17 @@ def stroke_mask(image, height, rng, angle=0.0, shear=0.0, pen=1.0):
     digit = cv2.copyMakeBorder(digit, 2, 2, 2, 2, cv2.BORDER_CONSTANT)
     fine = cv2.resize(digit, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC).astype(np.float32)
     solid = (cv2.GaussianBlur(fine, (0, 0), 3) > 115).astype(np.uint8)
-    if pen != 1:
-        solid = _with_pen(solid, pen)
+    solid = _with_pen(solid, pen)
     scale = height / (8 * (len(digit) - 4))
     across, down = scale * solid.shape[1] / 2, scale * solid.shape[0] / 2
     reach = int(np.hypot(across, down) + abs(shear) * down) + 2
-    turn = np.deg2rad(angle)
-    matrix = scale * np.array(
-        [
-            [np.cos(turn), np.sin(turn) - shear * np.cos(turn)],
-            [-np.sin(turn), np.cos(turn) + shear * np.sin(turn)],
-        ]
-    )
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    matrix = scale * np.array([[cos, sin - shear * cos], [-sin, cos + shear * sin]])
     middle = np.array(solid.shape[::-1]) / 2
     offset = reach - matrix @ middle
     sub = 4 if scale < 0.5 else 1  # draw finer than needed, then average, against aliasing
-    drawn = cv2.warpAffine(
-        solid.astype(np.float32),
-        np.hstack([sub * matrix, sub * offset[:, None]]),
-        (2 * reach * sub, 2 * reach * sub),
-        flags=cv2.INTER_LINEAR,
-    )
+    affine = sub * np.hstack([matrix, offset[:, None]])
+    drawn = cv2.warpAffine(solid.astype(np.float32), affine, (2 * reach * sub,) * 2)
     drawn = cv2.resize(drawn, (2 * reach, 2 * reach), interpolation=cv2.INTER_AREA)
     rows, columns = np.nonzero((drawn > 0.02).any(1))[0], np.nonzero((drawn > 0.02).any(0))[0]
     return drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -60,41 +57,36 @@ def page(
     rng,
     paper=(235, 235, 235),
     ink=(40, 40, 40),
+    *,
     ramp=0.0,
     shadow=0.0,
     vignette=0.0,
     noise=0.0,
     texture=0.0,
     ruled=None,
-    quality=None,
+    squared=False,
     blur=0.0,
 ):
     """Return a photograph, uint8 [height, width, 3], of the ink `mask` (height, width), 0..1.
 
     `paper`, `ink`: RGB colors. `ramp`, `shadow`, `vignette`: share of the light lost at the
     far end, behind an edge, in the corners. `noise`: gray levels rms of a camera's noise;
-    `texture`: of the paper's. `ruled`: None, or (step in pixels, width, RGB, squared).
-    `quality`: of JPEG. `blur`: sigma in pixels.
+    `texture`: of the paper's. `ruled`: pixels between printed lines, if there are some; `squared`:
+    in both directions. `blur`: sigma in pixels.
     """
-    height, width = mask.shape
-    color = np.ones((height, width, 3), np.float32) * np.float32(paper)
+    color = np.ones((*mask.shape, 3), np.float32) * np.float32(paper)
     if ruled:
-        _rule(color, rng, *ruled)
+        _rule(color, rng, ruled, squared)
     color += mask[..., None] * (np.float32(ink) - color)
     if texture:
-        fibre = cv2.GaussianBlur(rng.normal(size=mask.shape).astype(np.float32), (0, 0), 1.5)
+        fibre = cv2.GaussianBlur(rng.standard_normal(mask.shape, np.float32), (0, 0), 1.5)
         color += (fibre / fibre.std() * texture)[..., None]
-    color *= _light(height, width, rng, ramp, shadow, vignette)[..., None]
+    color *= _light(*mask.shape, rng, ramp, shadow, vignette)[..., None]
     if blur:
         color = cv2.GaussianBlur(color, (0, 0), blur)
-    if noise:
-        color += rng.normal(0, noise, (height, width, 1)).astype(np.float32)
-        color += rng.normal(0, noise / 2, color.shape).astype(np.float32)
-    pixels = np.clip(np.rint(color), 0, 255).astype(np.uint8)
-    if quality:
-        coded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
-    return np.ascontiguousarray(pixels)
+    for channels, share in ((1, 1.0), (3, 0.5)):
+        color += share * noise * rng.standard_normal((*mask.shape, channels), np.float32)
+    return np.clip(np.rint(color), 0, 255).astype(np.uint8)
 
 
 def _light(height, width, rng, ramp, shadow, vignette):
@@ -109,54 +101,82 @@ def _light(height, width, rng, ramp, shadow, vignette):
     return light * (1 - shadow / (1 + np.exp(-(along - where) / 0.04)))
 
 
-def _rule(color, rng, step, thick, rgb, squared):
+def _rule(color, rng, step, squared):
     """Draw ruled lines, up to 2 degrees off, into `color`."""
     height, width = color.shape[:2]
-    tilt = np.tan(np.deg2rad(rng.uniform(-2, 2)))
-    for y in range(rng.integers(step) - width // 20, height + width // 20, step):
-        ends = (0, y), (width, int(y + tilt * width))
-        cv2.line(color, *ends, rgb, thick, cv2.LINE_AA)
-    for x in (
-        range(rng.integers(step) - height // 20, width + height // 20, step) if squared else ()
-    ):
-        ends = (x, 0), (int(x - tilt * height), height)
-        cv2.line(color, *ends, rgb, thick, cv2.LINE_AA)
+    tilt, long = np.tan(np.deg2rad(rng.uniform(-2, 2))), max(height, width)
+    for at in range(rng.integers(step) - long // 20, long + long // 20, step):
+        cv2.line(color, (0, at), (width, int(at + tilt * width)), RULE, 1, cv2.LINE_AA)
+        if squared:
+            cv2.line(color, (at, 0), (int(at - tilt * height), height), RULE, 1, cv2.LINE_AA)
 
 
-def single(image, rng, height, margin, angle, pen, **conditions):
-    """Return a page with one digit; `margin` is the range of free space, in digit heights."""
-    mask = stroke_mask(image, height, rng, angle, 0.0, pen)
-    left, top, right, bottom = (int(rng.uniform(*margin) * height) for _ in range(4))
-    mask = cv2.copyMakeBorder(mask, top, bottom, left, right, cv2.BORDER_CONSTANT)
-    return page(mask, rng, **conditions)
+def photograph(image, rng):
+    """Return an image file with the MNIST image `image` on a page, as bytes.
 
-
-def lines(rows, rng, height, gap, slant, **style):
-    """Return rows of digits as one mask, 0..1; `rows` holds a list of MNIST images for each row.
-
-    `gap` between digits is a range in digit heights, `slant` of a row is in degrees. `style` is
-    passed to `stroke_mask`, with the angle as a maximum.
+    The digit is 40 to 200 pixels tall, turned by up to 10 degrees, with thinner or thicker
+    strokes, of any color on any other, anywhere on the page, in uneven light.
     """
-    strips = [_line(row, rng, height, gap, **style) for row in rows]
+    height = int(np.exp(rng.uniform(np.log(40), np.log(200))))
+    pen = float(np.exp(rng.uniform(np.log(0.6), np.log(1.25))))
+    mask = stroke_mask(image, height, rng.uniform(-10, 10), 0.0, pen)
+    free = height * rng.choice([0.1, 0.5, 1.5, 2.5])
+    margins = (int(rng.uniform(0, free)) for _ in range(4))
+    mask = cv2.copyMakeBorder(mask, *margins, cv2.BORDER_CONSTANT)
+    return _taken(mask, rng, blur=_sometimes(rng, 0.02 * height))
+
+
+def _taken(mask, rng, **conditions):
+    """Return a photograph of ink in random light as the bytes of a JPEG file."""
+    bounds = {"ramp": 0.5, "shadow": 0.3, "vignette": 0.3, "noise": 6.0, "texture": 3.0}
+    conditions |= {name: _sometimes(rng, bound) for name, bound in bounds.items()}
+    pixels = page(mask, rng, *_colors(rng), **conditions)
+    return packed(Image.fromarray(pixels), "JPEG", quality=int(rng.uniform(35, 95)))
+
+
+def _sometimes(rng, bound):
+    """Return 0 in half of the cases, else a number up to `bound`."""
+    return rng.uniform(0, bound) if rng.random() < 0.5 else 0.0
+
+
+def _colors(rng):
+    """Return RGB of paper and of ink that is clearly lighter or darker."""
+    while True:
+        paper, ink = rng.uniform(0, 255, (2, 3))
+        paper = paper.mean() + 0.3 * (paper - paper.mean())
+        contrast = LUMINANCE @ (paper - ink)
+        # what light does to paper scales with its brightness, so dark paper hides ink sooner
+        if abs(contrast) > 50 and (contrast < 0 or LUMINANCE @ paper > 110):
+            return tuple(paper), tuple(ink)
+
+
+def written(rows, rng):
+    """Return an image file with rows of digits, as bytes; `rows` holds MNIST images for each.
+
+    Gaps, heights and the baseline are uneven, rows slope and digits are sheared.
+    """
+    height = int(rng.uniform(40, 90))
+    style = (0.15, rng.uniform(0.3, 1.2)), rng.uniform(-0.2, 0.2), rng.uniform(0.7, 1.1)
+    strips = [_line(row, rng, height, *style) for row in rows]
     width = max(s.shape[1] for s in strips)
     space, pad = int(0.5 * height), int(0.7 * height)
     strips = [
         cv2.copyMakeBorder(s, space, 0, 0, width - s.shape[1], cv2.BORDER_CONSTANT) for s in strips
     ]
-    mask = cv2.copyMakeBorder(np.vstack(strips), pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-    h, w = mask.shape
-    extra = int(abs(np.tan(np.deg2rad(slant))) * w / 2) + 1
-    mask = cv2.copyMakeBorder(mask, extra, extra, 0, 0, cv2.BORDER_CONSTANT)
-    turn = cv2.getRotationMatrix2D((w / 2, h / 2 + extra), slant, 1)
-    return cv2.warpAffine(mask, turn, (w, h + 2 * extra))
+    slope = rng.uniform(-4, 4)
+    extra = int(abs(np.tan(np.deg2rad(slope))) * width / 2) + 1 + pad
+    mask = cv2.copyMakeBorder(np.vstack(strips), extra, extra, pad, pad, cv2.BORDER_CONSTANT)
+    turn = cv2.getRotationMatrix2D((mask.shape[1] / 2, mask.shape[0] / 2), slope, 1)
+    return _taken(cv2.warpAffine(mask, turn, mask.shape[::-1]), rng)
 
 
-def _line(row, rng, height, gap, angle, shear, pen):
-    """Return a row of digits that differ in height, distance from the baseline and angle."""
+def _line(row, rng, height, gap, shear, pen):
+    """Return a row of digits that differ in height, distance from the baseline and angle.
+
+    `gap` between digits is a range in digit heights.
+    """
     masks = [
-        stroke_mask(
-            i, int(height * rng.uniform(0.88, 1.12)), rng, rng.uniform(-angle, angle), shear, pen
-        )
+        stroke_mask(i, int(height * rng.uniform(0.88, 1.12)), rng.uniform(-5, 5), shear, pen)
         for i in row
     ]
     tall, reach = max(len(m) for m in masks), int(0.1 * height)

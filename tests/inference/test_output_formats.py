@@ -72,32 +72,23 @@ def test_json_has_one_object_per_line():
 
     records = json.loads(text)
     assert [json.loads(line[1:]) for line in text.splitlines()[1:-1]] == records
-    names = ["file", "status", "digit", "probability", "text"]
-    assert [records[0][name] for name in names] == ["a.png", "ok", 7, 0.95, "7"]
-    names = ["boxes", "probabilities", "doubtful", "notes"]
-    assert [records[0][name] for name in names] == [[[0, 1, 2, 3]], [0.95], [False], []]
+    one, unreadable, several, none = records
     best = [{"digit": 7, "probability": 0.95}, {"digit": 8, "probability": 0.05}]
-    assert records[0]["top"] == [best]
-    assert (records[1]["status"], records[1]["error"]) == ("error", "ü\udcff.png: no picture")
-    assert (records[2]["digit"], records[2]["text"], records[2]["status"]) == (
-        None,
-        "12/3",
-        "doubtful",
-    )
-    assert records[2]["probability"] == pytest.approx(0.512)
-    assert len(records[2]["boxes"]) == len(records[2]["probabilities"]) == 3
-    assert (records[3]["digit"], records[3]["text"], records[3]["status"]) == (None, "", "no digit")
+    answer = {"file": "a.png", "status": "ok", "digit": 7, "probability": 0.95, "text": "7"}
+    lists = {"boxes": [[0, 1, 2, 3]], "probabilities": [0.95], "doubtful": [False], "notes": []}
+    assert one == {**answer, **lists, "top": [best]}
+    assert (unreadable["status"], unreadable["error"]) == ("error", "ü\udcff.png: no picture")
+    assert (several["digit"], several["text"], several["status"]) == (None, "12/3", "doubtful")
+    assert several["probability"] == pytest.approx(0.512)
+    assert len(several["boxes"]) == len(several["probabilities"]) == 3
+    assert (none["digit"], none["text"], none["status"]) == (None, "", "no digit")
 
 
 def test_csv_has_a_row_per_file():
     """All rows have the columns of the head, also where the file could not be read."""
     csv_format = CsvFormat(3)
-    given = [
-        prediction("7", 'a,"b".png'),
-        failed(),
-        prediction("12/3"),
-        prediction("", notes=("x", "y")),
-    ]
+    none = prediction("", notes=("x", "y"))
+    given = [prediction("7", 'a,"b".png'), failed(), prediction("12/3"), none]
     text = csv_format.head + "".join(map(csv_format.line, given)) + csv_format.tail
 
     rows = list(csv.DictReader(text.splitlines(), restkey="more", restval="less"))

@@ -14,10 +14,10 @@ from digits.inference import classifier, reject_option
 from digits.preprocessing.digit_extraction import extract_glyphs
 from digits.preprocessing.image_decoding import DecodedImage, decode_image
 from tests import pages
-from tests.conditions import photograph, written
+from tests.pages import photograph, written
 from tests.strokes import empty, packed, page
 
-SWEEP = 250  # images
+SWEEP = 120  # images
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_photograph_of_a_digit_is_read_as_the_digit(model, held_out):
 def test_rows_of_digits_are_read_as_text(model, held_out):
     """95 % of the digits in uneven rows are right, by the edit distance between the texts."""
     wrong = total = 0
-    for number in range(30):
+    for number in range(15):
         rng = np.random.default_rng([2, number])
         rows = [rng.integers(6000, size=rng.integers(2, 8)) for _ in range(rng.integers(1, 4))]
         page_file = written([held_out[0][row] for row in rows], rng)
@@ -67,7 +67,7 @@ def test_rows_of_digits_are_read_as_text(model, held_out):
             wrong += edit_distance(read, list(held_out[1][row]))
         total += sum(map(len, rows))
 
-    assert total > 200
+    assert total > 100
     assert wrong <= 0.05 * total
 
 
@@ -101,14 +101,13 @@ def test_boxes_are_in_pixels_of_the_full_image():
 
 LIGHT = [{}, {"ramp": 0.5}, {"vignette": 0.4}, {"shadow": 0.3}]
 PAPER = [{"noise": 5}, {"texture": 4}, {"paper": (30, 34, 30), "noise": 3}]
-PAPER += [{"ruled": (24, 1, (150, 170, 210), False)}, {"ruled": (20, 1, (150, 170, 210), True)}]
-JPEG = {"shadow": 0.4, "noise": 3, "quality": 70}
+PAPER += [{"ruled": 24}, {"ruled": 20, "squared": True}, {"shadow": 0.4, "noise": 3}]
 
 
 def test_an_empty_page_has_no_digit(model):
     """97 of 100 empty pages give no glyph, in any light; the other glyphs are doubtful."""
     blank = np.zeros((300, 240), np.float32)
-    cases = [(np.random.default_rng(i), how) for i in range(10) for how in (*LIGHT, *PAPER, JPEG)]
+    cases = [(np.random.default_rng(i), how) for i in range(10) for how in LIGHT + PAPER]
     glyphs = [extract(pages.page(blank, rng, **how)).images for rng, how in cases]
 
     assert np.mean([len(images) == 0 for images in glyphs]) >= 0.97
@@ -159,7 +158,7 @@ def test_an_image_of_one_color_has_no_digit(value, shape):
 def test_noise_of_any_size_gives_valid_glyphs():
     """Shapes and boxes are as documented, and nothing is raised."""
     rng = np.random.default_rng(0)
-    for _ in range(60):
+    for _ in range(30):
         height, width = rng.integers(1, 60, 2)
         pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         glyphs = extract(pixels if rng.random() < 0.5 else (pixels > 200) * np.uint8(255))
@@ -173,7 +172,7 @@ def test_scribbles_are_often_doubtful(model):
     """More than four in ten random polylines are below the threshold."""
     rng = np.random.default_rng(0)
     glyphs = []
-    for _ in range(300):
+    for _ in range(100):
         paper = Image.fromarray(empty(rng, (200, 200)))
         points = rng.uniform(30, 170, (rng.integers(6, 14), 2))
         ImageDraw.Draw(paper).line([tuple(p) for p in points], fill=(20, 20, 20), width=6)

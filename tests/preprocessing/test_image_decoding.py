@@ -77,7 +77,7 @@ def test_exif_orientation_is_applied(orientation):
 
 
 @pytest.mark.parametrize(
-    ("kind", "mode"), [("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "L"), ("PNG", "RGBA"), ("BMP", "P")]
+    ("kind", "mode"), [("JPEG", "RGB"), ("PNG", "L"), ("PNG", "RGBA"), ("BMP", "P")]
 )
 def test_a_large_image_is_reduced_and_keeps_its_full_size(kind, mode):
     """Each side of 12 megapixels is divided by four; what was on the left stays there."""
