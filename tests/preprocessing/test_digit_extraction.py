@@ -124,6 +124,14 @@ def test_only_the_digit_of_a_page_on_a_table_is_extracted():
     assert (box[2:] < 190).all()
 
 
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_long_hairline_is_a_digit(width):
+    """In the smaller copy in which shadows are looked for, less than a pixel of it is left."""
+    pixels = np.full((1000, 1000, 3), 255, np.uint8)
+    pixels[20:920, 100 : 100 + width] = 0
+    assert len(extract(pixels).boxes) == 1
+
+
 def count_glyphs(shape, contrast=40):
     """Count the glyphs of a page with `shape`, 0..1, in gray of that contrast."""
     pixels = np.repeat((230 - contrast * shape)[..., None], 3, 2).astype(np.uint8)

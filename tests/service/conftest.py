@@ -3,34 +3,37 @@
 import contextlib
 import http.client
 import json
+import shutil
 import socket
 
 import pytest
 
 from digits.service import served_model
-from tests import sealed
 from tests.service import service
+
+LIMITS = {"head": 8192, "head_seconds": 1, "body": 10_000, "body_seconds": 1}
+LIMITS |= {"connections": 64, "waiting": 4, "shed_seconds": 0.05}
+TIGHT = f"""from functools import partial
+from digits.service import processes
+processes.AdmissionLimits = partial(processes.AdmissionLimits, **{LIMITS})"""
 
 
 @pytest.fixture(scope="package")
-def project(tmp_path_factory):
-    """A folder with a model of random weights."""
+def project(filled, tmp_path_factory):
+    """A folder with a model of random weights: version 2 of `filled`."""
     folder = tmp_path_factory.mktemp("serving")
     (folder / "dvc.yaml").touch()
-    sealed.seal(folder / "model")
+    shutil.copytree(filled / "model-2", folder / "model")
     return folder
 
 
 @pytest.fixture(scope="package")
-def log(project):
-    """The log file of the service."""
-    return project / "log"
-
-
-@pytest.fixture(scope="package")
-def running(project, log):
-    """The process and the address of `digits serve` for that model."""
-    with log.open("w") as file, service.served(project, "--model", "model", log=file) as server:
+def running(project):
+    """The process and the address of `digits serve` for that model; it logs to `project/log`."""
+    with (
+        (project / "log").open("w") as log,
+        service.served(project, "--model", "model", log=log) as server,
+    ):
         yield server
 
 
@@ -66,9 +69,7 @@ def model(project):
 @pytest.fixture(scope="package")
 def tight(project):
     """The address of a service with tight limits."""
-    limits = {"head": 8192, "head_seconds": 1, "body": 10_000, "body_seconds": 1}
-    limits |= {"connections": 64, "waiting": 4, "shed_seconds": 0.05}
-    with service.served(project, limits=limits) as (_, address):
+    with service.served(project, "--model", "model", change=TIGHT) as (_, address):
         yield address
 
 

@@ -9,25 +9,19 @@ from contextlib import contextmanager
 
 import psutil
 
-LIMITED = """
-from digits.service import admission_limits, processes
-limits = admission_limits.AdmissionLimits(**{limits})
-processes.run_service("model", "127.0.0.1", 0, limits=limits)
-"""
+MAIN = "\nfrom digits.cli import main\nmain.main()"
 
 
 @contextmanager
-def served(folder, *options, environment=None, log=None, limits=None):
+def served(folder, *options, environment=None, log=None, change=None):
     """Run the service in the checkout `folder`; yield its process and address (host, port).
 
-    With `limits`, which replace the usual ones, it serves the model in `folder/model`.
+    `change` is Python code that runs before, to change a constant of the service.
     """
-    command = ["-m", "digits.cli", "serve", "--port", "0", *options]
-    if limits:
-        command = ["-c", LIMITED.format(limits=limits)]
+    program = ["-c", change + MAIN] if change else ["-m", "digits.cli"]
     unset = {"MLFLOW_TRACKING_URI", "DIGITS_TOKEN"}
     with subprocess.Popen(
-        [sys.executable, *command],
+        [sys.executable, *program, "serve", "--port", "0", *options],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=log or subprocess.DEVNULL,

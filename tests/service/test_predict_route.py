@@ -15,10 +15,10 @@ from PIL import Image
 
 from digits.inference import classifier
 from digits.service.open_inference import JSON_LENGTH_HEADER
+from tests.cli.test_predict import png_header
 from tests.conftest import call
 from tests.drawing import written
-from tests.service.conftest import request
-from tests.service.service import served, workers
+from tests.service.service import workers
 
 JSON = {"Content_Type": "application/json"}
 
@@ -69,22 +69,12 @@ def test_several_chooses_between_one_and_many_digits(ask, query, n):
     assert len(ask("POST", f"/predict{query}", written("3407"))[2]["boxes"]) == n
 
 
-@pytest.mark.parametrize("width", [1, 2])
-def test_a_long_hairline_is_no_error(ask, width):
-    """In the smaller copy in which shadows are looked for, less than a pixel of it is left."""
-    pixels = np.full((1000, 1000), 255, np.uint8)
-    pixels[20:920, 100 : 100 + width] = 0
-    status, _, response = ask("POST", "/predict", cv2.imencode(".png", pixels)[1].tobytes())
-
-    assert status == 200
-    assert len(response["boxes"]) == 1
-
-
 @pytest.mark.parametrize(
     ("path", "body", "kind", "status", "words"),
     [
         ("/predict", b"", "image/png", 400, "an empty file"),
         ("/predict", b"GIF89a", "image/png", 400, "a damaged GIF image"),
+        ("/predict", png_header(10_000, 2_401), "image/png", 400, "10000 x 2401 pixels"),
         ("/predict", b"hello", "text/plain", 400, "not an image; PNG, JPEG"),
         ("/predict?top=11", written("1"), "image/png", 400, "top: Input should be"),
         ("/predict", b'{"picture": "", "top": "3"}', "application/json", 400, "top: Input should"),
@@ -171,7 +161,7 @@ def test_open_inference_in_bytes(ask, project):
     assert_logits(logits, project, tensor())
 
 
-def test_metrics_and_log_record_each_request(ask, log):
+def test_metrics_and_log_record_each_request(ask, project):
     """Requests by route and status, digits, empty pages; one line of JSON for each request."""
     empty = cv2.imencode(".png", np.full((90, 90), 255, np.uint8))[1].tobytes()
     assert ask("POST", "/predict", written("12"), X_Request_Id="metrics")[0] == 200
@@ -183,7 +173,7 @@ def test_metrics_and_log_record_each_request(ask, log):
     assert re.search(r'digits_confidence_count{version="local"} [1-9]', metrics)
     assert re.search(r"digits_predictions_total{digit=", metrics)
     assert re.search(r'digits_model{name="model",sha256="\w{64}",version="local"} 1.0', metrics)
-    events = [json.loads(line) for line in log.read_text().splitlines()]
+    events = [json.loads(line) for line in (project / "log").read_text().splitlines()]
     (event,) = (event for event in events if event.get("request_id") == "metrics")
     assert event["time"].endswith("+00:00")
     assert (event["route"], event["status"], event["model"]) == ("/predict", 200, "model/local")
@@ -221,15 +211,3 @@ def test_neither_torch_nor_mlflow_is_loaded(project, running):
     maps = Path(f"/proc/{worker.pid}/maps").read_text()
     assert "onnxruntime" in maps
     assert not re.search(r"/(torch|pandas|sklearn)/", maps)
-
-
-def test_several_workers_are_one_service(project):
-    """The metrics of two processes are added up."""
-    with served(project, "--model", "model", "--workers", "2") as (_, address):
-        body = json.dumps({"inputs": tensor(1).tolist()})
-        for _ in range(20):
-            assert request(address, "POST", "/invocations", body, **JSON)[0] == 200
-        metrics = request(address, "GET", "/metrics")[2].decode()
-
-    assert 'digits_requests_total{route="/invocations",status="200"} 20.0' in metrics
-    assert re.search(r'digits_model{[^}]*version="local"} 1.0', metrics)

@@ -11,6 +11,8 @@ from tests.cli.test_main import refusal
 from tests.service.conftest import request
 from tests.service.service import served
 
+OFTEN = "from digits.service import registry_watcher as w; w.POLL_SECONDS = 0.2"
+
 
 def served_version(address):
     """The name and number of the version that answers."""
@@ -30,7 +32,7 @@ def eventually(condition, seconds=60):
 def test_the_service_follows_the_champion(versions, tmp_path):
     """It loads the version that the alias moves to. It refuses one with altered bytes."""
     client, log = tracking_store.current_store().client, tmp_path / "log"
-    with log.open("w") as file, served(versions, log=file) as (process, address):
+    with log.open("w") as file, served(versions, log=file, change=OFTEN) as (process, address):
         assert served_version(address) == "digits/2"
 
         client.set_registered_model_alias("digits", "champion", "1")
@@ -42,7 +44,7 @@ def test_the_service_follows_the_champion(versions, tmp_path):
         assert eventually(lambda: "model refused" in log.read_text())
         assert served_version(address) == "digits/1"
         assert request(address, "GET", "/ping")[0] == 200
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         assert process.wait(40) == 0
 
     events = [json.loads(line) for line in log.read_text().splitlines()]
