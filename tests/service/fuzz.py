@@ -27,7 +27,8 @@ def described(address, examples):
     each = max(1, examples // (len(operations) * len(GENERATED)))
     with requests.Session() as session:
         for operation in operations:
-            for mode in GENERATED:
+            # a path without a body has no invalid requests: looking for some takes seconds
+            for mode in GENERATED if operation.body else GENERATED[:1]:
                 _send(operation.as_strategy(generation_mode=mode), each, url, session, statuses)
     return statuses
 
@@ -48,10 +49,7 @@ def _send(strategy, examples, url, session, statuses):
         if status >= 500:
             statuses[f"{status} {case.as_curl_command()[:300]}"] += 1
 
-    try:
-        attempt()
-    except hypothesis.errors.Unsatisfiable:
-        return  # a path without parameters has no invalid requests
+    attempt()
 
 
 def fuzzed(address, count, seed=0):

@@ -22,43 +22,25 @@ def refused_status(access, headers, method="POST", path="/predict"):
     return 0
 
 
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [
-        ("localhost", 0),
-        ("LOCALHOST:8000", 0),
-        ("127.0.0.1:1", 0),
-        ("[::1]:8000", 0),
-        ("127.0.0.1.evil.example", 403),
-        ("localhost.evil.example:8000", 403),
-        ("evil.example", 403),
-        ("localhost:80@evil.example", 403),
-        ("", 403),
-    ],
-)
-def test_a_local_service_accepts_only_local_host_names(host, status):
+def test_a_local_service_accepts_only_local_host_names():
     """A foreign name that resolves to 127.0.0.1 (DNS rebinding) is refused."""
-    assert refused_status(AccessControl(), [("host", host)], "GET") == status
-    assert refused_status(AccessControl(), [("host", host), ("host", "localhost")], "GET") == 400
+    local = ("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000")
+    foreign = ("127.0.0.1.evil.example", "localhost.evil.example:8000", "evil.example")
+    for host in (*local, *foreign, "localhost:80@evil.example", ""):
+        status = refused_status(AccessControl(), [("host", host)], "GET")
+        assert status == (0 if host in local else 403), host
+    assert refused_status(AccessControl(), [("host", "localhost")] * 2, "GET") == 400
 
 
-@pytest.mark.parametrize(
-    ("origin", "status"),
-    [
-        ("http://localhost:8000", 0),
-        ("https://localhost:8000", 0),
-        ("http://localhost:9000", 403),
-        ("http://evil.example", 403),
-        ("null", 403),
-        ("http://[", 403),
-    ],
-)
-def test_pages_of_other_sites_may_not_post(origin, status):
+def test_pages_of_other_sites_may_not_post():
     """The origin must be the host. Browsers prevent reading, because there are no CORS headers."""
-    headers = [("host", "localhost:8000"), ("origin", origin)]
-
-    assert refused_status(AccessControl(), headers) == status
-    assert refused_status(AccessControl(), headers, "GET") == 0
+    own, foreign = ("localhost:8000", "LOCALHOST:8000"), ("localhost:9000", "evil.example", "[")
+    origins = [f"{scheme}://{host}" for scheme in ("http", "https") for host in own + foreign]
+    for origin in (*origins, "null"):
+        headers = [("host", "localhost:8000"), ("origin", origin)]
+        status = 0 if origin.endswith(own) else 403
+        assert refused_status(AccessControl(), headers) == status, origin
+        assert refused_status(AccessControl(), headers, "GET") == 0
 
 
 def test_everything_but_health_checks_needs_the_token():

@@ -1,16 +1,13 @@
 """No body causes an error of the service: each invalid one gets a 4xx with one sentence."""
 
-import os
-
 from tests.service import endure, fuzz
 
-TIMES = int(os.environ.get("DIGITS_ENDURE", "1"))
-GROWTH = 64 * 2**20  # bytes by which the process may grow
+GROWTH = 32 * 2**20  # bytes by which the process may grow
 
 
 def test_generated_requests_cause_no_error(running):
     """Schemathesis generates valid and invalid requests from the OpenAPI document."""
-    statuses = fuzz.described(running[1], 200 * TIMES)
+    statuses = fuzz.described(running[1], 200)
 
     assert [key for key in statuses if str(key) >= "500"] == []
     assert statuses[200] > 5
@@ -20,12 +17,12 @@ def test_generated_requests_cause_no_error(running):
 def test_damaged_images_cause_no_error(running):
     """In all formats; and the process does not grow."""
     process, address = running
-    fuzz.fuzzed(address, 300, seed=1)
+    fuzz.fuzzed(address, 200, seed=1)
     before = endure.memory(process)
-    statuses = fuzz.fuzzed(address, 1200 * TIMES)
+    statuses = fuzz.fuzzed(address, 600)
 
     assert [key for key in statuses if str(key) >= "500"] == []
-    assert statuses[200] > 100
-    assert statuses[400] > 100
+    assert statuses[200] > 60
+    assert statuses[400] > 60
     assert endure.memory(process) - before < GROWTH
     assert process.poll() is None

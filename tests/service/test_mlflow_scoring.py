@@ -1,12 +1,16 @@
-"""Responses are those of `mlflow models serve`: both servers get the same requests."""
+"""Responses are those of MLflow's own scoring server: both get the same requests."""
 
 import json
+import threading
 
+import mlflow
 import numpy as np
+import pytest
+import uvicorn
+from mlflow.pyfunc import scoring_server
 
 from tests.service.conftest import request
-from tests.service.scoring_server import scoring_server
-from tests.service.service import served
+from tests.service.test_registry_watcher import eventually
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28)).tolist()
 FLAT = [value for row in IMAGE for value in row]
@@ -41,23 +45,37 @@ BODIES = [
 KINDS = ["application/json; charset=utf-8", "application/json; charset=latin-1", "text/plain"]
 
 
-def test_responses_are_those_of_mlflow(versions):
+@pytest.fixture
+def mlflow_address(versions, monkeypatch):
+    """The address of MLflow's server for the champion, which is version 2, in a thread."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{versions / 'mlflow.db'}")
+    application = scoring_server.init(mlflow.pyfunc.load_model("models:/digits@champion"))
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert eventually(lambda: server.started)
+    yield server.servers[0].sockets[0].getsockname()
+    server.should_exit = True
+    thread.join()
+
+
+def test_responses_are_those_of_mlflow(mlflow_address, running):
     """Statuses, shapes and numbers are the same; health and version, too."""
+    servers = mlflow_address, running[1]
     cases = [(body, "application/json") for body in BODIES] + [(BODIES[0], k) for k in KINDS]
-    with scoring_server(versions) as mlflow, served(versions) as (_, digits):
-        for body, kind in cases:
-            sent = ("POST", "/invocations", json.dumps(body))
-            a, b = (request(address, *sent, Content_Type=kind) for address in (mlflow, digits))
-            assert a[0] == b[0], sent[2][:80]
-            if a[0] == 200:
-                assert a[1]["content-type"] == b[1]["content-type"]
-                assert_close(a[2], b[2])
-            elif a[0] == 400:
-                assert a[2]["error_code"] in {b[2]["error_code"], "INVALID_PARAMETER_VALUE"}
-                assert b[2]["message"]
-        for path in ("/ping", "/health", "/version"):
-            a, b = (request(address, "GET", path) for address in (mlflow, digits))
-            assert (a[0], a[2]) == (b[0], b[2])
+    for body, kind in cases:
+        sent = ("POST", "/invocations", json.dumps(body))
+        a, b = (request(address, *sent, Content_Type=kind) for address in servers)
+        assert a[0] == b[0], sent[2][:80]
+        if a[0] == 200:
+            assert a[1]["content-type"] == b[1]["content-type"]
+            assert_close(a[2], b[2])
+        elif a[0] == 400:
+            assert a[2]["error_code"] in {b[2]["error_code"], "INVALID_PARAMETER_VALUE"}
+            assert b[2]["message"]
+    for path in ("/ping", "/health", "/version"):
+        a, b = (request(address, "GET", path) for address in servers)
+        assert (a[0], a[2]) == (b[0], b[2])
 
 
 def assert_close(a, b):
