@@ -14,6 +14,7 @@ from digits.project import code_hash, params_file, stage
 ROOT = Path(__file__).parents[1]
 PARAMS = params_file.load_params(ROOT / "params.yaml")
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES = pytest.mark.parametrize("name", PIPELINE)
 
 
 def function_of(name: str) -> Callable[..., None]:
@@ -35,14 +36,14 @@ def defaults(name: str, kind: Any) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", PIPELINE)
+@STAGES
 def test_a_stage_runs_the_module_of_its_name(name):
     """Each stage is `python -m stages.<its name>` and says what it does."""
     assert PIPELINE[name]["cmd"] == f"python -m stages.{name}"
     assert PIPELINE[name]["desc"]
 
 
-@pytest.mark.parametrize("name", PIPELINE)
+@STAGES
 def test_deps_are_what_the_function_reads_and_imports(name):
     """`deps` are the path defaults before `*` and all files of the project that it imports."""
     sources = {p.as_posix() for p in code_hash.source_files(ROOT / f"stages/{name}.py")}
@@ -51,30 +52,21 @@ def test_deps_are_what_the_function_reads_and_imports(name):
     assert sources | read == paths(PIPELINE[name]["deps"]), f"stages/{name}.py and dvc.yaml differ"
 
 
-@pytest.mark.parametrize("name", PIPELINE)
-def test_outputs_are_what_the_function_writes(name):
-    """`outs`, `metrics` and `plots` are the path defaults after `*`."""
+@STAGES
+def test_outputs_and_params_are_those_of_the_function(name):
+    """`outs`, `metrics` and `plots` are the path defaults after `*`; `params` its sections."""
     entry = PIPELINE[name]
     written = [paths(entry.get(kind, [])) for kind in ("outs", "metrics", "plots")]
-
-    assert defaults(name, inspect.Parameter.KEYWORD_ONLY) == set().union(*written)
-
-
-@pytest.mark.parametrize("name", PIPELINE)
-def test_params_are_the_sections_that_the_annotations_name(name):
-    """`params` are the sections that the function takes."""
     sections = stage.section_arguments(function_of(name), PARAMS)
 
-    assert list(sections) == PIPELINE[name].get("params", [])
+    assert defaults(name, inspect.Parameter.KEYWORD_ONLY) == set().union(*written)
+    assert list(sections) == entry.get("params", [])
 
 
 def test_only_evaluate_reads_the_test_pictures():
     """The test split is read by evaluate alone."""
-    readers = [
-        name for name, entry in PIPELINE.items() if "data/splits/test.npz" in paths(entry["deps"])
-    ]
-
-    assert readers == ["evaluate"]
+    split = "data/splits/test.npz"
+    assert [name for name in PIPELINE if split in paths(PIPELINE[name]["deps"])] == ["evaluate"]
 
 
 def test_evaluate_depends_on_nothing_that_trains():

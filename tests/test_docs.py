@@ -42,20 +42,15 @@ def test_every_digits_command_has_that_verb_and_those_options(page, line):
         assert given <= options | {"--help"}, (page, line)
 
 
-@pytest.mark.parametrize(("page", "line"), [pair for pair in LINES if pair[1].startswith("make")])
-def test_every_make_target_exists(page, line):
-    """`make TARGET` is a rule of the Makefile."""
-    target = line.split()[1]
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), page
-
-
-@pytest.mark.parametrize(
-    ("page", "line"), [pair for pair in LINES if pair[1].startswith("python -m")]
-)
-def test_every_module_that_is_run_exists(page, line):
-    """`python -m MODULE` finds it."""
-    module = line.split()[2]
-    assert importlib.util.find_spec(module), page
+def test_every_make_target_and_every_module_exists():
+    """`make TARGET` is a rule of the Makefile, and `python -m MODULE` finds a module."""
+    rules = (ROOT / "Makefile").read_text()
+    for page, line in LINES:
+        command, *words = line.split()
+        if command == "make":
+            assert re.search(rf"^{words[0]}:", rules, re.MULTILINE), (page, line)
+        if command == "python":
+            assert importlib.util.find_spec(words[1]), (page, line)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -44,13 +44,11 @@ def test_help_names_every_command(capsys):
     [
         (["results"], "metrics/train.json: No such file or directory; `dvc repro` makes it"),
         (["versions"], "digits has no version yet; `dvc repro` registers one"),
-        (["promote", "1", "--reason", "x"], "digits has no version yet; `dvc repro` registers one"),
         (["rollback"], "digits has no champion to go back from; nothing was changed"),
         (["history", "--at", "noon"], "--at: 'noon' is not a time. Use 2026-11-20T12:00 (UTC) or"),
         (["history", "--accept", "x"], "alias log of digits is whole; there is nothing to accept"),
         (["send"], "no tracking server to send to; set MLFLOW_TRACKING_URI to its address"),
         (["report", "--recipes", "mlp,rnn"], "params.yaml has no recipe 'rnn'; it has cnn, "),
-        (["recipe", "rnn"], "params.yaml has no recipe 'rnn'; it has cnn, "),
     ],
 )
 def test_if_there_is_nothing_one_line_says_what_to_do(workspace, capsys, arguments, words):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from PIL import Image
 from digits.inference import classifier
 from digits.preprocessing.digit_extraction import extract_glyphs
 from digits.preprocessing.image_decoding import decode_image
+from tests import processes
 from tests.cli.test_main import refusal, run
 from tests.conftest import call
 from tests.strokes import empty, packed, page
@@ -65,29 +67,25 @@ def test_a_line_per_image_without_heavy_imports(seven):
     assert not HEAVY & set(modules.split())
 
 
-def test_a_hyphen_is_standard_input(seven):
+def test_a_hyphen_is_standard_input(seven, monkeypatch, capsys):
     """An image like the others, in its place among the files."""
-    command = [sys.executable, "-m", "digits.cli", "predict", "-", "seven.png", "--json"]
-    with seven.open("rb") as file:
-        done = subprocess.run(command, stdin=file, capture_output=True, check=True)
+    monkeypatch.setattr(sys, "stdin", seven.open())
+    assert run("predict", "-", "seven.png", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
 
-    assert [(row["file"], row["digit"]) for row in json.loads(done.stdout)] == [
-        ("-", 7),
-        ("seven.png", 7),
-    ]
+    assert [(row["file"], row["digit"]) for row in rows] == [("-", 7), ("seven.png", 7)]
 
 
-@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
-def test_several_digits_are_a_text_and_an_empty_page_has_none(project, capsys, form):
-    """With --multi and without, in every format; neither is an error."""
+@pytest.mark.parametrize("choice", [[], ["--multi"]])
+def test_several_digits_are_a_text_and_an_empty_page_has_none(project, capsys, choice):
+    """With --multi and without; neither is an error."""
     draw("2026/1122").save(project / "date.png")
     Image.fromarray(empty(np.random.default_rng(0))).save(project / "empty.png")
 
-    for choice in ([], ["--multi"]):
-        assert run("predict", "date.png", "empty.png", *form, *choice) == 0
-        output = capsys.readouterr().out
-        assert "2026/1122" in output
-        assert "no digit" in output
+    assert run("predict", "date.png", "empty.png", *choice) == 0
+    date, page_without = capsys.readouterr().out.splitlines()
+    assert "2026/1122" in date
+    assert "no digit" in page_without
 
 
 def test_one_digit_and_its_most_probable_classes(project, capsys):
@@ -102,43 +100,32 @@ def test_one_digit_and_its_most_probable_classes(project, capsys):
     assert sum(chances) == pytest.approx(1, abs=1e-4)
 
 
-def bad_files():
-    """Names that cannot be read, each with its bytes (None: no file) and words of its error."""
-    png, jpeg = (packed(draw("7"), kind) for kind in ("PNG", "JPEG"))
-    return {
+def test_an_unreadable_file_is_one_line_of_error(seven, capsys):
+    """The other files are read: status 1, or 2 if there are none. JSON has the status `error`."""
+    cut = seven.read_bytes()[:2000]
+    bad = {  # by name: the content, and words of the error
         "text.png": (b"hello", "not an image"),
         "nothing.jpg": (b"", "an empty file"),
-        "cut.png": (png[: len(png) // 2], "a damaged PNG image"),
-        "cut.jpg": (jpeg[: len(jpeg) // 2], "a damaged JPEG image"),
+        "cut.png": (cut, "a damaged PNG image"),
         "vast.png": (png_header(40_000, 40_000), "pixels"),
-        "bomb.png": (packed(Image.new("1", (20_000, 20_000)), "PNG"), "pixels"),
         "folder": (None, "a folder without images"),
         "nowhere.png": (None, "no such file"),
         "*.webp": (None, "no file"),
     }
-
-
-@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
-def test_an_unreadable_file_is_one_line_of_error(seven, capsys, form):
-    """The other files are read: status 1, or 2 if there are none. JSON has the status `error`."""
-    bad = bad_files()
     (seven.parent / "folder").mkdir()
     for name, (content, _) in bad.items():
         if content is not None:
             (seven.parent / name).write_bytes(content)
 
-    assert run("predict", "text.png", *form) == 2
+    assert run("predict", "text.png") == 2
     capsys.readouterr()
-    assert run("predict", "seven.png", *bad, "seven.png", *form) == 1
+    assert run("predict", "seven.png", *bad, "seven.png", "--json") == 1
     output, errors = capsys.readouterr()
     for line, (name, (_, words)) in zip(errors.splitlines(), bad.items(), strict=True):
         assert line.startswith(f"digits: {name}: ")
         assert words in line
-    if form == ["--json"]:
-        rows = json.loads(output)
-        assert [row["status"] for row in rows] == ["ok", *["error"] * len(bad), "ok"]
-    if not form:
-        assert output.count(" 7 ") == 2
+    statuses = [row["status"] for row in json.loads(output)]
+    assert statuses == ["ok", *["error"] * len(bad), "ok"]
 
 
 def test_previews_go_into_a_new_folder_only(seven, capsys):
@@ -168,33 +155,32 @@ def test_a_reader_that_leaves_causes_no_traceback(seven):
 def test_ctrl_c_leaves_valid_json(seven):
     """Interrupted in the middle: the list is closed, one line says how far it was."""
     os.mkfifo(seven.parent / "pipe")
-    command = [sys.executable, "-m", "digits.cli", "predict", "--json", "seven.png", "pipe"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        first = [process.stdout.readline() for _ in range(2)]
+    with processes.Process("digits", "predict", "--json", "seven.png", "pipe") as process:
+        assert "7" in process.readline() + process.readline()
         process.send_signal(signal.SIGINT)  # while a thread waits for the pipe
-        rest, error = process.communicate(timeout=60)
+        output, error = process.communicate(60)
 
-    assert [row["digit"] for row in json.loads("".join(first) + rest)] == [7]
+    assert [row["digit"] for row in json.loads(output)] == [7]
     assert error == "digits: interrupted after 1 of 2 files\n"
     assert process.returncode == 130
 
 
 def peak(folder, arguments):
     """Run `digits predict`; its peak memory in MiB and the lines that it prints."""
-    code = "import resource, sys; from digits.cli.main import main\ntry: main()\nfinally:\n"
-    code += " print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)"
+    code = "import sys; from digits.cli.main import main\ntry: main()\nfinally:\n"
+    code += " print(open('/proc/self/status').read(), file=sys.stderr)"
     done = call(folder, sys.executable, "-c", code, "predict", *arguments)
-    return float(done.stderr), done.stdout.splitlines()
+    # not ru_maxrss, which counts the memory of the process that started this one, too
+    kibibytes = re.search(r"VmHWM:\s+(\d+) kB", done.stderr).group(1)
+    return int(kibibytes) / 1024, done.stdout.splitlines()
 
 
 def test_a_large_folder_is_read_in_order_and_in_bounded_memory(project):
-    """Eight times as many images need no more memory; each has its line, in its place."""
+    """Nine times as many images need no more memory; each has its line, in its place."""
     digits = [project / f"{digit}.png" for digit in range(10)]
     for digit, path in enumerate(digits):
         draw(str(digit)).save(path)
-    for folder, count in (("few", 100), ("many", 800)):
+    for folder, count in (("few", 50), ("many", 450)):
         (project / folder).mkdir()
         for i in range(count):
             (project / folder / f"{i:05}.png").hardlink_to(digits[i % 10])
@@ -203,9 +189,9 @@ def test_a_large_folder_is_read_in_order_and_in_bounded_memory(project):
     many, lines = peak(project, ["many", "--csv"])
 
     rows = list(csv.DictReader(lines))
-    assert [row["file"] for row in rows] == [f"many/{i:05}.png" for i in range(800)]
-    assert [row["digit"] for row in rows] == [str(i % 10) for i in range(800)]
-    assert many - few < 30  # the pixels of all would be 57 MiB more
+    expected = [(f"many/{i:05}.png", str(i % 10)) for i in range(450)]
+    assert [(row["file"], row["digit"]) for row in rows] == expected
+    assert many - few < 15  # the pixels of all would be 32 MiB more
 
 
 def test_mnist_is_read_as_well_from_files_as_from_arrays(reader, official):

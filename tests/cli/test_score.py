@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import processes
 from tests.cli.test_main import refusal, run
 from tests.strokes import empty, page
 
@@ -43,62 +42,50 @@ def scored(capsys, *arguments):
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_table_and_every_mistake_are_printed(labelled):
-    """The command as a person runs it."""
-    lines = processes.run("digits", "score", "mine").stdout.splitlines()
+def test_a_table_and_every_mistake_are_printed_and_drawn(labelled, capsys):
+    """The sheet is written again by the next call; without mistakes there is none."""
+    sheets = []
+    for _ in range(2):
+        assert run("score", "mine", "--mistakes", "wrong.png") == 0
+        lines = capsys.readouterr().out.splitlines()
+        sheets.append(Path("wrong.png").read_bytes())
 
     (total,) = (line for line in lines if line.startswith("images "))
     assert total.split()[1:4] == ["13", "10", "76.9%"]
     assert "mine/text.png: 1 cannot be read" in lines
     assert "mine/empty.png: 2 no digit found" in lines
     assert any(line.startswith("mine/0.png: 9 read as 0 (") for line in lines)
-
-
-def test_json_has_all_numbers(labelled, capsys):
-    """An image that cannot be read or has no digit is a mistake, listed with the reason."""
-    numbers = scored(capsys, "mine")
-
-    assert (numbers["all"]["n"], numbers["all"]["right"]) == (13, 10)
-    assert numbers["several"]["right"] == 1
-    assert {name: w["n"] for name, w in numbers["writers"].items()} == {"A": 6, "B": 7}
-    assert numbers["writers_mean"] == pytest.approx((4 / 6 + 6 / 7) / 2, abs=1e-6)
-    assert numbers["classes"]["9"]["read_as"] == {"0": 1}
-    assert {m["file"]: m["status"] for m in numbers["mistakes"] if m["status"] != "ok"} == {
-        "mine/text.png": "error",
-        "mine/empty.png": "no digit",
-    }
-    assert "not an image" in next(m for m in numbers["mistakes"] if m["status"] == "error")["error"]
-
-
-def test_mistakes_are_drawn(labelled):
-    """One sheet, written again by the next call; without mistakes there is none."""
-    assert run("score", "mine", "--mistakes", "wrong.png") == 0
-    first = Path("wrong.png").read_bytes()
     assert Image.open("wrong.png").size[0] > 400
-    assert run("score", "mine", "--mistakes", "wrong.png") == 0
-    assert Path("wrong.png").read_bytes() == first
+    assert sheets[0] == sheets[1]
 
     (labelled / "mine/labels.csv").write_text("file,label\n1.png,1\n")
     assert run("score", "mine", "--mistakes", "none.png") == 0
     assert not Path("none.png").exists()
 
 
-def test_another_file_is_not_overwritten_by_a_sheet(labelled, capsys):
-    """It is refused before anything is scored."""
-    mine = labelled / "mine/1.png"
-    before = mine.read_bytes()
+def test_json_has_all_numbers(labelled, capsys):
+    """An image that cannot be read or has no digit is a mistake, listed with the reason.
 
-    assert "by digits score" in refusal(capsys, "score", "mine", "--mistakes", "mine/1.png")
-    assert mine.read_bytes() == before
+    With --single each image is one digit, so the number is a mistake, too.
+    """
+    numbers = scored(capsys, "mine")
+    mistakes = {m["file"]: m for m in numbers["mistakes"]}
 
-
-def test_with_single_each_image_is_one_digit(labelled, capsys):
-    """So the number is read wrongly."""
+    assert (numbers["all"]["n"], numbers["all"]["right"]) == (13, 10)
+    assert numbers["several"]["right"] == 1
+    assert {name: w["n"] for name, w in numbers["writers"].items()} == {"A": 6, "B": 7}
+    assert numbers["classes"]["9"]["read_as"] == {"0": 1}
+    statuses = {"mine/0.png": "ok", "mine/text.png": "error", "mine/empty.png": "no digit"}
+    assert {file: m["status"] for file, m in mistakes.items()} == statuses
+    assert "not an image" in mistakes["mine/text.png"]["error"]
     assert scored(capsys, "mine", "--single")["several"]["right"] == 0
 
 
-def test_a_folder_without_labels_or_model_is_refused(labelled, capsys):
-    """One line, status 2."""
+def test_what_cannot_be_scored_or_drawn_is_refused(labelled, capsys):
+    """A folder without labels, no model, or another file in the place of the sheet."""
     assert "digits is no class; expected a labels.csv" in refusal(capsys, "score", "models")
     message = refusal(capsys, "score", "mine", "--model", "./nowhere")
     assert "./nowhere: no such file or folder; name the folder of a model" in message
+    before = (labelled / "mine/1.png").read_bytes()
+    assert "by digits score" in refusal(capsys, "score", "mine", "--mistakes", "mine/1.png")
+    assert (labelled / "mine/1.png").read_bytes() == before

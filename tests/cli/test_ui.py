@@ -3,31 +3,30 @@
 import json
 import re
 import signal
-import subprocess
-import sys
+import time
 import urllib.parse
 from contextlib import contextmanager
 
 import pytest
 
 from digits.tracking import runs, store_uri, tracking_store
+from tests import processes
 from tests.drawing import CHROMIUM, browser
 
 
 @contextmanager
-def served(folder):
-    """Run `digits ui` for the checkout in `folder`; its address."""
-    command = [sys.executable, "-m", "digits.cli", "ui", "--port", "5600"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            line = process.stdout.readline()
-            address = re.search(r"http://127\.0\.0\.1:\d+", line).group()
-            while store_uri.connection_problem(address) is not None:
-                assert process.poll() is None
-            yield address
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+def served():
+    """Run `digits ui` in the working directory; its address."""
+    process = processes.Process("digits", "ui", "--port", 5600)
+    try:
+        address = process.readline().split()[0]
+        while store_uri.connection_problem(address) is not None:
+            assert process.returncode is None
+            time.sleep(0.2)
+        yield address
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(30)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -40,7 +39,7 @@ def test_two_learning_rates_are_shown_side_by_side(workspace):
     store = tracking_store.current_store()
     ids = [run.info.run_id for run in store.client.search_runs([store.experiment])]
 
-    with served(workspace) as address, browser() as chromium:
+    with served() as address, browser() as chromium:
         page, urls = chromium.new_page(), []
         page.on("request", lambda request: urls.append(request.url))
         query = {"runs": json.dumps(ids), "experiments": json.dumps([store.experiment])}

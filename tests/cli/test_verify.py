@@ -1,24 +1,20 @@
 """`digits verify MODEL` checks one model alone."""
 
-import pytest
-
 from digits.inference import model_manifest
-from digits.inference.model_integrity import MODEL_FILES
 from tests import sealed
 from tests.cli.test_main import refusal, run
 from tests.registry.test_verification import damage
 
 
-@pytest.mark.parametrize("name", sorted(MODEL_FILES))
-def test_a_whole_folder_is_ok_and_a_changed_byte_is_named(tmp_path, capsys, name):
+def test_a_whole_folder_is_ok_and_a_changed_byte_is_named(tmp_path, capsys):
     """Status 0 and the content hash; else status 2 and one line."""
     folder = sealed.seal(tmp_path / "model")
     content = model_manifest.load_manifest(folder / model_manifest.MANIFEST)["content_sha256"]
 
     assert run("verify", folder) == 0
     assert capsys.readouterr().out == f"{folder}  ok  {content[:12]}\n"
-    damage(folder / name)
-    assert str(folder / name) in refusal(capsys, "verify", folder)
+    damage(folder / "model.onnx")
+    assert f"{folder}/model.onnx" in refusal(capsys, "verify", folder)
 
 
 def test_one_model_or_one_rebuild(capsys):

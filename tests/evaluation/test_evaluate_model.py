@@ -8,23 +8,19 @@ from PIL import Image
 
 from digits.project import atomic_files, hashing
 from digits.project.errors import UserError
-from digits.tracking import tracking_store
-from tests.training.test_train_model import run_evaluate, run_train, the_run
+from tests.training.test_train_model import (
+    enter_results,
+    run_evaluate,
+    run_train,
+    the_run,
+)
 
 
 @pytest.fixture
 def evaluated(workspace, once):
-    """A workspace with a trained and evaluated model, made once and then copied."""
-
-    def fill(folder):
-        run_train(workspace)
-        run_evaluate()
-        shutil.copytree(workspace, folder)
-
-    original = once("evaluated", fill)
-    if not (workspace / "models").exists():
-        shutil.copytree(original, workspace, dirs_exist_ok=True)
-        tracking_store.embedded_store()  # repairs the paths of the copy
+    """A workspace after a training and an evaluation."""
+    enter_results(workspace, once, "trained", run_train)
+    enter_results(workspace, once, "evaluated", run_evaluate)
     return workspace
 
 

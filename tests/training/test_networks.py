@@ -12,26 +12,14 @@ from digits.training.networks import build_network, normalize_images
 from digits.training.onnx_export import export_onnx
 
 
-@pytest.fixture(params=[("mlp", 1), ("cnn", 1), ("cnn", 2)], ids=["mlp", "cnn", "committee"])
-def model(request, values):
-    """Parameters of a small model of each kind."""
-    values["model"]["kind"], values["model"]["members"] = request.param
-    return params_file.check_params(values, "test").model
-
-
-@pytest.fixture
-def trained(model):
+@pytest.fixture(params=[("mlp", 1), ("cnn", 2)], ids=["mlp", "committee of cnn"])
+def network(request, values):
     """A network with running statistics, in evaluation mode."""
+    values["model"]["kind"], values["model"]["members"] = request.param
     torch.manual_seed(0)
-    network = build_network(model, 10)
+    network = build_network(params_file.check_params(values, "test").model, 10)
     network(torch.randn((64, 1, 28, 28)))
     return network.eval()
-
-
-@pytest.fixture
-def images():
-    """Seven random images."""
-    return np.random.default_rng(0).integers(0, 256, (7, 28, 28), dtype=np.uint8)
 
 
 def test_a_committee_predicts_the_mean_of_its_members(values):
@@ -48,7 +36,7 @@ def test_a_committee_predicts_the_mean_of_its_members(values):
     torch.testing.assert_close(committee(inputs), each.mean(0))
 
 
-def test_the_onnx_form_agrees_with_torch(trained, images, tmp_path, monkeypatch):
+def test_the_onnx_form_agrees_with_torch(network, pictures, tmp_path, monkeypatch):
     """The file maps raw bytes to the calibrated logits, in any batch size.
 
     Its bytes depend on the weights and the description alone: exports from different folders
@@ -58,12 +46,13 @@ def test_the_onnx_form_agrees_with_torch(trained, images, tmp_path, monkeypatch)
     for path in paths:
         path.parent.mkdir()
         monkeypatch.chdir(path.parent)
-        export_onnx(trained, 0.5, {"b": "2", "a": "1"}, path)
+        export_onnx(network, 0.5, {"b": "2", "a": "1"}, path)
 
+    images = pictures.images
     with torch.inference_mode():
-        expected = trained(normalize_images(torch.from_numpy(images))).numpy() / 0.5
+        expected = network(normalize_images(torch.from_numpy(images))).numpy() / 0.5
     session = classifier.session(paths[0])
-    for count in (1, 2, 7):
+    for count in (1, 2, 10):
         logits = session.run(["logits"], {"pictures": images[:count]})[0]
         assert logits.dtype == np.float32
         np.testing.assert_allclose(logits, expected[:count], atol=1e-4)

@@ -1,9 +1,11 @@
 """Training is reproducible, resumable and tracked; the saved model describes itself."""
 
+import contextlib
 import csv
 import json
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,18 +17,17 @@ from digits.inference import classifier
 from digits.project import atomic_files, hashing, params_file, stage
 from digits.project.errors import UserError
 from digits.tracking import tracking_store
-from digits.training import checkpoint, onnx_export
-from digits.training.save_model import logits_from_weights
+from digits.training import checkpoint, onnx_export, save_model
 from stages.evaluate import evaluate
 from stages.train import train
 from tests import processes
 
-MODEL_FILES = ("models/digits/model.onnx", "models/digits/weights.pt")
-METRICS = ("metrics/history.csv", "metrics/train.json")
+MODEL_FILES = Path("models/digits/model.onnx"), Path("models/digits/weights.pt")
+RESULTS = (*MODEL_FILES, Path("metrics/history.csv"), Path("metrics/train.json"))
 
 
-def run_train(folder):
-    """Train in `folder` with the values of its params.yaml."""
+def run_train(folder=Path()):
+    """Train in the working directory with the values of params.yaml in `folder`."""
     train(**stage.section_arguments(train, params_file.load_params(folder / "params.yaml")))
 
 
@@ -35,9 +36,28 @@ def run_evaluate():
     evaluate(**stage.section_arguments(evaluate, params_file.load_params()))
 
 
-def hashes(folder):
+def enter_results(workspace, once, name, run_stage):
+    """Copy into the workspace what `run_stage` leaves in it; that is made once for all tests."""
+
+    def fill(folder):
+        shutil.copytree(workspace, folder)
+        with contextlib.chdir(folder):
+            run_stage()
+
+    shutil.copytree(once(name, fill), workspace, dirs_exist_ok=True)
+    tracking_store.embedded_store()  # repairs the paths of the copy
+
+
+@pytest.fixture
+def trained(workspace, once):
+    """A workspace after a training."""
+    enter_results(workspace, once, "trained", run_train)
+    return workspace
+
+
+def hashes():
     """Return the hashes of the model's files and of the numbers."""
-    return [hashing.file_sha256(folder / name) for name in (*MODEL_FILES, *METRICS)]
+    return [hashing.file_sha256(path) for path in RESULTS]
 
 
 def the_run():
@@ -47,38 +67,26 @@ def the_run():
     return run
 
 
-def test_the_same_inputs_give_the_same_bytes(workspace, values):
-    """Trained twice, both model files and all numbers are byte-identical."""
-    values["model"]["kind"] = "cnn"
-    (workspace / "params.yaml").write_text(yaml.safe_dump(values))
-    run_train(workspace)
-    first = hashes(workspace)
-    run_train(workspace)
-
-    assert hashes(workspace) == first
-
-
-def test_a_killed_and_interrupted_training_ends_with_the_same_bytes(workspace):
+def test_a_killed_and_interrupted_training_ends_with_the_same_bytes(trained, capsys):
     """After kill -9 and after Ctrl-C the same command continues in the same run."""
-    run_train(workspace)
-    undisturbed = hashes(workspace)
-    shutil.rmtree(workspace / "models")
-    first = the_run().info.run_id
+    undisturbed, first = hashes(), the_run().info.run_id
+    for path in RESULTS:
+        path.unlink()
     here = tracking_store.current_store()
 
     assert stopped_after(1, signal.SIGKILL) == (-signal.SIGKILL, "")
-    (remaining,) = (workspace / ".state/checkpoints").iterdir()
+    (remaining,) = Path(".state/checkpoints").iterdir()
     message = "train: interrupted; the same command goes on from here\n"
     assert stopped_after(2, signal.SIGINT) == (130, message)
     newest = here.client.search_runs([here.experiment])[0]
     assert newest.info.status == "KILLED"
-    assert not (workspace / "models/digits").exists()
-    resumed = processes.run("train")
+    assert not any(path.exists() for path in RESULTS)
+    run_train()
 
-    assert resumed.returncode == 0, resumed.stderr
-    assert "continuing after epoch" in resumed.stdout
-    assert "epoch   1" not in resumed.stdout
-    assert hashes(workspace) == undisturbed
+    output = capsys.readouterr().out
+    assert "continuing after epoch" in output
+    assert "epoch   1" not in output
+    assert hashes() == undisturbed
     assert not remaining.exists()
     others = [r for r in here.client.search_runs([here.experiment]) if r.info.run_id != first]
     assert [r.info.status for r in others] == ["FINISHED"]
@@ -97,45 +105,43 @@ def stopped_after(epoch, number):
     return process.returncode, errors
 
 
-def test_the_run_records_the_lineage_of_the_model(workspace):
+def test_the_run_records_the_lineage_of_the_model(trained):
     """Parameters, inputs, metrics and the model are in the run, whose id is in the manifest."""
-    run_train(workspace)
     run = the_run()
 
     assert run.info.status == "FINISHED"
     assert run.data.params["model.mlp.hidden"] == "[32]"
     assert run.data.params["train.epochs"] == "3"
     assert run.data.tags["git.commit"] == "no commit"
-    digest = hashing.file_sha256(workspace / "data/splits/train.npz")
+    digest = hashing.file_sha256(trained / "data/splits/train.npz")
     assert run.data.tags["input.data/splits/train.npz"] == digest
     assert {i.dataset.digest for i in run.inputs.dataset_inputs} >= {digest[:36]}
     assert len(run.outputs.model_outputs) == 1
     assert run.data.metrics["validation_accuracy"] > 0.5
-    manifest = atomic_files.read_json(workspace / "models/digits/manifest.json")
+    manifest = atomic_files.read_json(trained / "models/digits/manifest.json")
     assert manifest["run_id"] == run.info.run_id
 
 
-def test_the_saved_model_describes_itself(workspace):
+def test_the_saved_model_describes_itself(trained):
     """Both forms load without params.yaml or pickle, have the same description, and agree.
 
     They have the weights of the epoch with the highest validation accuracy.
     """
-    run_train(workspace)
-    (workspace / "params.yaml").unlink()
-    split = split_files.load(workspace / "data/splits/validation.npz")
+    (trained / "params.yaml").unlink()
+    split = split_files.load(trained / "data/splits/validation.npz")
 
-    model = classifier.load(workspace / "models/digits")
-    saved = torch.load(workspace / "models/digits/weights.pt", weights_only=True)
-    logits = logits_from_weights(workspace / "models/digits/weights.pt", split.images)
+    model = classifier.load(trained / "models/digits")
+    saved = torch.load(MODEL_FILES[1], weights_only=True)
+    logits = save_model.logits_from_weights(MODEL_FILES[1], split.images)
     assert np.abs(logits - model.logits(split.images)).max() < 1e-4
     assert model.classes == saved["classes"] == [str(i) for i in range(10)]
     assert saved["network"]["mlp"]["hidden"] == [32]
     assert saved["normalisation"]["range"] == [-1.0, 1.0]
     metadata = model.session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["network"]) == saved["network"]
-    history = csv.DictReader((workspace / "metrics/history.csv").read_text().splitlines())
+    history = csv.DictReader((trained / "metrics/history.csv").read_text().splitlines())
     best = max(float(row["validation_accuracy"]) for row in history)
-    numbers = atomic_files.read_json(workspace / "metrics/train.json")
+    numbers = atomic_files.read_json(trained / "metrics/train.json")
     low, high = numbers["validation_accuracy_interval"]
     assert numbers["validation_accuracy"] == pytest.approx(best, abs=1e-6)
     assert low < best < high

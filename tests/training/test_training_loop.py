@@ -28,16 +28,15 @@ def bars(count, seed):
 
 TRAINING, VALIDATION = bars(330, 0), bars(200, 1)
 DROPOUT = {"model.mlp.dropout": 0.2, "model.cnn.dropout": 0.2}
+CNN = {"model.kind": "cnn"}
 MODES = [
-    {"model.kind": kind, **changes}
-    for kind in ("mlp", "cnn")
-    for changes in (
-        {"train.precision": "bfloat16", **DROPOUT},
-        {"train.precision": "float32"},
-        {"train.shard": 8, **DROPOUT},
-        {"train.shard": 8, "model.members": 2},
-        {f"augment.{name}": 0 for name in AugmentParams.model_fields},
-    )
+    {"train.precision": "bfloat16", **DROPOUT},
+    {"train.precision": "bfloat16", **DROPOUT, **CNN},
+    {"train.precision": "float32"},
+    {"train.shard": 8, **DROPOUT},
+    {"train.shard": 8, **DROPOUT, **CNN},
+    {"train.shard": 8, "model.members": 2},
+    {f"augment.{name}": 0 for name in AugmentParams.model_fields},
 ]
 
 
