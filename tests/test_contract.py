@@ -37,13 +37,6 @@ def defaults(name: str, kind: Any) -> set[str]:
 
 
 @STAGES
-def test_a_stage_runs_the_module_of_its_name(name):
-    """Each stage is `python -m stages.<its name>` and says what it does."""
-    assert PIPELINE[name]["cmd"] == f"python -m stages.{name}"
-    assert PIPELINE[name]["desc"]
-
-
-@STAGES
 def test_deps_are_what_the_function_reads_and_imports(name):
     """`deps` are the path defaults before `*` and all files of the project that it imports."""
     sources = {p.as_posix() for p in code_hash.source_files(ROOT / f"stages/{name}.py")}
@@ -54,8 +47,12 @@ def test_deps_are_what_the_function_reads_and_imports(name):
 
 @STAGES
 def test_outputs_and_params_are_those_of_the_function(name):
-    """`outs`, `metrics` and `plots` are the path defaults after `*`; `params` its sections."""
+    """`outs`, `metrics` and `plots` are the path defaults after `*`; `params` its sections.
+
+    The stage is `python -m stages.<its name>` and says what it does.
+    """
     entry = PIPELINE[name]
+    assert (entry["cmd"], bool(entry["desc"])) == (f"python -m stages.{name}", True)
     written = [paths(entry.get(kind, [])) for kind in ("outs", "metrics", "plots")]
     sections = stage.section_arguments(function_of(name), PARAMS)
 

@@ -105,11 +105,3 @@ def test_a_changed_image_is_not_exported(project, capsys):
     message = refusal(capsys, "feedback", "--export", "extra")
     assert "is not what was stored there; remove it" in message
     assert not Path("extra").exists()
-
-
-def test_without_feedback_one_line_says_where_it_comes_from(tmp_path, monkeypatch, capsys):
-    """Status 2."""
-    monkeypatch.chdir(tmp_path)
-    Path("dvc.yaml").touch()
-    message = refusal(capsys, "feedback")
-    assert "no feedback yet; `digits serve` has a page that collects it" in message

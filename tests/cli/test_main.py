@@ -48,11 +48,14 @@ def test_help_names_every_command(capsys):
         (["history", "--at", "noon"], "--at: 'noon' is not a time. Use 2026-11-20T12:00 (UTC) or"),
         (["history", "--accept", "x"], "alias log of digits is whole; there is nothing to accept"),
         (["send"], "no tracking server to send to; set MLFLOW_TRACKING_URI to its address"),
+        (["feedback"], "no feedback yet; `digits serve` has a page that collects it"),
+        (["verify", "models/digits", "--rebuild", "1"], "exclude each other"),
+        (["predict", "a.png", "--json", "--csv"], "exclude each other"),
         (["report", "--recipes", "mlp,rnn"], "params.yaml has no recipe 'rnn'; it has cnn, "),
     ],
 )
-def test_if_there_is_nothing_one_line_says_what_to_do(workspace, capsys, arguments, words):
-    """Nothing trained, registered or configured: one line, status 2."""
+def test_one_line_says_why_a_command_cannot_run(workspace, capsys, arguments, words):
+    """Nothing trained, registered or configured, or contradictory options: status 2."""
     assert words in refusal(capsys, *arguments)
 
 
@@ -79,3 +82,4 @@ def test_outside_of_a_project_one_line_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     assert "run this in the project's folder" in refusal(capsys, "results")
+    assert "no dvc.yaml in" in refusal(capsys, "predict", "a.png")

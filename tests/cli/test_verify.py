@@ -15,8 +15,3 @@ def test_a_whole_folder_is_ok_and_a_changed_byte_is_named(tmp_path, capsys):
     assert capsys.readouterr().out == f"{folder}  ok  {content[:12]}\n"
     damage(folder / "model.onnx")
     assert f"{folder}/model.onnx" in refusal(capsys, "verify", folder)
-
-
-def test_one_model_or_one_rebuild(capsys):
-    """Neither is ignored in silence."""
-    assert "exclude each other" in refusal(capsys, "verify", "models/digits", "--rebuild", "1")

@@ -60,15 +60,11 @@ def test_a_table_may_come_from_a_spreadsheet(folder, encoding, delimiter, end):
     ],
 )
 def test_a_wrong_table_is_an_error_of_one_line(folder, text, words):
-    """The error says what was found, in which line, and what was expected."""
-    with pytest.raises(UserError, match=rf"^[^\n]*{words}[^\n]*$"):
-        read(folder, text)
-
-
-def test_a_table_in_another_encoding_is_an_error(folder):
-    """Latin 1 is not read as UTF-8."""
+    """The error says what was found, in which line, and what was expected; Latin 1 is refused."""
     with pytest.raises(UserError, match="is not UTF-8"):
         read(folder, "file,label\nin/ü.png,1\n", "latin-1")
+    with pytest.raises(UserError, match=rf"^[^\n]*{words}[^\n]*$"):
+        read(folder, text)
 
 
 def test_sub_folders_may_be_the_labels(folder):

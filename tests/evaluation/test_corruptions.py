@@ -34,19 +34,16 @@ def center(images):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_result_is_a_stack_of_changed_images(digits, name):
-    """Shape and type stay, the input is not modified, and each image changes."""
+    """Shape and type stay, the input is not modified, and each image changes.
+
+    Where it neither moves nor turns white, the digit is still lighter than the background.
+    """
     before = digits.copy()
     after = corrupt(digits, name, 0)
     assert (after.shape, after.dtype) == (digits.shape, np.uint8)
     np.testing.assert_array_equal(digits, before)
     assert (after != digits).any((1, 2)).all()
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in MOVING])
-def test_the_digit_stays_visible(digits, name):
-    """Pixels of the digit are still lighter than the background on average."""
-    after = corrupt(digits, name, 0)
-    assert after[digits > 128].mean() > after[digits == 0].mean() + 60
+    assert name in MOVING or after[digits > 128].mean() > after[digits == 0].mean() + 60
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -92,17 +92,6 @@ def test_models_with_different_classes_are_not_compared(checkout):
         compare_references("1", "model-2")
 
 
-def test_the_terminal_shows_the_comparison(checkout, capsys):
-    """Names, accuracy, interval, p, size and latency of both are shown."""
-    assert run("compare", "1", "champion") == 0
-    output = capsys.readouterr().out
-
-    assert output.startswith("A  1 (digits-1)")
-    for words in ("validation accuracy", "95 % interval", "ONNX file", "one image", "train.seed"):
-        assert re.search(rf"^{words}", output, re.MULTILINE), words
-    assert "500 validation images, exact McNemar p = " in output
-
-
 def test_the_png_shows_the_images(checkout):
     """The PNG of models that disagree is higher than that of two names of one model."""
     equal = compare_references("champion", "model-2/model.onnx")
@@ -139,10 +128,15 @@ def test_the_page_needs_no_server_and_fits(checkout):
         assert f"{comparison.accuracy(comparison.a)[0]:.2%}" in text
 
 
-def test_another_file_is_not_overwritten(checkout, capsys):
-    """A comparison replaces an older comparison and nothing else."""
+def test_the_terminal_shows_the_comparison_and_no_other_file_is_overwritten(checkout, capsys):
+    """Accuracy, interval, size, latency of both; files replace those of an older comparison."""
     for _ in range(2):
-        assert run("compare", "1", "2", "--html", "page", "--png", "image") == 0
+        assert run("compare", "1", "champion", "--html", "page", "--png", "image") == 0
+        output = capsys.readouterr().out
+    assert output.startswith("A  1 (digits-1)")
+    for words in ("validation accuracy", "95 % interval", "ONNX file", "one image", "train.seed"):
+        assert re.search(rf"^{words}", output, re.MULTILINE), words
+    assert "500 validation images, exact McNemar p = " in output
     for option, name in (("--html", "page"), ("--png", "image")):
         (checkout / name).write_text("mine")
         message = refusal(capsys, "compare", "1", "2", option, name)

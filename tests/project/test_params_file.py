@@ -79,16 +79,12 @@ def test_a_bad_recipe_is_named_in_one_line(values, recipe, words):
     ],
 )
 def test_an_invalid_file_is_an_error_of_one_line(tmp_path, text, words):
-    """A params.yaml that is not YAML or holds no mapping is an error."""
+    """A params.yaml that is not YAML, holds no mapping or is missing is an error."""
+    with pytest.raises(UserError, match="No such file or directory; run this in the project"):
+        params_file.load_params(tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_text(text)
 
     with pytest.raises(UserError, match=rf"^[^\n]*{re.escape(words)}[^\n]*$"):
-        params_file.load_params(tmp_path / "params.yaml")
-
-
-def test_a_missing_file_is_an_error_of_one_line(tmp_path):
-    """Without params.yaml the message says where to run the command."""
-    with pytest.raises(UserError, match="No such file or directory; run this in the project"):
         params_file.load_params(tmp_path / "params.yaml")
 
 
@@ -160,15 +156,11 @@ def test_writing_changes_the_lines_of_changed_values_alone(path):
     assert params_file.load_params(path) == params_file.with_changes(shipped, changes, "test")
 
 
-def test_writing_equal_values_changes_no_byte(path):
-    """Reading the file and writing it gives the same bytes."""
+def test_equal_values_and_values_that_are_not_allowed_change_no_byte(path):
+    """Reading the file and writing it gives the same bytes; an error names a wrong value."""
     params_file.write_values(path, {"model.mlp.hidden": [1024, 512], "train.epochs": 20})
-
     assert path.read_bytes() == (ROOT / "params.yaml").read_bytes()
 
-
-def test_a_value_that_is_not_allowed_is_not_written(path):
-    """The error names the value; the file is as before."""
     with pytest.raises(UserError, match=r"train\.epochs is 0"):
         params_file.write_values(path, {"train.learning_rate": 0.1, "train.epochs": 0})
 
