@@ -6,10 +6,8 @@ The tests of tracking and of the registry share them.
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from contextlib import suppress
+from contextlib import chdir
 
 import numpy as np
 import onnx.parser
@@ -18,11 +16,13 @@ import pytest
 from digits.registry import registration
 from digits.registry.promotion_decision import PromotionDecision
 from digits.tracking import journal_folders, runs, store_uri, tracking_store
-from digits.tracking.tracking_store import StoreUnavailableError, TrackingStore
+from digits.tracking.tracking_store import StoreUnavailableError
 from tests import processes
 from tests.conftest import free_port
 
-LINEAGE = {"resume": None, "params": {}, "inputs": {"train.npz": "ab"}, "code": {}}
+NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
+LINEAGE = NOTHING | {"inputs": {"train.npz": "ab"}}
+NOBODY = "http://127.0.0.1:1"  # nothing listens there
 GRAPH = """<ir_version: 10, opset_import: ["": 18]>
 linear (uint8[batch, 28, 28] pictures) => (float[batch, 10] logits)
 <int64[1] first = {0}, int64[1] last = {10}, int64[1] axis = {1}, float bias = {BIAS}> {
@@ -120,68 +120,51 @@ def client():
 
 
 class Server:
-    """A real `mlflow server` that can be killed and started again on its port."""
+    """The real server that `digits ui` starts in a folder; it can be killed and started again."""
 
     def __init__(self, folder, database_file):
         self.folder = folder
+        (folder / "dvc.yaml").touch()
         shutil.copy(database_file, folder)
         self.uri = f"http://127.0.0.1:{free_port()}"
-        self.process = None
+        self.process, self.impatience = None, pytest.MonkeyPatch()
 
     def start(self):
         """Start the server unless it runs, and wait until it answers."""
         if self.process is None:
-            self.process = self._spawn()
+            port = self.uri.rpartition(":")[2]
+            with chdir(self.folder):
+                self.process = processes.Process("digits", "ui", "--port", port)
         deadline = time.monotonic() + 120
         while store_uri.connection_problem(self.uri) is not None:
-            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert self.process.returncode is None, self.process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
-    def _spawn(self):
-        unset = {k: v for k, v in os.environ.items() if k not in VARIABLES}
-        settings = {
-            "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
-            "MLFLOW_ARTIFACTS_DESTINATION": str(self.folder / "artifacts"),
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-        port = self.uri.rpartition(":")[2]
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", "--port", port, "--workers", "1"],
-                env=unset | settings,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
     def kill(self):
         """End the server and its worker as `kill -9` does."""
+        self.impatience.undo()
         if self.process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.communicate()
             self.process = None
 
     def pause(self):
-        """Let the server hang: it accepts connections and answers none."""
+        """Let the server hang: it accepts connections and answers none; clients wait a second."""
+        self.impatience.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        self.impatience.setattr(store_uri, "TIMEOUT_SECONDS", 1.0)
         os.killpg(self.process.pid, signal.SIGSTOP)
 
     def proceed(self):
         """Let the server continue after `pause`."""
+        self.impatience.undo()
         os.killpg(self.process.pid, signal.SIGCONT)
         self.start()
 
-    @property
-    def client(self):
-        """A client of the server."""
-        return TrackingStore(self.uri, embedded=False).client
 
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_server(tmp_path_factory, empty_store):
-    """One server for all tests, because its start takes seconds."""
+    """One server for all tests of a file, because its start takes seconds."""
     server = Server(tmp_path_factory.mktemp("server"), empty_store)
     yield server
     server.kill()
@@ -189,11 +172,20 @@ def shared_server(tmp_path_factory, empty_store):
 
 @pytest.fixture
 def server(project, shared_server, monkeypatch):
-    """A running server, configured for this project, in an experiment of its own."""
+    """A running server, configured for this project; experiment and model are of the test alone."""
     shared_server.start()
+    shared_server.name = f"test-{time.time_ns()}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_server.uri)
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", f"test-{time.time_ns()}")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", shared_server.name)
     return shared_server
+
+
+@pytest.fixture
+def team(project, empty_store, monkeypatch):
+    """A store that is configured for this project instead of the embedded one; it is a file."""
+    shutil.copy(empty_store, project / "team.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/team.db")
+    return tracking_store.current_store()
 
 
 @pytest.fixture

@@ -7,18 +7,7 @@ import pytest
 from digits.registry import alias_moves, registration
 from digits.tracking import tracking_store
 from tests.conftest import call, standing
-from tests.stores import (  # noqa: F401
-    bare_project,
-    client,
-    example,
-    make_model,
-    nobody,
-    project,
-    python,
-    server,
-    shared_server,
-    trained,
-)
+from tests.stores import *  # noqa: F403
 
 
 def list_versions(name="digits"):

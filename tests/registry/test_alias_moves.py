@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from digits.project.errors import UserError
 from digits.registry import alias_log, alias_moves
 from digits.registry.alias_log import LOG_FILE
 from digits.registry.alias_moves import ConcurrentUpdateError, alias_state, change_aliases
@@ -62,19 +61,6 @@ def champions(where):
     return [e.moves["champion"] for e in alias_state(where, "m").log.changes("champion")]
 
 
-def test_a_change_is_recorded_in_registry_and_file(here, project):
-    """Alias, entry and line tell the same."""
-    for to in (1, 2):
-        entry = moved(here, to)
-
-    state = alias_state(here, "m")
-    assert state.aliases == {"champion": 2}
-    assert [e.moves for e in state.log.entries] == [{"champion": (None, 1)}, {"champion": (1, 2)}]
-    assert "@" in entry.who
-    assert (state.disagreements, state.log.problems, state.log.unwritten) == ([], (), ())
-    assert lines(project) == [e.line(state.log.identity) for e in state.log.entries]
-
-
 def test_a_decision_about_another_champion_is_refused(here):
     """Somebody was faster: what was decided against version 1 says nothing about version 2."""
     moved(here, 1)
@@ -87,17 +73,6 @@ def test_a_decision_about_another_champion_is_refused(here):
         here.client.set_registered_model_alias("m", "champion", "1")
 
     assert alias_state(here, "m").log.entries[-1] == entry
-
-
-def test_an_entry_that_is_in_the_file_alone_stops_changes(here):
-    """It was removed from the registry: one line says so, the alias stays."""
-    moved(here, 1)
-    entry = moved(here, 2)
-    here.client.delete_registered_model_tag("m", entry.id)
-    with pytest.raises(UserError, match=f"{entry.id}.* not in the registry; nothing was changed"):
-        moved(here, 3)
-
-    assert alias_state(here, "m").aliases == {"champion": 2}
 
 
 def test_a_version_that_was_deleted_is_no_obstacle(here):

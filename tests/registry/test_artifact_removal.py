@@ -5,13 +5,12 @@ import sqlite3
 import pytest
 from mlflow.artifacts import list_artifacts
 
-from digits.project import hashing
 from digits.project.errors import UserError
 from digits.registry import artifact_removal, registration, send_pending
 from digits.registry.model_version import REMOVED_TAG
-from digits.tracking import logged_model, tracking_store
-from tests.registry.conftest import list_versions, register
-from tests.stores import better, linear, register_later
+from digits.tracking import tracking_store
+from tests.registry.conftest import list_versions
+from tests.stores import NOBODY, better, register_later
 
 
 def size_on_disk(version):
@@ -27,38 +26,14 @@ def remove(version):
     return artifact_removal.remove_files(version, model, "by anna")
 
 
-@pytest.mark.parametrize("where", ["project", "server"])
-def test_files_go_and_come_back(where, request, trained, tmp_path):
-    """Numbers stay, building the same bytes brings files back; a server removes its own files."""
-    request.getfixturevalue(where)
-    name = f"of-{where}"
-    version, other = (trained(accuracy, name) for accuracy in (0.7, 0.75))
-    before = size_on_disk(version), size_on_disk(other)
-    assert remove(version) is True
-
-    intact, gone = list_versions(name)
-    assert gone.tags[REMOVED_TAG] == "by anna"
-    assert REMOVED_TAG not in intact.tags
-    assert (size_on_disk(gone), size_on_disk(intact)) == (0, before[1])
-    assert before[0] > len(linear(0.0).SerializeToString())
-    metrics = gone.store.client.get_logged_model(artifact_removal.logged_model_id(gone)).metrics
-    assert [m.key for m in metrics] == ["validation_accuracy"]
-    folder = tmp_path / "model-0.7"
-    assert register(name, folder, version.run_id, "hash 0.7").number == version.number
-    assert REMOVED_TAG not in list_versions(name)[-1].tags
-    graph = logged_model.download_artifact(version.store, f"models:/{name}/1/model.onnx", tmp_path)
-    assert hashing.file_sha256(graph) == hashing.file_sha256(folder / "model.onnx")
-
-
-def test_what_is_sent_brings_removed_files_back(project, trained, monkeypatch):
+def test_what_is_sent_brings_removed_files_back(project, team, trained, monkeypatch):
     """The same bytes, built again while the server with the pruned version was away."""
-    team, nobody = f"sqlite:///{project}/team.db", "http://127.0.0.1:1"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
     pruned = trained(0.9)
-    remove(pruned)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", nobody)
+    assert remove(pruned)
+    assert size_on_disk(pruned) == 0
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", NOBODY)
     register_later("m", project.parent / "model-0.9", "0" * 32, pruned.content_sha256)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", team)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", team.uri)
     send_pending.send_pending(better)
 
     (back,) = registration.list_versions(pruned.store, "m")

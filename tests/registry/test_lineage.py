@@ -28,7 +28,7 @@ def lineage(checkout, capsys):
 
 
 def test_a_version_leads_to_everything_else(checkout, lineage):
-    """Content, folder, run, both commits, data and parameters, as JSON too."""
+    """Content, folder, run, both commits, data and parameters: as JSON, and a fact a line."""
     manifest = model_manifest.check_files(checkout / "models/digits")
     traced = trace_lineage("champion")
 
@@ -44,6 +44,13 @@ def test_a_version_leads_to_everything_else(checkout, lineage):
     assert traced["data"] == {path: hashing.file_sha256(checkout / path) for path in splits}
     assert traced["params"]["model.mlp.hidden"] == "[32]"
     assert json.loads(lineage("1", "--json")) == traced
+
+    lines = lineage("1").splitlines()
+    words = [line.split()[0] for line in lines[:5]]
+    assert words == ["model", "version", "run", "trained", "committed"]
+    assert "models/digits" in lines[0]
+    assert "digits 1  champion" in lines[1]
+    assert any(line.startswith("parameter     train.epochs 1") for line in lines)
 
 
 def test_a_version_that_is_in_no_folder_here_has_its_commit(checkout, lineage):
@@ -63,17 +70,6 @@ def test_a_version_that_is_in_no_folder_here_has_its_commit(checkout, lineage):
     assert "in no folder here; `digits pull` gets it" in shown
     assert "in no folder here; its files were removed: on Friday by anna" in pruned
     assert traced["commit"]["committed_in"] == before != []
-
-
-def test_people_see_it_in_lines(lineage):
-    """One fact a line, the names first."""
-    lines = lineage("1").splitlines()
-
-    words = [line.split()[0] for line in lines[:5]]
-    assert words == ["model", "version", "run", "trained", "committed"]
-    assert "models/digits" in lines[0]
-    assert "digits 1  champion" in lines[1]
-    assert any(line.startswith("parameter     train.epochs 1") for line in lines)
 
 
 def test_uncommitted_changes_and_a_study_are_told(checkout, lineage):

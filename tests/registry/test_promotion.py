@@ -64,7 +64,7 @@ def test_a_challenger_is_promoted_by_hand(three):
 
     assert result == "digits version 3 is champion, version 1 was; entry 4"
     entry = standing().log.entries[-1]
-    assert (entry.action, entry.why) == ("promote", "the field wants it ?")
+    assert (entry.action, entry.why, "@" in entry.who) == ("promote", "the field wants it ?", True)
     assert entry.moves == {"champion": (1, 3), "challenger": (3, None)}
     assert standing().aliases == {"champion": 3}
 
@@ -87,7 +87,6 @@ def test_rollbacks_go_further_back(three):
     [
         ("champion", "x", "digits version 1 is champion already; nothing was changed"),
         ("7", "x", "digits has no version '7'"),
-        ("chalenger", "x", "no version 'chalenger' .*; choose one of challenger"),
         ("2", " \n ", "the reason is empty; say why with --reason"),
         ("2", "x" * 6000, "characters too long; give a shorter one"),
     ],
@@ -206,24 +205,10 @@ def test_a_registration_that_was_killed_is_finished_by_the_next(enter, monkeypat
     assert list_versions()[0].aliases == ("champion",)
 
 
-def test_the_better_one_is_champion_the_newest_challenger(project, trained):
-    """A version says where it comes from; the better one is champion, the newest listed first."""
-    aliases = [apply_decision(trained(a), better).alias for a in (0.9, 0.95, 0.93)]
-    assert aliases == ["champion", "champion", "challenger"]
-    newest, best, oldest = list_versions("m")
-    assert [v.number for v in (newest, best, oldest)] == [3, 2, 1]
-    assert (newest.aliases, best.aliases, oldest.aliases) == (("challenger",), ("champion",), ())
-    assert registration.find_champion(best.store, "m") == best
-    assert best.tags["input.train.npz"] == "ab"
-    assert (best.commit, best.metric("test_accuracy")) == ("no commit", 0.94)
-    assert best.tags["gate"] == "passed"
-    assert embedded_client().get_run(best.run_id).info.run_name == "mlp"
-
-
-def test_a_decision_is_made_again_when_the_champion_changed_meanwhile(project, trained):
+def test_the_better_one_is_champion_and_decided_again_when_that_changed(project, trained):
     """Somebody promotes version 2 while version 3 is measured against version 1."""
     first, _, candidate = (trained(accuracy) for accuracy in (0.9, 0.95, 0.93))
-    apply_decision(first, better)
+    assert apply_decision(first, better).alias == "champion"
     compared = []
 
     def slow(mine, champion, state):
@@ -234,4 +219,8 @@ def test_a_decision_is_made_again_when_the_champion_changed_meanwhile(project, t
 
     assert apply_decision(candidate, slow).alias == "challenger"
     assert compared == [1, 2]
-    assert registration.find_champion(candidate.store, "m").number == 2
+    newest, best, oldest = list_versions("m")
+    assert [v.number for v in (newest, best, oldest)] == [3, 2, 1]
+    assert (newest.aliases, best.aliases, oldest.aliases) == (("challenger",), ("champion",), ())
+    assert registration.find_champion(best.store, "m") == best
+    assert (oldest.tags["gate"], newest.tags["gate"]) == ("passed", "failed")

@@ -2,8 +2,7 @@
 
 import os
 import pty
-import subprocess
-import sys
+from contextlib import nullcontext
 
 import numpy as np
 import onnx
@@ -17,6 +16,8 @@ from digits.tracking import tracking_store
 from tests.conftest import call, commit, standing
 from tests.registry.conftest import embedded_client, list_versions, move, register
 from tests.stores import linear
+
+KEPT = r"1 version\(s\) would lose .* nothing was removed, --yes"
 
 
 @pytest.fixture
@@ -91,29 +92,18 @@ def test_a_former_champion_stays_though_the_registry_lost_its_entry(many):
     assert with_files() == {1, 2}
 
 
-@pytest.fixture
-def repository(workspace):
-    """The workspace as a git repository; a function commits versions."""
-    call(workspace, "git", "init", "-q", "-b", "main")
-    (workspace / ".gitignore").write_text("data\nmodel-*\nmlflow.db\nmlartifacts\n.state\n")
-
-    def committed(*versions):
-        oids = [v.tags[DVC_TAG] for v in list_versions() if v.number in versions]
-        (workspace / "dvc.lock").write_text(f"{oids}")
-        commit(workspace, "x")
-
-    return committed
-
-
-def test_what_a_git_tag_names_stays(many, repository, workspace, capsys):
+def test_what_a_git_tag_names_stays(many, workspace, capsys):
     """The model in the dvc.lock of either kind of tag; not one of a commit without a tag."""
     many(3)
-    repository(1)
-    call(workspace, "git", "tag", "first")
-    repository(2)
+    (workspace / ".gitignore").write_text("data\nmodel-*\nmlflow.db\nmlartifacts\n.state\n")
+    call(workspace, "git", "init", "-q", "-b", "main")
     person = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
-    call(workspace, "git", *person, "tag", "digits@v1.0.0", "-m", "as gto makes them")
-    repository(3)
+    annotated = ["digits@v1.0.0", "-m", "as gto makes them"]
+    for version, tag in zip(reversed(list_versions()), (["first"], annotated, None), strict=True):
+        (workspace / "dvc.lock").write_text(version.tags[DVC_TAG])
+        commit(workspace, "x")
+        if tag:
+            call(workspace, "git", *person, "tag", *tag)
     prune_versions(0, yes=True)
     shown = capsys.readouterr().out
 
@@ -132,28 +122,19 @@ def test_a_repository_that_git_cannot_read_removes_nothing(many, workspace):
     assert with_files() == {1, 2}
 
 
-def test_where_nobody_can_be_asked_nothing_goes(many, capsys):
-    """Without a terminal and without --yes, the list is all."""
-    many(2)
-    with pytest.raises(UserError, match=r"1 version\(s\) would lose .* nothing was removed, --yes"):
-        prune_versions(1, yes=False)
-
-    assert " remove\n" in capsys.readouterr().out
-    assert with_files() == {1, 2}
-    assert standing().log.entries == ()
-
-
-@pytest.mark.parametrize(("answer", "left"), [("\x04", {1, 2}), ("y\n", {2})])
-def test_on_a_terminal_it_asks(many, workspace, answer, left):
-    """Anything but yes removes nothing."""
+def test_it_asks_and_anything_but_yes_removes_nothing(many, monkeypatch, capsys):
+    """Without --yes it shows the list; without a terminal that is all."""
     many(2)
     controller, terminal = pty.openpty()
-    os.write(controller, answer.encode())
-    command = [sys.executable, "-m", "digits.cli", "prune", "--keep", "1"]
-    done = subprocess.run(command, stdin=terminal, capture_output=True, text=True)
-    os.close(controller)
-    os.close(terminal)
-
-    assert with_files() == left
-    assert "remove the files of 1 version(s) for good" in done.stdout
-    assert (done.returncode, done.stderr.count("\n")) == ((0, 0) if left == {2} else (2, 1))
+    with os.fdopen(controller, "w") as person, os.fdopen(terminal) as stdin:
+        for answer in (None, "\x04", "y\n"):
+            assert (with_files(), standing().log.entries) == ({1, 2}, ())
+            if answer:
+                monkeypatch.setattr("sys.stdin", stdin)
+                print(answer, end="", file=person, flush=True)
+            with nullcontext() if answer == "y\n" else pytest.raises(UserError, match=KEPT):
+                prune_versions(1, yes=False)
+            shown = capsys.readouterr().out
+            assert " remove\n" in shown
+            assert ("remove the files of 1 version(s) for good" in shown) == bool(answer)
+    assert with_files() == {2}

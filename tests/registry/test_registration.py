@@ -59,13 +59,10 @@ def test_a_run_without_its_model_gets_it(project, make_model, example):
     assert source in {f"models:/{o.model_id}" for o in outputs}
 
 
-def test_runs_from_before_the_server_get_their_versions_on_it(
-    project, trained, shared_server, monkeypatch
-):
+def test_runs_from_before_the_server_get_their_versions_on_it(project, trained, request):
     """A run stands in there for one that was made here, with its lineage and its model."""
     first = trained(0.9)
-    shared_server.start()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_server.uri)
+    request.getfixturevalue("team")
     with runs.reopen_run(first.run_id) as run:
         run.log_metrics({"test_accuracy": 0.9})
     version = register("only-here", project.parent / "model-0.9", first.run_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from digits.project import dvc_storage
+from digits.registry import alias_moves
 from digits.registry.model_version import REMOVED_TAG
 from digits.registry.pruning import prune_versions
 from digits.registry.verification import CheckState, verify_all
@@ -41,8 +42,8 @@ def stored(root, oid):
     return root / "files/md5" / oid[:2] / oid[2:]
 
 
-def test_first_nothing_is_pushed_then_all_is(checkout):
-    """Status 1 and what to do; after `dvc push` 0."""
+def test_what_is_to_be_done_is_told_until_it_is_done(checkout):
+    """Status 1 and what to do; after `dvc push` 0, until an alias is moved by other means."""
     done = processes.run("digits", "verify")
     assert (done.returncode, done.stderr) == (1, "")
     for words in ("version 1 champion", " 0 broken, ", "`dvc push --all-commits` sends"):
@@ -52,6 +53,14 @@ def test_first_nothing_is_pushed_then_all_is(checkout):
     done = processes.run("digits", "verify")
     assert done.returncode == 0, done.stdout
     assert " 0 broken, 0 not pushed, " in done.stdout
+
+    embedded_client().delete_registered_model_alias("digits", "champion")
+    done = processes.run("digits", "verify")
+    assert done.returncode == 1, done.stdout
+    assert "wrong: champion is no version in the registry and version 1 in the" in done.stdout
+    assert "`digits history --accept REASON` lets work go on" in done.stdout
+    alias_moves.accept_differences("by the UI")
+    assert processes.run("digits", "verify").returncode == 0
 
 
 def test_every_kind_of_damage_is_named(checkout, tmp_path):
@@ -78,65 +87,43 @@ def test_every_kind_of_damage_is_named(checkout, tmp_path):
     assert processes.run("digits", "verify").returncode == 2
 
 
-def test_a_pruned_version_is_no_damage(checkout):
-    """The alias log says who removed its files; a mark without an entry there is damage."""
+def test_a_pruned_version_is_no_damage_and_a_loader_is(checkout):
+    """The alias log says who removed its files; a mark without an entry there is damage.
+
+    So is an MLflow description of a model that would import somebody's module.
+    """
     (folder := checkout / "second").mkdir()
     shutil.copy(checkout / "models/digits/model.onnx", folder)
     register("digits", folder, content_hash="1" * 64)
     prune_versions(0, yes=True)
+    (wrapper,) = Path("mlartifacts").glob("**/MLmodel")
+    text = wrapper.read_text()
+    wrapper.write_text(text.replace("loader_module: mlflow.onnx", "loader_module: os"))
 
-    results = states()["version 2"]
-
-    assert results[0] is CheckState.OK
-    assert results[1].startswith("has no files: ")
-    assert results[1].endswith(", digits prune --keep 0")
+    results = states()
+    state, message = results["version 2"]
+    assert state is CheckState.OK
+    assert message.startswith("has no files: ")
+    assert message.endswith(", digits prune --keep 0")
+    state, message = results["version 1 champion"]
+    assert state is CheckState.BROKEN
+    assert "MLmodel loads more than an ONNX file" in message
     embedded_client().set_model_version_tag("digits", "1", REMOVED_TAG, "on Friday by anna")
     state, message = states()["version 1 champion"]
     assert state is CheckState.BROKEN
     assert message.startswith("its tag says that it has no files (on Friday by anna); ")
 
 
-def test_an_alias_moved_by_other_means_is_told_until_it_is_accepted(checkout):
-    """The alias log is compared, too: status 1 and the command, after which it is 0."""
-    call(checkout, "dvc", "push")
-    embedded_client().delete_registered_model_alias("digits", "champion")
-
-    done = processes.run("digits", "verify")
-    assert done.returncode == 1, done.stdout
-    assert "wrong: champion is no version in the registry and version 1 in the" in done.stdout
-    assert "`digits history --accept REASON` lets work go on" in done.stdout
-    processes.run("digits", "history", "--accept", "by the UI")
-    assert processes.run("digits", "verify").returncode == 0
-
-
-def test_a_loader_in_the_registry_is_named(checkout):
-    """MLflow's own description of a model that would import somebody's module."""
-    (wrapper,) = checkout.glob("mlartifacts/**/MLmodel")
-    text = wrapper.read_text()
-    wrapper.write_text(text.replace("loader_module: mlflow.onnx", "loader_module: os"))
-
-    state, details = states()["version 1 champion"]
-
-    assert state is CheckState.BROKEN
-    assert "MLmodel loads more than an ONNX file" in details
-
-
-def test_a_remote_that_is_away_is_no_damage(checkout):
-    """Whether something is pushed is unknown then: status 1, and the reason."""
+def test_what_is_not_here_is_no_damage(checkout, tmp_path, monkeypatch):
+    """A remote is away: whether something is pushed is unknown. Nobody pushed: a clone is empty."""
     text = "[core]\nremote = there\n['remote \"there\"']\nurl = ssh://nobody@127.0.0.1:1/x\n"
     (checkout / ".dvc/config.local").write_text(text)
-
     state, details = states()["version 1 champion"]
-
     assert state is CheckState.NOT_PUSHED
     assert "remote 'there' cannot be read" in details
 
-
-def test_a_clone_without_anything_is_not_broken(checkout, tmp_path, monkeypatch):
-    """Nobody pushed: nothing is there to be wrong."""
     folder = tmp_path / "fresh"
     call(tmp_path, "git", "clone", "-q", checkout, folder)
     monkeypatch.chdir(folder)
-
     assert {state for state, _ in states().values()} == {CheckState.NOT_PUSHED}
     assert not Path("models/digits").exists()

@@ -11,9 +11,7 @@ from digits.inference import model_integrity, model_manifest
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.registry import registration, version_download
-from digits.registry.lineage import trace_lineage
 from digits.registry.model_reference import resolve
-from tests import sealed
 from tests.registry.conftest import embedded_client, list_versions
 
 FILES = sorted(model_integrity.MODEL_FILES)
@@ -90,16 +88,19 @@ TAMPERING = {
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("tamper", TAMPERING)
-def test_a_file_changed_in_the_registry_is_refused(versions, tamper, name):
+def test_a_file_changed_in_the_registry_is_refused(versions, tmp_path, name):
     """Every way of changing one file; the model that was there before stays."""
-    before = resolve("1").folder
-    TAMPERING[tamper](artifacts(versions, 2) / name, artifacts(versions, 1))
+    before, place = resolve("1").folder, artifacts(versions, 2)
+    intact = shutil.copytree(place, tmp_path / "intact")
+    for what, tamper in TAMPERING.items():
+        tamper(place / name, artifacts(versions, 1))
+        refusal()
+        assert cached() == [before.name], what
+        shutil.rmtree(place)
+        shutil.copytree(intact, place)
 
-    refusal()
-
-    assert cached() == [before.name]
     assert model_integrity.check_model(before)
+    assert resolve("2").version == 2
 
 
 def test_the_run_in_the_manifest_is_confirmed(versions):
@@ -111,9 +112,7 @@ def test_the_run_in_the_manifest_is_confirmed(versions):
     assert "its manifest names the run" in refusal()
 
 
-@pytest.mark.parametrize(
-    "name", ["evil.pkl", "python_model.pkl", "evil.py", ".hidden", "code/x.py"]
-)
+@pytest.mark.parametrize("name", ["evil.pkl", ".hidden", "code/x.py"])
 def test_a_file_too_many_in_the_registry_is_refused(versions, name):
     """A file that nobody registered is never downloaded, and its version not used."""
     path = artifacts(versions, 2) / name
@@ -135,25 +134,16 @@ def test_an_older_version_in_the_place_of_a_newer_is_refused(versions):
 
 CONTENT = "DELETE FROM model_version_tags WHERE key = 'content_sha256' AND version = 2"
 REWRITE = "UPDATE model_version_tags SET value = ? WHERE key = 'content_sha256' AND version = 2"
-OLDER = "SELECT {} FROM model_versions WHERE version = 1"
 EDITS = {
-    "no hash": [CONTENT],
-    "another hash": [REWRITE.replace("?", f"'{'0' * 64}'")],
-    "a path as hash": [REWRITE.replace("?", "'../../../evil'")],
-    "the hash of version 1": [
-        "UPDATE model_version_tags SET value = (SELECT value FROM model_version_tags "
-        "WHERE key = 'content_sha256' AND version = 1) WHERE key = 'content_sha256'"
-    ],
-    "the files of version 1": [
-        f"UPDATE model_versions SET storage_location = ({OLDER.format('storage_location')}), "
-        f"source = ({OLDER.format('source')}) WHERE version = 2"
-    ],
-    "files that are nowhere": ["UPDATE model_versions SET storage_location = '/nowhere/at/all'"],
-    "files in /etc": ["UPDATE model_versions SET storage_location = '/etc'"],
-    "files of a server": ["UPDATE model_versions SET storage_location = 'http://127.0.0.1:9/x'"],
-    "files of a strange kind": ["UPDATE model_versions SET storage_location = 'evil://x/y'"],
-    "no runs": ["DELETE FROM model_version_tags WHERE key LIKE 'run.%'"],
-    "an alias of nothing": ["UPDATE registered_model_aliases SET version = 9"],
+    "no hash": CONTENT,
+    "another hash": REWRITE.replace("?", f"'{'0' * 64}'"),
+    "a path as hash": REWRITE.replace("?", "'../../../evil'"),
+    "files that are nowhere": "UPDATE model_versions SET storage_location = '/nowhere/at/all'",
+    "files in /etc": "UPDATE model_versions SET storage_location = '/etc'",
+    "files of a server": "UPDATE model_versions SET storage_location = 'http://127.0.0.1:9/x'",
+    "files of a strange kind": "UPDATE model_versions SET storage_location = 'evil://x/y'",
+    "no runs": "DELETE FROM model_version_tags WHERE key LIKE 'run.%'",
+    "an alias of nothing": "UPDATE registered_model_aliases SET version = 9",
 }
 
 
@@ -161,8 +151,7 @@ EDITS = {
 def test_an_edited_registry_is_refused(versions, name):
     """Rows of the database changed by hand; nothing is kept."""
     with sqlite3.connect(versions / "mlflow.db") as database:
-        for statement in EDITS[name]:
-            database.execute(statement)
+        database.execute(EDITS[name])
 
     refusal()
 
@@ -179,30 +168,3 @@ def test_an_old_model_under_a_new_number_is_refused(versions):
 
     assert "its files are those of version 1" in refusal()
     assert model_integrity.check_model(resolve("1").folder)
-
-
-@pytest.fixture
-def served(server, project):
-    """Two versions on a real server, the second one champion; the name is of this test alone."""
-    text = (sealed.ROOT / "params.yaml").read_text()
-    name = os.environ["MLFLOW_EXPERIMENT_NAME"]
-    (project / "params.yaml").write_text(text.replace("name: digits ", f"name: {name} "))
-    published = [sealed.publish(project / f"model-{seed}", seed, name) for seed in (1, 2)]
-    published[1].store.client.set_registered_model_alias(name, "champion", "2")
-    return published
-
-
-def test_without_its_server_what_was_downloaded_is_still_here(served, project, server, capsys):
-    """The registered bytes; then the last meaning of a name counts, which is told, and no other."""
-    folder = resolve("champion").folder
-    for name in FILES:
-        assert (folder / name).read_bytes() == (project / "model-2" / name).read_bytes()
-    server.kill()
-
-    assert resolve("champion").folder == folder
-    assert "champion is version 2 as of" in capsys.readouterr().err
-    content = served[1].content_sha256
-    assert trace_lineage("champion")["model"]["content_sha256"] == content
-    assert "does not answer" in refusal("1")
-    (folder / "weights.pt").write_bytes(b"changed")
-    assert "does not answer" in refusal()

@@ -5,8 +5,8 @@ import signal
 import pytest
 
 from digits.tracking import journal_folders, logged_model, run_lookup, run_writer, runs
+from tests.stores import NOTHING
 
-NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
 # One line of each kind that `digits send` does not decide on, as older versions wrote them.
 OLD_LINES = """
 {"name": "old", "tags": {}, "moment": 5}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from digits.project import hashing
-from digits.tracking import nested_runs, run_context, run_lookup, runs
+from digits.tracking import nested_runs, run_context, runs
+from tests.stores import NOTHING
 
 PARAMS = {"model": {"hidden": [8, 4]}, "train": {"learning_rate": 0.1}}
-NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
 SLEEPER = """
 import time
 from digits.tracking import runs
@@ -147,12 +147,3 @@ def test_a_logged_model_has_the_files_byte_by_byte(project, client, make_model, 
     values = {m.key: (m.value, m.step) for m in model.metrics}
     assert values == {"validation_accuracy": (0.9, 7), "test_accuracy": (0.8, 0)}
     assert "evaluation_seconds" in client.get_run(run.id).data.metrics
-
-
-def test_a_lost_run_is_created_again(project, client):
-    """A run that no store has is created, with the lost id as a tag."""
-    with runs.reopen_run("0" * 32) as run:
-        run.log_metrics({"test_accuracy": 0.9})
-    stored = client.get_run(run_lookup.find_run(run.id).run_id)
-    assert run.id == stored.data.tags[run_lookup.LOCAL_ID_TAG] == "0" * 32
-    assert (stored.data.metrics["test_accuracy"], stored.info.status) == (0.9, "FINISHED")

@@ -1,5 +1,6 @@
 """The store that the environment names, whether it answers, and messages without secrets."""
 
+import contextlib
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -60,15 +61,21 @@ def test_a_silent_server_costs_seconds(scheme):
 @pytest.mark.parametrize(("status", "words"), [(502, "status 502"), (401, "None")])
 def test_only_a_status_of_500_or_more_is_a_problem(status, words):
     """Status 502 means that no server works there; 401 means that one does."""
+    with answering(status) as uri:
+        assert words in str(store_uri.connection_problem(uri))
+
+
+@contextlib.contextmanager
+def answering(status):
+    """The address of a server that answers one request with `status`."""
+
+    def answer():
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            head = f"HTTP/1.1 {status} Words\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            connection.sendall(head.encode())
+
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        pool.submit(_answer, listener, status)
-        port = listener.getsockname()[1]
-        assert words in str(store_uri.connection_problem(f"http://127.0.0.1:{port}"))
-
-
-def _answer(listener, status):
-    connection, _ = listener.accept()
-    with connection:
-        connection.recv(4096)
-        head = f"HTTP/1.1 {status} Words\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        connection.sendall(head.encode())
+        pool.submit(answer)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

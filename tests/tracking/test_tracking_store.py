@@ -1,16 +1,16 @@
 """The embedded store: created once, corrected when it was moved, and never shared by copies."""
 
-import shutil
 import sqlite3
 from contextlib import closing
 
 import pytest
 
+from digits.project.errors import UserError
 from digits.registry import registration
 from digits.tracking import logged_model, runs, tracking_store
 from digits.tracking.tracking_store import StoreUnavailableError
+from tests.stores import NOTHING
 
-NOTHING = {"resume": None, "params": {}, "inputs": {}, "code": {}}
 # Forked after the import, which takes seconds, so that all six come at the same moment.
 SIX = """
 import os
@@ -26,20 +26,18 @@ print([os.wait()[1] for _ in range(6)])
 
 
 def test_six_processes_may_create_the_store(bare_project, python):
-    """Six processes that open the same missing store at once all get their run into it."""
+    """Six that find what a killed first use left behind at once all get their run into the store.
+
+    Before, the file is empty, and half a database is beside it.
+    """
+    (bare_project / "mlflow.db").touch()
+    (bare_project / ".mlflow.db.partial").write_bytes(b"half a database")
     assert python(SIX).communicate(timeout=120) == (f"{[0] * 6}\n", "")
     store = tracking_store.embedded_store()
+    assert store.client.get_experiment(store.experiment).name == tracking_store.EXPERIMENT
     stored = store.client.search_runs([store.experiment])
     assert [(r.info.status, r.data.metrics["x"]) for r in stored] == [("FINISHED", 1.0)] * 6
     assert not list(bare_project.glob(".*.partial"))
-
-
-def test_an_incomplete_store_is_created_again(bare_project):
-    """The files that a killed first use left behind do no harm, nor does an empty file."""
-    (bare_project / "mlflow.db").touch()
-    (bare_project / ".mlflow.db.partial").write_bytes(b"half a database")
-    store = tracking_store.current_store()
-    assert store.client.get_experiment(store.experiment).name == tracking_store.EXPERIMENT
 
 
 def test_a_damaged_store_is_named_with_the_next_step(bare_project):
@@ -64,16 +62,6 @@ def test_a_moved_project_keeps_its_models(project, tmp_path, make_model, example
         assert f"{project}/" not in "".join(database.iterdump())
 
 
-def test_a_copy_writes_artifacts_below_itself(project, tmp_path, monkeypatch):
-    """A copied checkout writes nothing into the original."""
-    _ = tracking_store.current_store().experiment
-    shutil.copytree(project, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    store = tracking_store.current_store()
-    location = store.client.get_experiment(store.experiment).artifact_location
-    assert location == f"{tmp_path}/copy/mlartifacts/digits"
-
-
 def test_a_deleted_experiment_is_restored(project, client):
     """Deleting the experiment in the pages does not stop later runs."""
     client.delete_experiment(tracking_store.current_store().experiment)
@@ -81,3 +69,12 @@ def test_a_deleted_experiment_is_restored(project, client):
         pass
     experiment_id = client.get_run(run.id).info.experiment_id
     assert client.get_experiment(experiment_id).lifecycle_stage == "active"
+
+
+@pytest.mark.parametrize(("name", "rejected"), [("bad*name", True), ("good", False)])
+def test_an_error_says_whether_a_later_try_may_work(project, client, name, rejected):
+    """A rejected value is a plain UserError; any other failure is a StoreUnavailableError."""
+    with pytest.raises(UserError) as caught, tracking_store.translate_errors("the store"):
+        client.log_metric("0" * 32, name, 1.0)
+    assert isinstance(caught.value, StoreUnavailableError) != rejected
+    assert tracking_store.found_or_none(lambda: client.get_run("0" * 32)) is None
