@@ -56,10 +56,10 @@ class AliasState:
             for a, (logged, to) in self.external_moves.items()
         ]
 
-    def interrupted_change(self, moves: AliasMoves) -> AliasLogEntry | None:
-        """Return the last entry when it makes these moves, and was perhaps not carried out."""
+    def interrupted_change(self, moves: AliasMoves, action: str) -> AliasLogEntry | None:
+        """Return the last entry if it is this change, and was perhaps not carried out."""
         last = next(reversed(self.log.entries), None)
-        if not moves or last is None or last not in self.log.unwritten:
+        if not moves or last is None or last.action != action or last not in self.log.unwritten:
             return None
         ends = {alias: to for alias, (_, to) in last.moves.items()}
         return last if {**ends, **moves} == ends else None
@@ -127,7 +127,7 @@ def change_aliases(
     with process_lock("registry"):
         state = require_intact_log(alias_state(expected.store, expected.name))
         _check_champion_unchanged(state, expected)
-        entry = state.interrupted_change(moves)
+        entry = state.interrupted_change(moves, action)
         if entry is None:
             logged, aliases = state.log.version_of, state.aliases
             if "removes" not in content and all(

@@ -71,8 +71,7 @@ def rollback(why: str) -> str:
     champion = state.aliases.get(CHAMPION)
     if champion is None:
         raise UserError(f"{state.name} has no champion to go back from; nothing was changed")
-    last = state.interrupted_change({CHAMPION: champion})
-    is_moved = last is not None and last.action == "rollback"
+    is_moved = state.interrupted_change({CHAMPION: champion}, "rollback") is not None
     number = champion if is_moved else state.log.previous_champion(champion)
     if number is None:
         raise UserError(f"no version was champion before version {champion}; nothing was changed")

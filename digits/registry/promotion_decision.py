@@ -119,7 +119,7 @@ def _decide_without_comparison(
         why = f"{entry.who} rolled back from it: {entry.why}; `digits promote` brings it back"
         return new(CHALLENGER, verdict="withdrawn", why=why)
     is_alias_lost = champion is None and state.log.champions
-    if is_alias_lost and not state.interrupted_change({CHAMPION: candidate.number}):
+    if is_alias_lost and not state.interrupted_change({CHAMPION: candidate.number}, "register"):
         why = "the alias champion was removed by other means; `digits promote` sets it again"
         return new(CHALLENGER, verdict="no champion", why=why)
     if new.keywords["mode"] == "off":

@@ -75,6 +75,20 @@ def test_a_decision_about_another_champion_is_refused(here):
     assert alias_state(here, "m").log.entries[-1] == entry
 
 
+def test_what_another_machine_found_is_not_taken_for_a_change_that_was_cut_off(here):
+    """Its entry makes the same move and is not in the file here; the change has one of its own."""
+    for to in (1, 2):
+        moved(here, to)
+    alias_moves._append_entry(
+        alias_state(here, "m"), action="found", why="there", moves={"champion": (2, 1)}
+    )
+    state = alias_state(here, "m")
+    entry = change_aliases(state, {"champion": 1}, action="promote", why="here")
+
+    assert (entry.action, entry.why) == ("promote", "here")
+    assert alias_state(here, "m").aliases == {"champion": 1}
+
+
 def test_a_version_that_was_deleted_is_no_obstacle(here):
     """Deleting the champion in the UI takes its alias away; that is found and recorded."""
     moved(here, 1)
