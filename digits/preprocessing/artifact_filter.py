@@ -35,9 +35,7 @@ def is_glyph(coverage: FloatArray, mask: BoolArray, box: IntArray, foreground: F
     solid = cv2.copyMakeBorder((small > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     if not solid.any() or _edge_width(small, solid) > MAX_EDGE_WIDTH * JUDGED_SIDE:
         return False
-    faint = crop(foreground.intensity, box)[mask].mean() < FOLD_INTENSITY
-    sides = cv2.minAreaRect(cv2.findNonZero(solid))[1]
-    if at_border > 1 and faint and min(sides) < FOLD_WIDTH * max(sides):
+    if at_border > 1 and _is_fold(solid, crop(foreground.intensity, box)[mask]):
         return False
     return not _is_shadow(solid, CUT_SHADOW_WIDTH if at_border else SHADOW_WIDTH)
 
@@ -47,6 +45,12 @@ def _edge_width(small: FloatArray, solid: ByteArray) -> float:
     inner = cv2.erode(solid, np.ones((3, 3), np.uint8))
     between = np.count_nonzero((small > 0.2) & (small < 0.8))
     return between / (cv2.countNonZero(solid) - cv2.countNonZero(inner))
+
+
+def _is_fold(solid: ByteArray, intensity: ByteArray) -> bool:
+    """Return whether `solid` is narrow and the `intensity` of its pixels is faint."""
+    sides = cv2.minAreaRect(cv2.findNonZero(solid))[1]
+    return bool(min(sides) < FOLD_WIDTH * max(sides) and intensity.mean() < FOLD_INTENSITY)
 
 
 def _is_shadow(solid: ByteArray, min_width: float) -> bool:

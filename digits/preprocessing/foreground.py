@@ -59,9 +59,12 @@ def _project_to_gray(pixels: ByteArray) -> ByteArray:
     step = max(1, max(pixels.shape[:2]) // SAMPLE_SIDE)
     height, width = (max(1, side // step) for side in pixels.shape[:2])
     sample = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST)
+    red, green, blue = cv2.split(sample)
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return np.ascontiguousarray(pixels[..., 1])
     size = max(sample.shape[:2]) // 8 | 1
     detail = sample - cv2.blur(sample.astype(np.float32), (size, size))
-    if (sample == sample[..., :1]).all() or np.abs(detail).max() < MIN_DETAIL:
+    if np.abs(detail).max() < MIN_DETAIL:
         return np.ascontiguousarray(pixels[..., 1])
     energy = cv2.transform(cv2.multiply(detail, detail), np.ones((1, 3), np.float32))
     detail *= cv2.sqrt(energy)[..., None]  # large differences are ink, small ones are noise
@@ -69,7 +72,9 @@ def _project_to_gray(pixels: ByteArray) -> ByteArray:
     axis = cv2.eigen(points.T @ points)[2][0]
     axis *= np.sign(axis.sum()) / np.abs(axis).sum()
     # in steps on bytes, which OpenCV vectorizes; cv2.transform would need floats
-    channels = [255 - c if w < 0 else c for c, w in zip(cv2.split(pixels), axis, strict=True)]
+    channels = [
+        cv2.bitwise_not(c) if w < 0 else c for c, w in zip(cv2.split(pixels), axis, strict=True)
+    ]
     first, second, third = np.abs(axis).tolist()
     both = max(first + second, 1e-9)  # ink may differ in blue alone
     mixed = cv2.addWeighted(channels[0], first / both, channels[1], second / both, 0)

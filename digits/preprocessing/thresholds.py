@@ -47,15 +47,11 @@ def estimate_thresholds(intensity: ByteArray) -> Thresholds:
         middle, before = (background + foreground) / 2, middle
         if abs(middle - before) < 0.5:
             break
-    return Thresholds(background, foreground, _deviation(counts[: int(middle) + 1]))
-
-
-def _deviation(counts: FloatArray) -> float:
-    """Return the standard deviation of a histogram's values, by their median deviation."""
-    below = counts.cumsum()
-    center = below.searchsorted(below[-1] / 2)
-    deviations = np.bincount(np.abs(LEVELS[: len(counts)] - center), counts).cumsum()
-    return SIGMA_PER_MAD * float(deviations.searchsorted(deviations[-1] / 2))
+    size = int(middle) + 1  # of the background's part of the histogram
+    center = below.searchsorted(count[size - 1] / 2)
+    deviations = np.bincount(np.abs(LEVELS[:size] - center), counts[:size]).cumsum()
+    deviation = SIGMA_PER_MAD * float(deviations.searchsorted(deviations[-1] / 2))
+    return Thresholds(background, foreground, deviation)
 
 
 def quantile(values: ByteArray, share: float, mask: ByteArray | None = None) -> float:
