@@ -44,7 +44,7 @@ def predict(
     from digits.registry import model_reference  # 0.2 s: ONNX Runtime
 
     files = list(image_files.list_images(paths))
-    loaded = classifier.load(model_reference.resolve(model).folder)
+    loaded = classifier.load(model_reference.resolve(model))
     top = min(top, len(loaded.classes))
     form = JsonFormat(top) if json else CsvFormat(top) if csv else TextFormat(top, files)
     answers = prediction_stream.predict_files(files, loaded, several, save_preview is not None)

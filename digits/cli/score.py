@@ -38,7 +38,7 @@ def score(
     from digits.inference import classifier
     from digits.registry import model_reference  # 2 s: scikit-learn
 
-    loaded = classifier.load(model_reference.resolve(model).folder)
+    loaded = classifier.load(model_reference.resolve(model))
     images = labelled_folder.read_labels(folder, loaded.classes)
     if mistakes is not None:
         contact_sheet.check_overwritable(mistakes, MAKER)

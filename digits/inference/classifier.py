@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from digits.inference import model_integrity
-from digits.inference.model_integrity import ONNX
+from digits.inference.model_integrity import ONNX, Manifest, ResolvedModel
 from digits.project.errors import UserError
 
 BATCH = 1000  # images of one run of the network; it limits memory
@@ -56,15 +56,21 @@ def session(graph: Path, threads: int | None = None) -> onnxruntime.InferenceSes
     return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
 
 
-def load(folder: Path, threads: int | None = None) -> Classifier:
-    """Load the model in `folder` after `model_integrity` has checked it.
+def load(model: Path | ResolvedModel, threads: int | None = None) -> Classifier:
+    """Load a model: one that was just checked, or that of a folder, which is checked now.
 
     `threads` are those of `session`. Raises UserError when there is no model, or when a file
     is missing, extra, altered, or not one that this project can have written.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no model here yet; `dvc repro` trains one")
-    manifest = model_integrity.check_model(folder)
+    if isinstance(model, ResolvedModel):
+        return _open(model.folder, model.manifest, threads)
+    if not model.is_dir():
+        raise UserError(f"{model}: no model here yet; `dvc repro` trains one")
+    return _open(model, model_integrity.check_model(model), threads)
+
+
+def _open(folder: Path, manifest: Manifest, threads: int | None) -> Classifier:
+    """Open a model whose files are known to be right."""
     try:
         opened = session(folder / ONNX, threads)
         classes = json.loads(opened.get_modelmeta().custom_metadata_map["classes"])
