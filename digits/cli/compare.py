@@ -7,6 +7,8 @@ import typer
 
 from digits.cli.options import ModelArgument
 
+SPLIT = "Validation images of another place. [default: data/splits/validation.npz]"
+
 
 def compare(
     a: ModelArgument,
@@ -18,6 +20,7 @@ def compare(
         Path | None,
         typer.Option(metavar="FILE", help="Draw the images that only one model gets right."),
     ] = None,
+    split: Annotated[Path | None, typer.Option(metavar="FILE", help=SPLIT)] = None,
 ) -> None:
     """Compare two models: accuracy, errors, parameters, speed.
 
@@ -27,6 +30,6 @@ def compare(
     from digits.registry import model_reference
 
     models = [model_reference.resolve(name) for name in (a, b)]
-    comparison = model_comparison.compare(a, b, models)
+    comparison = model_comparison.compare(a, b, models, split)
     comparison_report.write_files(comparison, html, png)
     print(comparison_report.format_comparison(comparison))

@@ -34,7 +34,7 @@ def feedback(
     from digits.datasets import feedback_export, feedback_store  # 0.3 s: OpenCV
     from digits.project import workspace
 
-    folder = folder or workspace.state_root() / feedback_store.FOLDER
+    folder = folder or workspace.work_folder() / feedback_store.FOLDER
     rows = feedback_store.read_corrections(folder)
     if not rows:
         raise UserError(f"{folder}: no feedback yet; `digits serve` has a page that collects it")

@@ -20,6 +20,7 @@ def report(
     set_thread_environment()  # before torch is imported
     from digits.training import recipe_report  # slow to import: torch and MLflow
 
-    values, table = params_file.load_params(), workspace.checkout_root() / "metrics/report.md"
+    table = workspace.checkout_root() / "metrics/report.md"
+    values = params_file.load_params()
     names = recipes.split(",") if recipes else list(values.recipes)
     print(recipe_report.write_report(values, names, seeds, table))

@@ -80,12 +80,15 @@ class ModelComparison:
         return [(k, a.get(k, "-"), b.get(k, "-")) for k in names if a.get(k) != b.get(k)]
 
 
-def compare(a: str, b: str, models: Sequence[ResolvedModel]) -> ModelComparison:
+def compare(
+    a: str, b: str, models: Sequence[ResolvedModel], split: Path | None = None
+) -> ModelComparison:
     """Compare two `models`, which the user calls `a` and `b`, on the validation images.
 
-    Raises UserError when their classes differ, or when the split is missing or damaged.
+    `split` is their file, by default that of the checkout. Raises UserError when the models'
+    classes differ, or when the file is missing or damaged.
     """
-    path = workspace.checkout_root() / VALIDATION
+    path = split or workspace.checkout_root() / VALIDATION
     images, folders = split_files.load(path), [model.folder for model in models]
     try:
         result, predicted = paired_comparison.compare_models(folders[0], folders[1], images)

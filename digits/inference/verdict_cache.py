@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from digits.project import atomic_files, hashing
+from digits.project import atomic_files, hashing, workspace
 from digits.project.errors import UserError
 
 
@@ -33,9 +33,8 @@ def onnx_metadata(path: Path, sha256: str) -> dict[str, str]:
 
 def _cache_file(sha256: str) -> Path:
     """Return where the verdict belongs; a relative path if the user has no home folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
     checker = hashing.file_sha256(Path(__file__).with_name("onnx_check.py"))
-    return Path(cache, "digits", "onnx", f"{sha256}-{checker[:16]}.json")
+    return workspace.user_cache() / "onnx" / (f"{sha256}-{checker[:16]}.json")
 
 
 def _is_private(folder: Path) -> bool:

@@ -26,7 +26,10 @@ def commits_introducing(oid: str) -> list[str]:
 
 def run_git(*arguments: str, strict: bool = False) -> str:
     """Return what git prints; after a failure an empty text, or UserError if `strict`."""
-    command = ["git", "-C", str(workspace.state_root()), *arguments]
+    root = workspace.state_root() if strict else workspace.find_state_root()
+    if root is None:
+        return ""
+    command = ["git", "-C", str(root), *arguments]
     try:
         return check_output(command, stderr=DEVNULL, text=True, timeout=60).strip()
     except (OSError, SubprocessError) as error:

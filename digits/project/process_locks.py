@@ -1,4 +1,4 @@
-"""Locks between the processes of one checkout, files in its folder `.state`.
+"""Locks between the processes of one checkout, or of one user outside of it: files.
 
 The operating system releases a lock when the process that holds it dies.
 """
@@ -38,7 +38,7 @@ def stage_lock(name: str) -> Iterator[None]:
 
 
 def process_lock(name: str) -> filelock.BaseFileLock:
-    """A lock that one process of this checkout holds at a time; the others wait for it."""
-    folder = workspace.state_root() / ".state"
+    """Return a lock that one process holds at a time; the others wait for it."""
+    folder = workspace.state_folder()
     folder.mkdir(parents=True, exist_ok=True)
     return filelock.FileLock(folder / f"{name}.lock")

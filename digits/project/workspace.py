@@ -1,5 +1,9 @@
-"""Find the folder of the project: the checkout, and the one that owns `.state` and the stores."""
+"""Find the project's checkout, and the folders where a process keeps its state.
 
+Outside of a checkout, what a command keeps is in the user's cache folder.
+"""
+
+import os
 from pathlib import Path
 
 from digits.project.errors import UserError
@@ -8,20 +12,53 @@ MODEL_OUTPUT = "models/digits"  # the output of dvc.yaml that is the model
 
 
 def checkout_root() -> Path:
-    """The checkout that this process works in: the nearest folder upwards with a dvc.yaml.
+    """Return the checkout that this process works in: the nearest folder upwards with a dvc.yaml.
 
     Raises UserError when there is none.
     """
     for folder in (Path.cwd(), *Path.cwd().parents):
         if (folder / "dvc.yaml").is_file():
             return folder
-    raise UserError(f"no dvc.yaml in {Path.cwd()} or above; run this in the project's folder")
+    raise UserError(f"no dvc.yaml in {Path.cwd()} or above; run this in a checkout of the project")
 
 
 def state_root() -> Path:
-    """The checkout that owns the stores, usually `checkout_root()`.
+    """Return the checkout that owns the stores, usually `checkout_root()`.
 
     `dvc exp run --temp` and `--queue` work in copies below `.dvc/tmp/exps/` of the original
-    checkout; for such a copy the original is returned.
+    checkout; for such a copy the original is returned. Raises UserError outside of a checkout.
     """
     return Path(str(checkout_root()).partition("/.dvc/tmp/exps/")[0])
+
+
+def find_state_root() -> Path | None:
+    """Return `state_root()`, or None outside of a checkout."""
+    try:
+        return state_root()
+    except UserError:
+        return None
+
+
+def work_folder() -> Path:
+    """Return `state_root()`, or outside of a checkout the working directory."""
+    return find_state_root() or Path.cwd()
+
+
+def state_folder() -> Path:
+    """Return the folder for locks and downloaded models: `.state`, or else the user's cache.
+
+    Raises UserError outside of a checkout when the user has no home folder.
+    """
+    root = find_state_root()
+    if root is not None:
+        return root / ".state"
+    folder = user_cache()
+    if not folder.is_absolute():
+        raise UserError("there is no home folder to keep models in; set XDG_CACHE_HOME to a folder")
+    return folder
+
+
+def user_cache() -> Path:
+    """Return this project's folder in the user's cache; a relative path without a home folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    return Path(cache, "digits")

@@ -10,6 +10,7 @@ import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from digits.project import atomic_files, workspace
@@ -77,12 +78,18 @@ def _version(number: int | None) -> str:
 
 def alias_state(store: TrackingStore, name: str) -> AliasState:
     """Read the aliases and the log of `name`; both are empty where `store` has no such model."""
-    path = workspace.state_root() / LOG_FILE
-    lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+    path = _log_file()
+    lines = path.read_text("utf-8", "replace").splitlines() if path and path.exists() else []
     model = find_registered_model(store, name)  # after the file: has all that the file has
     tags, aliases = (model.tags, model.aliases) if model else ({}, {})
     numbers = {alias: int(number) for alias, number in aliases.items()}
     return AliasState(store, name, numbers, alias_log.read_log(tags, lines))
+
+
+def _log_file() -> Path | None:
+    """Return the log's copy in git, or None outside of a checkout."""
+    root = workspace.find_state_root()
+    return None if root is None else root / LOG_FILE
 
 
 def current_alias_state() -> AliasState:
@@ -93,8 +100,9 @@ def current_alias_state() -> AliasState:
 
 
 def append_to_log_file(state: AliasState) -> int:
-    """Append the entries that the file lacks; return how many."""
-    path = workspace.state_root() / LOG_FILE
+    """Append the entries that the file lacks; return how many. Without a checkout there is none."""
+    if (path := _log_file()) is None:
+        return 0
     with process_lock("aliases"):
         log = alias_state(state.store, state.name).log
         lines = [f"{e.line(log.identity)}\n" for e in log.unwritten if log.identity]

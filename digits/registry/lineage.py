@@ -33,7 +33,7 @@ def trace_lineage(reference: str) -> dict[str, dict[str, Any]]:
     run = stored.store.client.get_run(stored.run_id) if stored else None
     tags = {**(version.tags if version else {}), **(run.data.tags if run else {})}
     folders = _find_copies(content)
-    paths = [folder.relative_to(workspace.state_root()).as_posix() for folder in folders]
+    paths = [str(folder).removeprefix(f"{workspace.work_folder()}/") for folder in folders]
     return {
         "model": {"content_sha256": content, "folders": paths},
         "version": _describe_version(version) if version else {},
@@ -106,7 +106,7 @@ def _describe_commit(tags: Mapping[str, str], folders: list[Path]) -> dict[str, 
 
 def _find_copies(content: str) -> list[Path]:
     """Return folders with intact copies: the pipeline's output and pulled ones, else the cache."""
-    root = workspace.state_root()
+    root = workspace.work_folder()
     folders = [root / workspace.MODEL_OUTPUT, *sorted((root / "models" / "pulled").glob("*"))]
     copies = [folder for folder in folders if model_integrity.is_intact(folder, content)]
     cached = version_download.cached_folder(content)

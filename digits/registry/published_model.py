@@ -110,7 +110,7 @@ def pull_model(model: ResolvedModel, folder: Path | None = None) -> Path:
     nothing, when the folder holds something that cannot be downloaded again.
     """
     name = model.name if model.version or not Path(model.name).exists() else model.folder.name
-    target = folder or workspace.checkout_root() / "models" / "pulled" / name
+    target = folder or workspace.work_folder() / "models" / "pulled" / name
     with process_lock("pull"):
         _check_replaceable(target)
         with atomic_files.atomic_folder(target) as partial:

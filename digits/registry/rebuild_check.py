@@ -26,7 +26,7 @@ def rebuild_version(reference: str) -> int:
     with a cache and a tracking store of its own. Raises UserError when the version names no
     commit that is here, or when the build fails.
     """
-    version = version_lookup.find_version(reference)
+    root, version = workspace.state_root(), version_lookup.find_version(reference)
     if version.commit in {run_context.NO_COMMIT, "unknown"}:
         found = f"version {version.number} was built outside of git"
         raise UserError(f"{found}, so there is nothing to rebuild it from; choose another")
@@ -35,7 +35,7 @@ def rebuild_version(reference: str) -> int:
         print(f"note: {difference}", flush=True)
     with tempfile.TemporaryDirectory(prefix="digits-rebuild-") as scratch:
         clone = Path(scratch) / "digits"
-        _clone(commit, clone)
+        _clone(root, commit, clone)
         # quiet: its advice what to add and push is about a clone that nobody ever sees
         _run(clone, sys.executable, "-m", "dvc", "repro", "--quiet", "train")
         equal = is_same_model(version, clone)
@@ -67,12 +67,11 @@ def possible_differences(version: RegisteredVersion, commit: str) -> Iterator[st
             yield f"{name.removeprefix('env.')} was {old}, here it is {new}: last bits can differ"
 
 
-def _clone(commit: str, clone: Path) -> None:
+def _clone(root: Path, commit: str, clone: Path) -> None:
     """Make a clean checkout of a commit, with the raw data where DVC has them here.
 
     Their bytes are checked by the clone's own stage `download`.
     """
-    root = workspace.state_root()
     _run(root, "git", "clone", "--quiet", "--no-checkout", str(root), str(clone))
     _run(clone, "git", "checkout", "--quiet", "--detach", commit)
     try:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -41,21 +42,23 @@ class CheckResult:
 def verify_all() -> list[CheckResult]:
     """Check all versions, what dvc.lock names, and the model in the checkout's models/digits.
 
-    Every byte in the registry, the cache and the remotes is read. Raises UserError when the
-    registry does not answer.
+    Every byte in the registry, the cache and the remotes is read; outside of a checkout, the
+    versions alone. Raises UserError when the registry does not answer.
     """
     store, name = version_lookup.open_registry(), version_lookup.registered_model_name()
     with translate_errors(store):
         versions = registration.list_versions(store, name)
         removed = alias_moves.alias_state(store, name).log.removed
     checks: dict[str, Check] = {}
-    with dvc_storage.open_storage() as storage:
+    root = workspace.find_state_root()
+    with dvc_storage.open_storage() if root else nullcontext() as storage:
         for version in versions:
             what = " ".join([f"version {version.number}", *version.aliases])
             checks[what] = partial(_check_version, version, storage, removed)
-        for path, oid in storage.outputs().items():
-            checks[path] = partial(_check_object, oid, storage)
-        if (workspace.state_root() / workspace.MODEL_OUTPUT).exists():
+        if storage:
+            objects = storage.outputs().items()
+            checks |= {path: partial(_check_object, oid, storage) for path, oid in objects}
+        if root and (root / workspace.MODEL_OUTPUT).exists():
             checks[f"{workspace.MODEL_OUTPUT} in this checkout"] = _check_model_output
         progress, results = ProgressBar(len(checks), "objects"), []
         for what, check in checks.items():
@@ -73,7 +76,9 @@ def _run_check(what: str, check: Check) -> CheckResult:
         return CheckResult(what, state, str(error))
 
 
-def _check_version(version: RegisteredVersion, storage: DvcStorage, removed: set[int]) -> str:
+def _check_version(
+    version: RegisteredVersion, storage: DvcStorage | None, removed: set[int]
+) -> str:
     """Check a version; `removed` are those that lost their files by the alias log."""
     note = version.tags.get(REMOVED_TAG)
     if note is not None and version.number in removed:
@@ -86,7 +91,7 @@ def _check_version(version: RegisteredVersion, storage: DvcStorage, removed: set
         version_download.download_to_folder(version, folder)
         oid = dvc_storage.folder_object_id(folder)
         version_download.check_mlmodel_file(version, folder)
-    return _check_object(oid, storage)
+    return _check_object(oid, storage) if storage else ""
 
 
 def _check_object(oid: str, storage: DvcStorage) -> str:

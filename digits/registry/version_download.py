@@ -30,7 +30,7 @@ MLFLOW_FILES = {"registered_model_meta", *ENVIRONMENT_FILES, *EXAMPLE_FILES}
 
 def cached_folder(content: str) -> Path:
     """Return the folder of the cached model with this content hash."""
-    return workspace.state_root() / ".state" / "models" / content
+    return workspace.state_folder() / "models" / content
 
 
 def download_to_cache(version: RegisteredVersion) -> Path:

@@ -1,6 +1,7 @@
 """Find a registered version by an alias, its number, or the id of a run that made it."""
 
 import difflib
+import os
 import re
 
 from digits.project import params_file, workspace
@@ -10,6 +11,7 @@ from digits.registry.model_version import RUN_TAG_PREFIX, RegisteredVersion
 from digits.tracking import run_lookup, store_uri, tracking_store
 from digits.tracking.tracking_store import StoreUnavailableError, TrackingStore, found_or_none
 
+NAME_VARIABLE = "DIGITS_MODEL_NAME"  # outside of a checkout
 RUN_ID_PATTERN = re.compile(r"[0-9a-f]{32}")
 
 
@@ -18,7 +20,9 @@ class VersionNotFoundError(UserError):
 
 
 def registered_model_name() -> str:
-    """Return the name of this checkout's registered model, from params.yaml."""
+    """Return the name of the registered model: from params.yaml, or else DIGITS_MODEL_NAME."""
+    if workspace.find_state_root() is None:
+        return os.environ.get(NAME_VARIABLE) or "digits"
     return params_file.load_params(workspace.checkout_root() / "params.yaml").register_.name
 
 

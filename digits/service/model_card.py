@@ -19,7 +19,7 @@ from digits.inference import model_manifest
 from digits.project import atomic_files
 from digits.registry import alias_moves, lineage, promotion_decision, registration
 from digits.registry.alias_log import CHAMPION, AliasLogEntry, format_time
-from digits.tracking import run_lookup, store_uri
+from digits.tracking import run_lookup, store_uri, tracking_store
 from digits.tracking.tracking_store import StoredRun
 
 Card = dict[str, Any]
@@ -34,7 +34,8 @@ def build_card(folder: Path) -> Card:
     manifest = atomic_files.read_json(folder / model_manifest.MANIFEST)
     content, run_id = str(manifest["content_sha256"]), str(manifest["run_id"])
     card: Card = {"kind": manifest["kind"], "run": {"id": run_id}}
-    if store_uri.configured_uri() or store_uri.sqlite_file(store_uri.embedded_uri()).exists():
+    stores = tracking_store.lookup_stores()
+    if any(not s.embedded or store_uri.sqlite_file(s.uri).exists() for s in stores):
         for section in _sections(folder, content, run_id):
             try:
                 card |= section()

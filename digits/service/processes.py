@@ -53,7 +53,7 @@ def run_service(
 
     access, limits = access_control.access_control_for(host, token), limits or AdmissionLimits()
     with reserve_address(host, port) as address, tempfile.TemporaryDirectory("-digits") as scratch:
-        folder, feedback = Path(scratch), workspace.state_root() / "data/feedback"
+        folder, feedback = Path(scratch), workspace.work_folder() / "data/feedback"
         state, stop_file = folder / "model.json", folder / "stop"
         settings = WorkerSettings(access, limits, feedback, state, stop_file)
         server = _server(address, workers, limits)

@@ -90,4 +90,4 @@ def close_dead_runs() -> None:
 def _journals_folder() -> Path:
     """The folder of the journals for the current store."""
     kind = "own" if tracking_store.current_store().embedded else "server"
-    return workspace.state_root() / ".state" / "runs" / kind
+    return workspace.state_folder() / "runs" / kind

@@ -5,10 +5,14 @@ import socket
 import sys
 from contextlib import suppress
 
-from digits.project import workspace
 from digits.project.errors import UserError
 from digits.tracking import embedded_sqlite, journal_folders, store_uri
-from digits.tracking.tracking_store import current_store, embedded_store, is_reachable
+from digits.tracking.tracking_store import (
+    artifact_folder,
+    current_store,
+    embedded_store,
+    is_reachable,
+)
 
 HOST = "127.0.0.1"
 
@@ -32,7 +36,7 @@ def serve_ui(port: int = 5000) -> None:
         # The environment hides addresses: every user can read the passwords of a command line.
         store_uri.URI_VARIABLE: store.uri,
         "MLFLOW_BACKEND_STORE_URI": store.uri,
-        "MLFLOW_ARTIFACTS_DESTINATION": str(workspace.state_root() / embedded_sqlite.ARTIFACTS),
+        "MLFLOW_ARTIFACTS_DESTINATION": str(artifact_folder(store)),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # unused here, and several processes
     }
     os.execve(sys.executable, command, os.environ | settings)  # noqa: S606  (no shell is needed)

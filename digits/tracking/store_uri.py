@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from digits.project import workspace
 from digits.project.errors import UserError
-from digits.project.workspace import state_root
 from digits.tracking import store_errors
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -23,27 +23,28 @@ WARNED: set[str] = set()  # the topics that this process has warned of
 
 
 def embedded_uri() -> str:
-    """The address of the store inside this checkout."""
-    return f"sqlite:///{state_root() / 'mlflow.db'}"
+    """Return the address of the store inside this checkout. Raises UserError outside of one."""
+    return f"sqlite:///{workspace.state_root() / 'mlflow.db'}"
 
 
 def configured_uri() -> str | None:
     """The store that MLFLOW_TRACKING_URI names; None when that is the embedded one.
 
-    Relative sqlite paths count from the checkout's root. Raises UserError for an address
-    that is no tracking store.
+    Relative sqlite paths count from the checkout's root, outside of one from the working
+    directory. Raises UserError for an address that is no tracking store.
     """
     value = os.environ.get(URI_VARIABLE, "").strip()
     if not value:
         return None
+    root = workspace.find_state_root()
     is_hosted = uri_scheme(value) in {"http", "https", *PORTS} and urlsplit(value).netloc
     is_file = value.startswith("sqlite:///") and sqlite_file(value).name not in {"", ":memory:"}
     if not is_hosted and not is_file:
         hint = "expected http://HOST:PORT, https://HOST, postgresql://HOST/NAME or sqlite:///FILE"
         raise UserError(f"{URI_VARIABLE} is {redact(value)!r}; {hint}; correct or unset it")
     if is_file:
-        value = f"sqlite:///{state_root() / sqlite_file(value)}"
-    return None if value == embedded_uri() else value
+        value = f"sqlite:///{(root or Path.cwd()) / sqlite_file(value)}"
+    return None if root is not None and value == embedded_uri() else value
 
 
 def uri_scheme(uri: str) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from digits.project import workspace
 from digits.project.errors import UserError
 from digits.project.interrupts import defer_interrupts
 from digits.project.process_locks import process_lock
-from digits.project.workspace import state_root
 from digits.tracking import embedded_sqlite, store_errors, store_uri
 
 if TYPE_CHECKING:
@@ -83,14 +83,24 @@ def current_store() -> TrackingStore:
 
 
 def embedded_store() -> TrackingStore:
-    """The store inside this checkout."""
+    """The store inside this checkout. Raises StoreUnavailableError outside of one."""
+    if workspace.find_state_root() is None:
+        found = f"there is no tracking store: no dvc.yaml in {Path.cwd()} or above"
+        where = f"run this in a checkout of the project, or set {store_uri.URI_VARIABLE}"
+        raise StoreUnavailableError(f"{found}; {where}")
     return TrackingStore(store_uri.embedded_uri(), embedded=True)
 
 
 def lookup_stores() -> list[TrackingStore]:
     """The stores to search: the current one, then the embedded one where its file exists."""
-    current, embedded = current_store(), embedded_store()
-    exists = not current.embedded and store_uri.sqlite_file(embedded.uri).exists()
+    if workspace.find_state_root() is None:
+        uri = store_uri.configured_uri()
+        return [] if uri is None else [TrackingStore(uri, embedded=False)]
+    current = current_store()
+    if current.embedded:
+        return [current]
+    embedded = embedded_store()
+    exists = store_uri.sqlite_file(embedded.uri).exists()
     return [current, embedded] if exists else [current]
 
 
@@ -164,6 +174,11 @@ def _artifact_root(store: TrackingStore, name: str) -> str | None:
     scheme = store_uri.uri_scheme(store.uri)
     if scheme in {"http", "https"}:
         return None
-    folder = store_uri.sqlite_file(store.uri).parent if scheme == "sqlite" else state_root()
-    root = os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT") or folder / embedded_sqlite.ARTIFACTS
-    return f"{root}/{name}"
+    return f"{os.environ.get('MLFLOW_DEFAULT_ARTIFACT_ROOT') or artifact_folder(store)}/{name}"
+
+
+def artifact_folder(store: TrackingStore) -> Path:
+    """Return the folder for the files of runs, of a store that is no server."""
+    if store_uri.uri_scheme(store.uri) == "sqlite":
+        return store_uri.sqlite_file(store.uri).parent / embedded_sqlite.ARTIFACTS
+    return workspace.work_folder() / embedded_sqlite.ARTIFACTS

@@ -1,0 +1,90 @@
+"""Without a checkout, every command that needs no pipeline works in any folder."""
+
+import json
+import shutil
+
+import pytest
+
+from digits.project import workspace
+from digits.registry.alias_log import LOG_FILE
+from tests import processes
+from tests.cli.test_main import refusal, run
+from tests.service.service import served
+
+NEEDS_CHECKOUT = ["results", "recipe cnn", "tune", "report", "prune", "verify --rebuild 1", "send"]
+
+
+@pytest.fixture
+def elsewhere(versions, tmp_path, monkeypatch):
+    """An empty folder that is no checkout; the registry is the store of `versions`."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{versions}/mlflow.db")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_versions_are_listed_checked_and_pulled(elsewhere, capsys):
+    """The registry of the address answers; downloads are kept in the user's cache."""
+    assert run("history", "--accept", "set by the fixture") == 0
+    assert [run(verb) for verb in ("versions", "history", "verify")] == [0, 0, 0]
+    assert run("pull", "champion") == 0
+    assert run("lineage", "champion", "--json") == 0
+
+    output = capsys.readouterr().out
+    assert "2        champion" in output
+    assert "2 looked at: 0 broken, 0 not pushed, 2 ok" in output
+    lineage = json.loads(output[output.index("{") :])
+    assert lineage["model"]["folders"] == ["models/pulled/digits-2"]
+    assert [path.name for path in elsewhere.iterdir()] == ["models"]
+    assert workspace.state_folder() == elsewhere.parent / "cache/digits"
+
+
+def test_an_alias_that_is_moved_elsewhere_reaches_the_file_in_git(elsewhere, versions, capsys):
+    """The entry is written into the registry; the next `history` in a checkout adds its line."""
+    assert run("promote", "1", "--reason", "the field wants it") == 0
+    assert run("rollback", "--reason", "it does not") == 0
+    assert list(elsewhere.iterdir()) == []
+
+    (versions / "metrics").mkdir(exist_ok=True)
+    done = processes.run("digits", "history")
+    assert done.returncode == 0
+    assert not (versions / LOG_FILE).exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(versions)
+        assert run("history") == 0
+    lines = (versions / LOG_FILE).read_text().splitlines()
+    assert [json.loads(line)["why"] for line in lines][-2:] == ["the field wants it", "it does not"]
+
+
+def test_a_folder_is_read_and_served(elsewhere, versions, monkeypatch):
+    """A pulled model needs no registry."""
+    folder = shutil.copytree(versions / "model-2", elsewhere / "model")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    with served(elsewhere, "--model", str(folder)) as (process, _):
+        assert process.poll() is None
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["model"]
+
+
+def test_without_a_registry_one_line_says_what_to_set(elsewhere, monkeypatch, capsys):
+    """No checkout and no address: there is nothing to list or to fall back to."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    for arguments in (["versions"], ["pull"], ["predict", "a.png"], ["ui"]):
+        assert "or set MLFLOW_TRACKING_URI" in refusal(capsys, *arguments)
+
+
+@pytest.mark.parametrize("command", NEEDS_CHECKOUT)
+def test_what_needs_a_checkout_says_so(elsewhere, capsys, command):
+    """In one line, with what makes it work."""
+    assert "run this in a checkout of the project" in refusal(capsys, *command.split())
+
+
+def test_without_a_home_folder_the_cache_must_be_named(elsewhere, monkeypatch, capsys):
+    """Downloads have nowhere to go; nothing is written into the working directory."""
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+
+    assert "set XDG_CACHE_HOME to a folder" in refusal(capsys, "pull", "champion")
+    assert list(elsewhere.iterdir()) == []
