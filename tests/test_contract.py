@@ -72,3 +72,9 @@ def test_evaluate_depends_on_nothing_that_trains():
 
     trains = {"training_loop", "optimizer", "augmentation", "networks", "checkpoint"}
     assert not modules & trains
+
+
+def test_every_recipe_leads_back_to_every_other():
+    """All recipes of params.yaml set the same keys, and `mlp` sets the values of the file."""
+    assert len({frozenset(changes) for changes in PARAMS.recipes.values()}) == 1
+    assert params_file.with_recipe(PARAMS, "mlp") == PARAMS
