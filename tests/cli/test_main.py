@@ -1,6 +1,10 @@
 """`digits` lists its commands, and explains in one line why there is nothing to show."""
 
+import importlib.metadata
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +79,25 @@ def test_without_versions_there_is_nothing_to_prune_and_no_history(workspace, ca
 
     assert "nothing to remove: digits has 0 version(s), 10 are kept" in output
     assert "digits has no record yet; it begins with the first change of an alias" in output
+
+
+def test_the_version_is_printed(capsys):
+    """It is that of the installed package."""
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"digits {importlib.metadata.version('digits')}\n"
+
+
+@pytest.mark.parametrize("words", ["digits versions", "digits pull --to"])
+def test_a_shell_completes_commands_and_options(words):
+    """Bash completes the last word from all but its last letter, with the script it is given."""
+    typed, last = words[:-1], words.split()[-1]
+    script = f"source <(digits completion bash); COMP_WORDS=({typed}); "
+    script += 'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _digits_completion; echo "${COMPREPLY[@]}"'
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script], env=os.environ | {"PATH": path}, capture_output=True, text=True
+    )
+    assert last in done.stdout.split(), done.stderr
 
 
 def test_outside_of_a_project_one_line_says_so(tmp_path, monkeypatch, capsys):
