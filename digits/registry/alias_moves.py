@@ -9,7 +9,7 @@ import os
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,10 @@ def alias_state(store: TrackingStore, name: str) -> AliasState:
     model = find_registered_model(store, name)  # after the file: has all that the file has
     tags, aliases = (model.tags, model.aliases) if model else ({}, {})
     numbers = {alias: int(number) for alias, number in aliases.items()}
-    return AliasState(store, name, numbers, alias_log.read_log(tags, lines))
+    log = alias_log.read_log(tags, lines)
+    if path is None:  # no file says which change was carried out: the aliases alone do
+        log = replace(log, unwritten=())
+    return AliasState(store, name, numbers, log)
 
 
 def _log_file() -> Path | None:
