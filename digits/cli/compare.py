@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from digits.cli.options import ModelArgument
+from digits.cli.options import JsonOption, ModelArgument
 
 SPLIT = "Validation images of another place. [default: data/splits/validation.npz]"
 
@@ -13,6 +13,7 @@ SPLIT = "Validation images of another place. [default: data/splits/validation.np
 def compare(
     a: ModelArgument,
     b: Annotated[str, typer.Argument(metavar="MODEL", help="The model to compare it with.")],
+    *,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the comparison as an HTML page.")
     ] = None,
@@ -21,6 +22,7 @@ def compare(
         typer.Option(metavar="FILE", help="Draw the images that only one model gets right."),
     ] = None,
     split: Annotated[Path | None, typer.Option(metavar="FILE", help=SPLIT)] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare two models: accuracy, errors, parameters, speed.
 
@@ -32,4 +34,4 @@ def compare(
     models = [model_reference.resolve(name) for name in (a, b)]
     comparison = model_comparison.compare(a, b, models, split)
     comparison_report.write_files(comparison, html, png)
-    print(comparison_report.format_comparison(comparison))
+    print(comparison_report.format_comparison(comparison, as_json=as_json))

@@ -23,6 +23,6 @@ def completion(
 
     Example: digits completion bash >> ~/.bashrc
     """
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     print(get_completion_script(prog_name="digits", complete_var=VARIABLE, shell=shell.value))

@@ -1,8 +1,12 @@
 """`digits history`: show and check the log of alias changes."""
 
+import json
 from typing import Annotated
 
 from typer import Exit, Option
+
+from digits.cli.options import JsonOption
+from digits.project.errors import UserError
 
 
 def history(
@@ -13,6 +17,8 @@ def history(
     accept: Annotated[
         str | None, Option(metavar="TEXT", help="Accept the differences found, and say why.")
     ] = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Show and check the log of alias changes.
 
@@ -25,6 +31,8 @@ def history(
 
     Exit status: 0 if everything agrees, 1 if there are differences.
     """
+    if as_json and (at or accept) is not None:
+        raise UserError("--json prints all entries; leave out --at and --accept")
     from digits.registry import alias_history, alias_moves  # 2 s: MLflow
 
     if accept is not None:
@@ -33,6 +41,10 @@ def history(
     time = None if at is None else alias_history.parse_time(at)
     state = alias_moves.current_alias_state()
     lines, status = alias_history.check_log(state)
+    if as_json:
+        entries = [json.loads(e.line(state.log.identity)) for e in state.log.entries]
+        print(json.dumps({"entries": entries, "messages": lines}, indent=2))
+        raise Exit(status)
     log = alias_history.champion_at(state, time) if time else alias_history.format_log(state)
     print(log, *lines, sep="\n")
     raise Exit(status)

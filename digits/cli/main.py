@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     The exit statuses are those of `run_reporting_errors`, or the command's own.
     """
     if VARIABLE in os.environ:  # a shell asks for completions
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
     sys.exit(run_reporting_errors("digits", lambda: app(arguments)))

@@ -1,7 +1,9 @@
 """`digits results`: show the trained model's scores, version and run."""
 
+import json
 from typing import Any
 
+from digits.cli.options import JsonOption
 from digits.inference import model_manifest
 from digits.project import atomic_files, workspace
 from digits.project.text_table import format_table
@@ -15,7 +17,7 @@ next        . .venv/bin/activate
             dvc metrics diff                         compare the scores with the last commit"""
 
 
-def results() -> None:
+def results(as_json: JsonOption = False) -> None:
     """Show the trained model's scores, version and run.
 
     Reads what the last `dvc repro` wrote to metrics/ and models/digits. Accuracy and loss are on
@@ -27,6 +29,10 @@ def results() -> None:
         for name in ("train", "evaluate", "register")
     )
     manifest = atomic_files.read_json(root / workspace.MODEL_OUTPUT / model_manifest.MANIFEST)
+    if as_json:
+        parts = {"train": trained, "evaluate": tested, "register": registered}
+        print(json.dumps({**parts, "manifest": manifest}, indent=2))
+        return
     rows = [_scores("validation", trained, "validation_"), _scores("test", tested, "")]
     alias = "no alias" if registered["alias"] == "none" else registered["alias"]
     version = f" version {registered['version']}, {alias}"

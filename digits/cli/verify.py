@@ -1,10 +1,11 @@
 """`digits verify`: check models and data against their checksums."""
 
+import json
 from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from digits.cli.options import MODEL
+from digits.cli.options import MODEL, JsonOption
 from digits.project.errors import UserError
 
 REBUILD = "Instead, train this version again from its commit and compare the bytes."
@@ -16,6 +17,7 @@ def verify(
     ] = None,
     *,
     rebuild: Annotated[str | None, Option(metavar="VERSION", help=REBUILD)] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Check models and data against their checksums.
 
@@ -36,12 +38,17 @@ def verify(
         from digits.registry import model_reference
 
         checked = model_reference.resolve(model)
-        print(f"{checked.name}  ok  {checked.content_sha256[:12]}")
+        content = checked.content_sha256
+        record = {"what": checked.name, "state": "ok", "content_sha256": content}
+        print(json.dumps(record) if as_json else f"{checked.name}  ok  {content[:12]}")
         return
     from digits.registry import alias_history, alias_moves, verification
 
     findings = verification.verify_all()
-    print(verification.format_results(findings))
     lines, status = alias_history.check_log(alias_moves.current_alias_state())
-    print("\n".join(lines))
+    if as_json:
+        records = [{"what": f.what, "state": f.state.word, "details": f.details} for f in findings]
+        print(json.dumps({"results": records, "messages": lines}, indent=2))
+    else:
+        print(verification.format_results(findings), *lines, sep="\n")
     raise Exit(max([status, *(finding.state for finding in findings)]))

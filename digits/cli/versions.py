@@ -1,7 +1,9 @@
 """`digits versions`: list the registered versions."""
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
+from digits.cli.options import JsonOption
 from digits.project import text_table
 from digits.project.errors import UserError
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 HEAD = ["version", "alias", "gate", "validation", "test", "registered (UTC)", "commit", "run"]
 
 
-def versions() -> None:
+def versions(as_json: JsonOption = False) -> None:
     """List the registered versions with their aliases and accuracies.
 
     Newest first. The column "gate" shows what the promotion rules decided. "former champion"
@@ -26,10 +28,34 @@ def versions() -> None:
         registered = registration.list_versions(state.store, state.name)
     if not registered:
         raise UserError(f"{state.name} has no version yet; `dvc repro` registers one")
+    if as_json:
+        print(json.dumps([_record(version, state) for version in registered], indent=2))
+        return
     rows = [_row(version, state) for version in registered]
     print(text_table.format_table(HEAD, rows, left=(0, 1, 2)))
     for text in [*state.disagreements, *state.log.problems]:
         print(f"note: {text_table.printable(text)}; see `digits history`")
+
+
+def _record(version: "RegisteredVersion", state: "AliasState") -> dict[str, Any]:
+    """Return what the table shows, and what it shortens."""
+    from digits.registry.model_version import REMOVED_TAG
+
+    names = ("validation_accuracy", "test_accuracy")
+    return {
+        "name": version.name,
+        "version": version.number,
+        "aliases": list(version.aliases),
+        "was_champion": version.number in state.log.champions,
+        "files_removed": version.tags.get(REMOVED_TAG),
+        "gate": version.tags.get("gate"),
+        "gate_mode": version.tags.get("gate.mode"),
+        **{name: version.metric(name) for name in names},
+        "registered": version.created.isoformat(timespec="seconds"),
+        "commit": version.commit,
+        "run_id": version.run_id,
+        "content_sha256": version.content_sha256,
+    }
 
 
 def _row(version: "RegisteredVersion", state: "AliasState") -> list[str]:

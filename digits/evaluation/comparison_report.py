@@ -5,7 +5,9 @@ The page needs no server, network or script. The comparison itself is in `model_
 
 import base64
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -35,8 +37,10 @@ def write_files(comparison: ModelComparison, html: Path | None, png: Path | None
         draw_disagreements(comparison, png)
 
 
-def format_comparison(comparison: ModelComparison) -> str:
-    """Return the comparison as text for a terminal."""
+def format_comparison(comparison: ModelComparison, *, as_json: bool = False) -> str:
+    """Return the comparison as text for a terminal, or as JSON."""
+    if as_json:
+        return json.dumps(_record(comparison), indent=2)
     models, result = {"A": comparison.a, "B": comparison.b}, comparison.result
     low, high = result.interval
     difference = f"A - B {result.difference:+.2%} (95 % interval {low:+.2%} to {high:+.2%})"
@@ -47,6 +51,36 @@ def format_comparison(comparison: ModelComparison) -> str:
     lines.append(f"{difference} on {images}, exact McNemar {p_value}: {comparison.verdict}")
     lines += [f"note: {letter}: {note}" for letter, m in models.items() for note in m.notes]
     return "\n".join(lines)
+
+
+def _record(comparison: ModelComparison) -> dict[str, Any]:
+    """Return the numbers of the comparison, unrounded."""
+    models = {"a": comparison.a, "b": comparison.b}
+    halves = _halves(comparison)
+    result = comparison.result
+    return {
+        **{key: _model_record(comparison, model) for key, model in models.items()},
+        "n": result.n,
+        "only_right": {key: len(half[2]) for key, half in zip(models, halves, strict=True)},
+        "difference": result.difference,
+        "difference_interval": result.interval,
+        "p_value": result.p_value,
+        "verdict": comparison.verdict,
+        "parameters": {name: {"a": a, "b": b} for name, a, b in comparison.parameters},
+    }
+
+
+def _model_record(comparison: ModelComparison, model: ComparedModel) -> dict[str, Any]:
+    accuracy, interval = comparison.accuracy(model)
+    return {
+        "name": model.name,
+        "content_sha256": model.content,
+        "accuracy": accuracy,
+        "accuracy_interval": interval,
+        "onnx_bytes": model.size,
+        "seconds_per_image": model.scores.seconds,
+        "notes": list(model.notes),
+    }
 
 
 def _table_rows(comparison: ModelComparison) -> list[list[str]]:

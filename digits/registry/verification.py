@@ -29,6 +29,11 @@ class CheckState(IntEnum):
     NOT_PUSHED = 1
     BROKEN = 2
 
+    @property
+    def word(self) -> str:
+        """The state as people read it, such as "not pushed"."""
+        return self.name.lower().replace("_", " ")
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -113,9 +118,8 @@ def _check_model_output() -> str:
 def format_results(results: list[CheckResult]) -> str:
     """Format the results as lines, with their counts and what to do."""
     width = max((len(result.what) for result in results), default=0)
-    words = {state: state.name.lower().replace("_", " ") for state in CheckState}
-    lines = [f"{r.what:{width}}  {words[r.state]:10}  {r.details}".rstrip() for r in results]
+    lines = [f"{r.what:{width}}  {r.state.word:10}  {r.details}".rstrip() for r in results]
     states = [result.state for result in results]
-    counts = ", ".join(f"{states.count(s)} {words[s]}" for s in reversed(CheckState))
+    counts = ", ".join(f"{states.count(s)} {s.word}" for s in reversed(CheckState))
     advice = [NEXT_STEPS] if CheckState.NOT_PUSHED in states else []
     return "\n".join([*lines, f"{len(results)} looked at: {counts}", *advice])

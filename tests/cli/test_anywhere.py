@@ -5,9 +5,11 @@ import shutil
 
 import pytest
 
+from digits.datasets import split_files
 from digits.project import workspace
 from digits.registry.alias_log import LOG_FILE
 from tests.cli.test_main import refusal, run
+from tests.conftest import part
 from tests.service.service import served
 
 NEEDS_CHECKOUT = ["results", "recipe cnn", "tune", "report", "prune", "verify --rebuild 1", "send"]
@@ -24,6 +26,13 @@ def elsewhere(versions, tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture
+def validation(tmp_path, official):
+    """A file of 100 validation images."""
+    split_files.save(part(official, 0, 100), tmp_path / "validation.npz")
+    return tmp_path / "validation.npz"
+
+
 def test_versions_are_listed_checked_and_pulled(elsewhere, capsys):
     """The registry of the address answers; downloads are kept in the user's cache."""
     assert run("history", "--accept", "set by the fixture") == 0
@@ -38,6 +47,25 @@ def test_versions_are_listed_checked_and_pulled(elsewhere, capsys):
     assert lineage["model"]["folders"] == ["models/pulled/digits-2"]
     assert [path.name for path in elsewhere.iterdir()] == ["models"]
     assert workspace.state_folder() == elsewhere.parent / "cache/digits"
+
+
+def test_what_tables_show_is_printed_as_json_too(elsewhere, validation, capsys):
+    """With the values unrounded, and nothing else on standard output."""
+    shown = {}
+    split = ("champion", "1", "--split", validation)
+    for verb, *arguments in (["versions"], ["history"], ["verify"], ["compare", *split]):
+        capsys.readouterr()
+        assert run(verb, *arguments, "--json") in {0, 1}  # 1: an alias was set by other means
+        shown[verb] = json.loads(capsys.readouterr().out)
+
+    assert [(v["version"], v["aliases"]) for v in shown["versions"]] == [(2, ["champion"]), (1, [])]
+    assert shown["history"]["entries"] == []
+    assert "champion" in shown["history"]["messages"][0]
+    assert [r["state"] for r in shown["verify"]["results"]] == ["ok", "ok"]
+    compared = shown["compare"]
+    assert compared["a"]["content_sha256"] == shown["versions"][0]["content_sha256"]
+    gap = compared["a"]["accuracy"] - compared["b"]["accuracy"]
+    assert compared["difference"] == pytest.approx(gap)
 
 
 def test_an_alias_that_is_moved_elsewhere_reaches_the_file_in_git(
