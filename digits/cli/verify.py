@@ -35,12 +35,7 @@ def verify(
 
         raise Exit(rebuild_check.rebuild_version(rebuild))
     if model is not None:
-        from digits.registry import model_reference
-
-        checked = model_reference.resolve(model)
-        content = checked.content_sha256
-        record = {"what": checked.name, "state": "ok", "content_sha256": content}
-        print(json.dumps(record) if as_json else f"{checked.name}  ok  {content[:12]}")
+        _verify_model(model, as_json)
         return
     from digits.registry import alias_history, alias_moves, verification
 
@@ -52,3 +47,12 @@ def verify(
     else:
         print(verification.format_results(findings), *lines, sep="\n")
     raise Exit(max([status, *(finding.state for finding in findings)]))
+
+
+def _verify_model(model: str, as_json: bool) -> None:
+    from digits.registry import model_reference
+
+    checked = model_reference.resolve(model)
+    content = checked.content_sha256
+    record = {"what": checked.name, "state": "ok", "content_sha256": content}
+    print(json.dumps(record) if as_json else f"{checked.name}  ok  {content[:12]}")
