@@ -7,7 +7,6 @@ Every error is one line on standard error, with exit status 2 unless a command s
 """
 
 import importlib
-import importlib.metadata
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -35,7 +34,9 @@ for name in COMMANDS.split():
 def print_version(is_wanted: bool) -> None:
     """Print the version of the package and exit, if that is wanted."""
     if is_wanted:
-        print(f"digits {importlib.metadata.version('digits')}")
+        from importlib import metadata  # 0.04 s, and seldom needed
+
+        print(f"digits {metadata.version('digits')}")
         raise Exit
 
 
