@@ -19,7 +19,7 @@ class Shell(StrEnum):
 def completion(
     shell: Annotated[Shell, Argument(metavar="SHELL", help="bash, zsh or fish.")],
 ) -> None:
-    """Print the script with which a shell completes commands and options.
+    """Print a script that completes commands in a shell.
 
     Example: digits completion bash >> ~/.bashrc
     """

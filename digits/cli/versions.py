@@ -15,7 +15,7 @@ HEAD = ["version", "alias", "gate", "validation", "test", "registered (UTC)", "c
 
 
 def versions(as_json: JsonOption = False) -> None:
-    """List the registered versions with their aliases and accuracies.
+    """List the registered versions, their aliases and accuracies.
 
     Newest first. The column "gate" shows what the promotion rules decided. "former champion"
     marks a version that was champion, "no files" one whose files `digits prune` removed.
