@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from digits.cli.options import ModelOption, SeveralOption
+from digits.cli.options import FreshOption, ModelOption, SeveralOption
 from digits.project.errors import UserError
 
 PATHS = "Image files, folders (all files below them), glob patterns, or - for standard input."
@@ -19,6 +19,7 @@ def predict(
     paths: Annotated[list[str], Argument(metavar="PATH", help=PATHS)],
     *,
     model: ModelOption = None,
+    fresh: FreshOption = False,
     several: SeveralOption = None,
     top: Annotated[int, Option(min=1, metavar="N", help="The N likeliest classes per digit.")] = 1,
     json: Annotated[bool, Option("--json", help="Print a JSON list, an object per image.")] = False,
@@ -44,7 +45,8 @@ def predict(
     from digits.registry import model_reference  # 0.2 s: ONNX Runtime
 
     files = list(image_files.list_images(paths))
-    loaded = classifier.load(model_reference.resolve(model))
+    max_age = 0.0 if fresh else model_reference.MAX_AGE_SECONDS
+    loaded = classifier.load(model_reference.resolve(model, max_age=max_age))
     top = min(top, len(loaded.classes))
     form = JsonFormat(top) if json else CsvFormat(top) if csv else TextFormat(top, files)
     answers = prediction_stream.predict_files(files, loaded, several, save_preview is not None)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from digits.project.errors import UserError
 
+NAME_VARIABLE = "DIGITS_MODEL_NAME"  # names the registered model outside of a checkout
 MODEL_OUTPUT = "models/digits"  # the output of dvc.yaml that is the model
 
 

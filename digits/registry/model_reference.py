@@ -5,31 +5,85 @@ A reference is tried as a path, then as a registered version (alias, number or r
 or DVC: a folder resolves fast.
 """
 
+import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digits.inference import model_integrity
 from digits.inference.model_integrity import ResolvedModel
-from digits.project import workspace
+from digits.project import atomic_files, hashing, workspace
 from digits.project.errors import UserError
+from digits.tracking import store_uri
 
 if TYPE_CHECKING:
     from digits.registry.model_version import RegisteredVersion
 
 
-def resolve(reference: str | None) -> ResolvedModel:
+MAX_AGE_SECONDS = 3600.0  # of the registry's answer, where it need not be the newest
+
+
+def resolve(reference: str | None, *, max_age: float = 0.0) -> ResolvedModel:
     """Return the model that `reference` names, its files on this disk and checked.
 
     None is the checkout's own models/digits where that exists, else the registry's champion.
-    Raises UserError when nothing has that name, or when anything about the files is wrong.
+    The registry is not asked, and stderr says so, when it answered less than `max_age` seconds
+    ago. Raises UserError when nothing has that name, or when anything about the files is wrong.
     """
     reference = _default_reference() if reference is None else reference
+    if max_age and not Path(reference).exists() and (recent := _recent_answer(reference, max_age)):
+        return recent
     model = look_up(reference)
     if isinstance(model, ResolvedModel):
         return model
     from digits.registry import published_model  # MLflow is loaded already
 
-    return published_model.download(model, reference)
+    resolved = published_model.download(model, reference)
+    answer = {"name": resolved.name, "number": resolved.version, "seen": time.time()}
+    content = {"content": resolved.content_sha256}
+    atomic_files.write_json(_answer_file(reference), answer | content)
+    return resolved
+
+
+def _recent_answer(reference: str, max_age: float) -> ResolvedModel | None:
+    """Return the model of the registry's last answer; None unless it is recent and intact.
+
+    An SQLite store that was written since then may have another answer.
+    """
+    try:
+        answer = atomic_files.read_json(_answer_file(reference))
+        name, number, seen = answer["name"], int(answer["number"]), float(answer["seen"])
+        uri = store_uri.configured_uri() or store_uri.embedded_uri()
+        is_file = store_uri.uri_scheme(uri) == "sqlite"
+        changed = store_uri.sqlite_file(uri).stat().st_mtime if is_file else 0.0
+        if not max(changed, time.time() - max_age) <= seen <= time.time():
+            return None
+        folder = workspace.state_folder() / "models" / answer["content"]
+        manifest = model_integrity.check_model(folder, answer["content"])
+    except (UserError, OSError, LookupError, TypeError, ValueError):
+        return None
+    moment = time.strftime("%H:%M", time.localtime(seen))
+    store_uri.warn_once(f"{reference} is {name}, as known since {moment}; --fresh asks again")
+    return ResolvedModel(name, folder, manifest, number)
+
+
+def _answer_file(reference: str) -> Path:
+    """Return where the registry's last answer about `reference` is kept.
+
+    The name of the registered model is in params.yaml; parsing that would take too long here.
+    """
+    registry = store_uri.redact(store_uri.configured_uri() or "")
+    root = workspace.find_state_root()
+    variable = os.environ.get(workspace.NAME_VARIABLE, "")
+    name = hashing.file_sha256(root / "params.yaml") if root else variable
+    key = hashing.json_sha256([registry, name, reference])
+    return workspace.state_folder() / "answers" / f"{key}.json"
+
+
+def forget_answers() -> None:
+    """Let the registry be asked again, after a change of its aliases."""
+    for path in (workspace.state_folder() / "answers").glob("*.json"):
+        path.unlink(missing_ok=True)
 
 
 def look_up(reference: str) -> "ResolvedModel | RegisteredVersion":

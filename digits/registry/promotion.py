@@ -8,7 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from digits.project.errors import UserError
-from digits.registry import alias_moves, registration, version_download, version_lookup
+from digits.registry import (
+    alias_moves,
+    model_reference,
+    registration,
+    version_download,
+    version_lookup,
+)
 from digits.registry.alias_log import CHAMPION, clean_reason
 from digits.registry.alias_moves import AliasState, ConcurrentUpdateError
 from digits.registry.model_version import RegisteredVersion
@@ -37,6 +43,7 @@ def apply_decision(version: RegisteredVersion, decide: Decide) -> PromotionDecis
                 registration.tag_version(version, decision.tags)
                 gate = decision.summary
                 alias_moves.change_aliases(state, moves, action="register", why=why, gate=gate)
+            model_reference.forget_answers()
             return decision
         except ConcurrentUpdateError as error:
             last = error
@@ -89,6 +96,7 @@ def _make_champion(state: AliasState, reference: str, action: str, why: str) -> 
         version_download.download_to_folder(version, Path(scratch))
         moves = state.moves_to(CHAMPION, version.number)
         entry = alias_moves.change_aliases(state, moves, action=action, why=why)
+    model_reference.forget_answers()
     name = f"{state.name} version {version.number} is champion"
     if entry is None:
         raise UserError(f"{name} already; nothing was changed")

@@ -11,7 +11,6 @@ from digits.registry.model_version import RUN_TAG_PREFIX, RegisteredVersion
 from digits.tracking import run_lookup, store_uri, tracking_store
 from digits.tracking.tracking_store import StoreUnavailableError, TrackingStore, found_or_none
 
-NAME_VARIABLE = "DIGITS_MODEL_NAME"  # outside of a checkout
 RUN_ID_PATTERN = re.compile(r"[0-9a-f]{32}")
 
 
@@ -22,7 +21,7 @@ class VersionNotFoundError(UserError):
 def registered_model_name() -> str:
     """Return the name of the registered model: from params.yaml, or else DIGITS_MODEL_NAME."""
     if workspace.find_state_root() is None:
-        return os.environ.get(NAME_VARIABLE) or "digits"
+        return os.environ.get(workspace.NAME_VARIABLE) or "digits"
     return params_file.load_params(workspace.checkout_root() / "params.yaml").register_.name
 
 

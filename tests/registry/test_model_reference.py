@@ -1,7 +1,12 @@
 """Every command finds a model by the same references, and refuses a changed one unloaded."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import onnxruntime
 import pytest
@@ -10,7 +15,7 @@ import torch
 from digits.inference import model_manifest
 from digits.project import atomic_files
 from digits.project.errors import UserError
-from digits.registry import version_download
+from digits.registry import promotion, published_model, version_download
 from digits.registry.lineage import trace_lineage
 from digits.registry.model_reference import resolve
 
@@ -100,6 +105,53 @@ def test_a_name_that_nothing_has_is_refused_with_what_there_is(versions, find):
             find(name)
 
     assert not version_download.cached_folder("x").parent.exists()
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The references that the registry is asked for."""
+    references, look_up = [], published_model.look_up
+    monkeypatch.setattr(
+        published_model, "look_up", lambda name: references.append(name) or look_up(name)
+    )
+    return references
+
+
+CHANGES = {
+    "an hour later": lambda patch, now: patch.setattr(time, "time", lambda: now + 4000),
+    "the clock is set back": lambda patch, now: patch.setattr(time, "time", lambda: now - 4000),
+    "the store is written": lambda *_: os.utime("mlflow.db"),
+    "params.yaml is changed": lambda *_: Path("params.yaml").write_text(
+        Path("params.yaml").read_text() + "\n"
+    ),
+    "the copy is damaged": lambda *_: next(Path(".state/models").glob("*/weights.pt")).unlink(),
+    "an alias is moved": lambda *_: promotion.promote_manually("1", "better"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_recent_answer_is_used_until_it_may_have_changed(
+    versions, asked, monkeypatch, capfd, change
+):
+    """The command says which version that is, and since when it is known."""
+    resolve("champion")
+    asked.clear()
+    assert resolve("champion", max_age=3600).version == 2
+    assert asked == []
+    assert "champion is digits-2, as known since " in capfd.readouterr().err
+
+    CHANGES[change](monkeypatch, time.time())
+    assert resolve("champion", max_age=3600).version in {1, 2}
+    assert asked == ["champion"]
+
+
+def test_a_recent_answer_needs_no_mlflow(versions):
+    """So `digits predict --model champion` is as fast as with a folder."""
+    resolve("champion")
+    code = "import sys; from digits.registry.model_reference import resolve; "
+    code += "print(resolve('champion', max_age=3600).name, 'mlflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "digits-2 False\n", done.stderr
 
 
 def test_without_a_model_in_the_checkout_the_champion_is_the_default(versions):
