@@ -3,13 +3,17 @@
 Starts fast: neither torch nor MLflow is imported, unless the model is one of the registry.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option
 
 from digits.cli.options import FreshOption, ModelOption, SeveralOption
 from digits.project.errors import UserError
+
+if TYPE_CHECKING:
+    from digits.inference.prediction import Prediction
 
 PATHS = "Image files, folders (all files below them), glob patterns, or - for standard input."
 PREVIEW = "Draw each image, and the inputs of the network, as PNG files into this new folder."
@@ -51,9 +55,14 @@ def predict(
     form = JsonFormat(top) if json else CsvFormat(top) if csv else TextFormat(top, files)
     answers = prediction_stream.predict_files(files, loaded, several, save_preview is not None)
     if save_preview is not None:
-        from digits.datasets import contact_sheet  # 0.05 s, and seldom needed
-        from digits.inference import prediction_images
-
-        contact_sheet.check_new_folder(save_preview, "the previews")
-        answers = prediction_images.save_previews(answers, save_preview)
+        answers = _save_previews(answers, save_preview)
     raise Exit(print_predictions(answers, form, len(files)))
+
+
+def _save_previews(answers: "Iterator[Prediction]", folder: Path) -> "Iterator[Prediction]":
+    """Draw each answer into the new `folder` when it is taken, and pass it on."""
+    from digits.datasets import contact_sheet  # 0.05 s, and seldom needed
+    from digits.inference import prediction_images
+
+    contact_sheet.check_new_folder(folder, "the previews")
+    return prediction_images.save_previews(answers, folder)
