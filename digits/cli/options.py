@@ -16,9 +16,6 @@ SeveralOption = Annotated[
     bool | None,
     Option("--multi/--single", help="Find several digits per image, or one. [default: automatic]"),
 ]
-FreshOption = Annotated[
-    bool, Option("--fresh", help="Ask the registry, even if it answered within the last hour.")
-]
 JsonOption = Annotated[bool, Option("--json", help="Print the result as JSON.")]
 PortOption = Annotated[int, Option(metavar="PORT", help="Port, or the next free one after it.")]
 ReasonOption = Annotated[str, Option(metavar="TEXT", help="Why; stored in the alias log.")]

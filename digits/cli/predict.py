@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option
 
-from digits.cli.options import FreshOption, ModelOption, SeveralOption
+from digits.cli.options import ModelOption, SeveralOption
 from digits.project.errors import UserError
 
 if TYPE_CHECKING:
     from digits.inference.prediction import Prediction
 
 PATHS = "Image files, folders (all files below them), glob patterns, or - for standard input."
+FRESH = "Ask the registry, even if it answered within the last hour."
 PREVIEW = "Draw each image, and the inputs of the network, as PNG files into this new folder."
 
 
@@ -23,7 +24,7 @@ def predict(
     paths: Annotated[list[str], Argument(metavar="PATH", help=PATHS)],
     *,
     model: ModelOption = None,
-    fresh: FreshOption = False,
+    fresh: Annotated[bool, Option("--fresh", help=FRESH)] = False,
     several: SeveralOption = None,
     top: Annotated[int, Option(min=1, metavar="N", help="The N likeliest classes per digit.")] = 1,
     json: Annotated[bool, Option("--json", help="Print a JSON list, an object per image.")] = False,

@@ -28,8 +28,8 @@ def verify(
     Exit status: 0 if everything is right, 1 if files are not pushed, a remote does not answer or
     the log of aliases differs, 2 if a file was changed, or a rebuilt model has other bytes.
     """
-    if rebuild is not None and model is not None:
-        raise UserError("MODEL and --rebuild exclude each other; choose one")
+    if rebuild is not None and (as_json or model is not None):
+        raise UserError("--rebuild takes neither MODEL nor --json; leave them out")
     if rebuild is not None:
         from digits.registry import rebuild_check  # 2 s: MLflow
 

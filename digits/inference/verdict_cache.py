@@ -34,7 +34,7 @@ def onnx_metadata(path: Path, sha256: str) -> dict[str, str]:
 def _cache_file(sha256: str) -> Path:
     """Return where the verdict belongs; a relative path if the user has no home folder."""
     checker = hashing.file_sha256(Path(__file__).with_name("onnx_check.py"))
-    return workspace.user_cache() / "onnx" / (f"{sha256}-{checker[:16]}.json")
+    return workspace.user_cache() / "onnx" / f"{sha256}-{checker[:16]}.json"
 
 
 def _is_private(folder: Path) -> bool:

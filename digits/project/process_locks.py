@@ -1,4 +1,4 @@
-"""Locks between the processes of one checkout, or of one user outside of it: files.
+"""Locks between processes: files in the checkout's `.state`, or else in the user's cache.
 
 The operating system releases a lock when the process that holds it dies.
 """

@@ -7,6 +7,7 @@ or DVC: a folder resolves fast.
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +34,17 @@ def resolve(reference: str | None, *, max_age: float = 0.0) -> ResolvedModel:
     reference = _default_reference() if reference is None else reference
     if max_age and not Path(reference).exists() and (recent := _recent_answer(reference, max_age)):
         return recent
+    asked = time.time()
     model = look_up(reference)
     if isinstance(model, ResolvedModel):
         return model
     from digits.registry import published_model  # MLflow is loaded already
 
     resolved = published_model.download(model, reference)
-    answer = {"name": resolved.name, "number": resolved.version, "seen": time.time()}
-    content = {"content": resolved.content_sha256}
-    atomic_files.write_json(_answer_file(reference), answer | content)
+    answer = {"name": resolved.name, "number": resolved.version, "asked": asked}
+    with suppress(OSError):  # such as a read-only checkout: the registry is asked again
+        content = {"content": resolved.content_sha256}
+        atomic_files.write_json(_answer_file(reference), answer | content)
     return resolved
 
 
@@ -52,17 +55,17 @@ def _recent_answer(reference: str, max_age: float) -> ResolvedModel | None:
     """
     try:
         answer = atomic_files.read_json(_answer_file(reference))
-        name, number, seen = answer["name"], int(answer["number"]), float(answer["seen"])
+        name, number, asked = answer["name"], int(answer["number"]), float(answer["asked"])
         uri = store_uri.configured_uri() or store_uri.embedded_uri()
         is_file = store_uri.uri_scheme(uri) == "sqlite"
         changed = store_uri.sqlite_file(uri).stat().st_mtime if is_file else 0.0
-        if not max(changed, time.time() - max_age) <= seen <= time.time():
+        if not max(changed, time.time() - max_age) <= asked <= time.time():
             return None
         folder = workspace.state_folder() / "models" / answer["content"]
         manifest = model_integrity.check_model(folder, answer["content"])
     except (UserError, OSError, LookupError, TypeError, ValueError):
         return None
-    moment = time.strftime("%H:%M", time.localtime(seen))
+    moment = time.strftime("%H:%M", time.localtime(asked))
     store_uri.warn_once(f"{reference} is {name}, as known since {moment}; --fresh asks again")
     return ResolvedModel(name, folder, manifest, number)
 
