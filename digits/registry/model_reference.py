@@ -2,12 +2,13 @@
 
 A reference is tried as a path, then as a registered version (alias, number or run id, see
 `version_lookup`), then as a git revision (see `published_model`). Nothing here imports MLflow
-or DVC: a folder resolves fast.
+or DVC: a folder resolves fast, and so does a name about which the registry answered lately.
 """
 
 import os
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,68 +33,32 @@ def resolve(reference: str | None, *, max_age: float = 0.0) -> ResolvedModel:
     ago. Raises UserError when nothing has that name, or when anything about the files is wrong.
     """
     reference = _default_reference() if reference is None else reference
-    if max_age and not Path(reference).exists() and (recent := _recent_answer(reference, max_age)):
-        return recent
+    may_be_known = max_age and not Path(reference).exists()
+    answer = _last_answer(reference) if may_be_known else None
+    if answer and answer.is_recent(max_age):
+        text = f"{reference} is {answer.model.name} as of {answer.moment}"
+        store_uri.warn_once(f"{text}; --fresh asks the registry again")
+        return answer.model
     asked = time.time()
-    model = look_up(reference)
-    if isinstance(model, ResolvedModel):
-        return model
+    found = look_up(reference)
+    if isinstance(found, ResolvedModel):
+        return found
     from digits.registry import published_model  # MLflow is loaded already
 
-    resolved = published_model.download(model, reference)
-    answer = {"name": resolved.name, "number": resolved.version, "asked": asked}
+    model = published_model.download(found)
     with suppress(OSError):  # such as a read-only checkout: the registry is asked again
-        content = {"content": resolved.content_sha256}
-        atomic_files.write_json(_answer_file(reference), answer | content)
-    return resolved
-
-
-def _recent_answer(reference: str, max_age: float) -> ResolvedModel | None:
-    """Return the model of the registry's last answer; None unless it is recent and intact.
-
-    An SQLite store that was written since then may have another answer.
-    """
-    try:
-        answer = atomic_files.read_json(_answer_file(reference))
-        name, number, asked = answer["name"], int(answer["number"]), float(answer["asked"])
-        uri = store_uri.configured_uri() or store_uri.embedded_uri()
-        is_file = store_uri.uri_scheme(uri) == "sqlite"
-        changed = store_uri.sqlite_file(uri).stat().st_mtime if is_file else 0.0
-        if not max(changed, time.time() - max_age) <= asked <= time.time():
-            return None
-        folder = workspace.state_folder() / "models" / answer["content"]
-        manifest = model_integrity.check_model(folder, answer["content"])
-    except (UserError, OSError, LookupError, TypeError, ValueError):
-        return None
-    moment = time.strftime("%H:%M", time.localtime(asked))
-    store_uri.warn_once(f"{reference} is {name}, as known since {moment}; --fresh asks again")
-    return ResolvedModel(name, folder, manifest, number)
-
-
-def _answer_file(reference: str) -> Path:
-    """Return where the registry's last answer about `reference` is kept.
-
-    The name of the registered model is in params.yaml; parsing that would take too long here.
-    """
-    registry = store_uri.redact(store_uri.configured_uri() or "")
-    root = workspace.find_state_root()
-    variable = os.environ.get(workspace.NAME_VARIABLE, "")
-    name = hashing.file_sha256(root / "params.yaml") if root else variable
-    key = hashing.json_sha256([registry, name, reference])
-    return workspace.state_folder() / "answers" / f"{key}.json"
-
-
-def forget_answers() -> None:
-    """Let the registry be asked again, after a change of its aliases."""
-    for path in (workspace.state_folder() / "answers").glob("*.json"):
-        path.unlink(missing_ok=True)
+        record = {"name": found.name, "number": found.number, "content": found.content_sha256}
+        record |= {"asked": asked, "parameters": _parameters()}
+        atomic_files.write_json(_answer_file(reference), record)
+    return model
 
 
 def look_up(reference: str) -> "ResolvedModel | RegisteredVersion":
     """Find what `reference` names; of a version, the files are neither downloaded nor checked.
 
-    Raises UserError when nothing has that name, or when the files of a folder or of a git
-    revision are wrong.
+    While a server does not answer, its last answer stands in, and stderr says so. Raises
+    VersionNotFoundError or StoreUnavailableError when nothing has that name, and UserError when
+    the files of a folder or of a git revision are wrong.
     """
     path = Path(reference)
     if path.exists():
@@ -101,9 +66,83 @@ def look_up(reference: str) -> "ResolvedModel | RegisteredVersion":
         return ResolvedModel(reference, folder, model_integrity.check_model(folder))
     if reference.startswith((".", "/")):  # no version or revision does
         raise UserError(f"{reference}: no such file or folder; name the folder of a model")
-    from digits.registry import published_model  # 2 s: MLflow
+    from digits.registry import published_model, version_lookup  # 2 s: MLflow
+    from digits.tracking.tracking_store import StoreUnavailableError
 
-    return published_model.look_up(reference)
+    try:
+        return version_lookup.find_version(reference)
+    except StoreUnavailableError as error:
+        answer = _last_answer(reference) if store_uri.configured_uri() else None
+        if answer and answer.name == version_lookup.registered_model_name():
+            number = answer.model.version
+            text = f"{error}; {reference} is version {number} as of {answer.moment}"
+            store_uri.warn_once(text)
+            return answer.model
+        return published_model.find_committed(reference, error)
+    except version_lookup.VersionNotFoundError as error:
+        return published_model.find_committed(reference, error)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What the registry answered last: `name` is that of the registered model."""
+
+    model: ResolvedModel
+    name: str
+    asked: float  # seconds since 1970
+    parameters: str
+
+    @property
+    def moment(self) -> str:
+        """The time for people."""
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(self.asked))
+
+    def is_recent(self, max_age: float) -> bool:
+        """Whether it is at most `max_age` seconds old and nothing can have changed it here."""
+        uri = store_uri.configured_uri() or store_uri.embedded_uri()
+        files = [_expiry_file()]
+        files += [store_uri.sqlite_file(uri)] if store_uri.uri_scheme(uri) == "sqlite" else []
+        changes = [file.stat().st_mtime for file in files if file.exists()]
+        now = time.time()
+        is_known = self.parameters == _parameters()
+        return is_known and max(now - max_age, *changes, 0.0) <= self.asked <= now
+
+
+def _last_answer(reference: str) -> _Answer | None:
+    """Return the registry's last answer; None unless it is known and its model is intact."""
+    try:
+        record = atomic_files.read_json(_answer_file(reference))
+        folder = workspace.state_folder() / "models" / record["content"]
+        manifest = model_integrity.check_model(folder, record["content"])
+        name, number = str(record["name"]), int(record["number"])
+        model = ResolvedModel(f"{name}-{number}", folder, manifest, number)
+        return _Answer(model, name, float(record["asked"]), str(record["parameters"]))
+    except (UserError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _answer_file(reference: str) -> Path:
+    registry = store_uri.redact(store_uri.configured_uri() or "")
+    key = hashing.json_sha256([registry, reference])
+    return workspace.state_folder() / "answers" / f"{key}.json"
+
+
+def _parameters() -> str:
+    """Return what the registered model's name depends on; reading params.yaml takes longer."""
+    root = workspace.find_state_root()
+    if root is None or not (root / "params.yaml").exists():
+        return os.environ.get(workspace.NAME_VARIABLE, "")
+    return hashing.file_sha256(root / "params.yaml")
+
+
+def _expiry_file() -> Path:
+    return workspace.state_folder() / "answers" / "expired"
+
+
+def expire_answers() -> None:
+    """Let the registry be asked again, after a change of its aliases."""
+    with suppress(OSError):  # without the folder there are no answers
+        _expiry_file().touch()
 
 
 def _default_reference() -> str:

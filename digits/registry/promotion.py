@@ -43,7 +43,7 @@ def apply_decision(version: RegisteredVersion, decide: Decide) -> PromotionDecis
                 registration.tag_version(version, decision.tags)
                 gate = decision.summary
                 alias_moves.change_aliases(state, moves, action="register", why=why, gate=gate)
-            model_reference.forget_answers()
+            model_reference.expire_answers()
             return decision
         except ConcurrentUpdateError as error:
             last = error
@@ -96,7 +96,7 @@ def _make_champion(state: AliasState, reference: str, action: str, why: str) -> 
         version_download.download_to_folder(version, Path(scratch))
         moves = state.moves_to(CHAMPION, version.number)
         entry = alias_moves.change_aliases(state, moves, action=action, why=why)
-    model_reference.forget_answers()
+    model_reference.expire_answers()
     name = f"{state.name} version {version.number} is champion"
     if entry is None:
         raise UserError(f"{name} already; nothing was changed")

@@ -5,50 +5,35 @@ is in `version_download`.
 """
 
 import shutil
-import time
 from pathlib import Path
 
 from digits.inference import model_integrity, model_manifest
 from digits.inference.model_integrity import ResolvedModel
-from digits.project import atomic_files, dvc_storage, git_revisions, hashing, workspace
+from digits.project import atomic_files, dvc_storage, git_revisions, workspace
 from digits.project.errors import UserError
 from digits.project.process_locks import process_lock
 from digits.project.workspace import MODEL_OUTPUT
 from digits.registry import version_download, version_lookup
 from digits.registry.model_version import RegisteredVersion
-from digits.tracking import store_uri
-from digits.tracking.tracking_store import StoreUnavailableError
 
 
-def look_up(reference: str) -> RegisteredVersion | ResolvedModel:
-    """Find the version that `reference` names, or else download the model of a git revision.
+def find_committed(reference: str, error: UserError) -> ResolvedModel:
+    """Download the model of a git revision, after the registry's `error` about `reference`.
 
-    While the registry does not answer, the version that `reference` named at its last download
-    stands in, and stderr says so. Raises VersionNotFoundError or StoreUnavailableError when
-    nothing has that name, and UserError when the model of the revision is wrong.
+    Raises an error of that class, with both reasons, when git has no such revision, and
+    UserError when its model is wrong.
     """
     try:
-        return version_lookup.find_version(reference)
-    except (version_lookup.VersionNotFoundError, StoreUnavailableError) as error:
-        is_away = isinstance(error, StoreUnavailableError)
-        if is_away and (model := _last_download(reference, error)):
-            return model
-        try:
-            commit = git_revisions.resolve_commit(reference)
-        except git_revisions.RevisionNotFoundError:
-            message = f"{reference!r} is no file, no folder and no git revision, and {error}"
-            raise type(error)(message) from None
+        commit = git_revisions.resolve_commit(reference)
+    except git_revisions.RevisionNotFoundError:
+        message = f"{reference!r} is no file, no folder and no git revision, and {error}"
+        raise type(error)(message) from None
     return _download_commit(commit)
 
 
-def download(version: RegisteredVersion, reference: str) -> ResolvedModel:
-    """Download `version`, and remember that `reference` names it while its server answers."""
-    folder = version_download.download_to_cache(version)
-    if not version.store.embedded:  # that one is never away
-        last = {"content": version.content_sha256, "number": version.number}
-        moment = time.strftime("%Y-%m-%d %H:%M")
-        atomic_files.write_json(_last_download_file(reference), {**last, "seen": moment})
-    return _load(version.number, folder, version.number)
+def download(version: RegisteredVersion) -> ResolvedModel:
+    """Download `version` to the cache, where it is missing, and check it."""
+    return _load(version.number, version_download.download_to_cache(version), version.number)
 
 
 def _load(label: object, folder: Path, version: int | None = None) -> ResolvedModel:
@@ -56,25 +41,6 @@ def _load(label: object, folder: Path, version: int | None = None) -> ResolvedMo
     manifest = model_manifest.load_manifest(folder / model_manifest.MANIFEST)
     name = f"{version_lookup.registered_model_name()}-{label}"
     return ResolvedModel(name, folder, manifest, version)
-
-
-def _last_download_file(reference: str) -> Path:
-    """Return the file that says what `reference` named last in the configured registry."""
-    registry = store_uri.redact(store_uri.configured_uri() or "")
-    key = hashing.json_sha256([registry, version_lookup.registered_model_name(), reference])
-    return version_download.cached_folder(f"{key}.json")
-
-
-def _last_download(reference: str, error: UserError) -> ResolvedModel | None:
-    """Return what `reference` named at its last download; None unless it is known and intact."""
-    try:
-        last = atomic_files.read_json(_last_download_file(reference))
-        folder = version_download.cached_folder(str(last["content"]))
-        model_integrity.check_model(folder, str(last["content"]))
-    except UserError:
-        return None
-    store_uri.warn_once(f"{error}; {reference} is version {last['number']} as of {last['seen']}")
-    return _load(last["number"], folder, int(last["number"]))
 
 
 def _download_commit(commit: str) -> ResolvedModel:

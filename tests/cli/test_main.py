@@ -53,7 +53,7 @@ def test_help_names_every_command(capsys):
         (["history", "--accept", "x"], "alias log of digits is whole; there is nothing to accept"),
         (["send"], "no tracking server to send to; set MLFLOW_TRACKING_URI to its address"),
         (["feedback"], "no feedback yet; `digits serve` has a page that collects it"),
-        (["verify", "models/digits", "--rebuild", "1"], "exclude each other"),
+        (["verify", "models/digits", "--rebuild", "1"], "takes neither MODEL nor --json"),
         (["predict", "a.png", "--json", "--csv"], "exclude each other"),
         (["report", "--recipes", "mlp,rnn"], "params.yaml has no recipe 'rnn'; it has cnn, "),
     ],

@@ -15,7 +15,7 @@ import torch
 from digits.inference import model_manifest
 from digits.project import atomic_files
 from digits.project.errors import UserError
-from digits.registry import promotion, published_model, version_download
+from digits.registry import promotion, version_download, version_lookup
 from digits.registry.lineage import trace_lineage
 from digits.registry.model_reference import resolve
 
@@ -110,9 +110,9 @@ def test_a_name_that_nothing_has_is_refused_with_what_there_is(versions, find):
 @pytest.fixture
 def asked(monkeypatch):
     """The references that the registry is asked for."""
-    references, look_up = [], published_model.look_up
+    references, find = [], version_lookup.find_version
     monkeypatch.setattr(
-        published_model, "look_up", lambda name: references.append(name) or look_up(name)
+        version_lookup, "find_version", lambda name, *a: references.append(name) or find(name, *a)
     )
     return references
 
@@ -138,7 +138,7 @@ def test_a_recent_answer_is_used_until_it_may_have_changed(
     asked.clear()
     assert resolve("champion", max_age=3600).version == 2
     assert asked == []
-    assert "champion is digits-2, as known since " in capfd.readouterr().err
+    assert "champion is digits-2 as of " in capfd.readouterr().err
 
     CHANGES[change](monkeypatch, time.time())
     assert resolve("champion", max_age=3600).version in {1, 2}
