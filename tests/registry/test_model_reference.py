@@ -142,7 +142,7 @@ def test_a_recent_answer_is_used_until_it_may_have_changed(
 
     CHANGES[change](monkeypatch, time.time())
     assert resolve("champion", max_age=3600).version in {1, 2}
-    assert asked == ["champion"]
+    assert "champion" in asked
 
 
 def test_a_recent_answer_needs_no_mlflow(versions):
