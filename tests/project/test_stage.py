@@ -10,7 +10,10 @@ import psutil
 
 def alive(process):
     """Whether a process exists and is not a zombie."""
-    return psutil.pid_exists(process) and psutil.Process(process).status() != "zombie"
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 ORPHAN = """

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -40,6 +40,10 @@ def served(folder, *options, environment=None, log=None, change=None):
 
 
 def workers(process):
-    """The worker processes of a service."""
-    children = psutil.Process(process.pid).children()
-    return [child for child in children if "spawn_main" in str(child.as_dict(["cmdline"]))]
+    """The worker processes of a service; one that ends meanwhile is none."""
+    living = []
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if "spawn_main" in str(child.cmdline()):
+                living.append(child)
+    return living
