@@ -22,7 +22,7 @@ from digits.datasets.idx_files import read_mnist
 from digits.datasets.split_files import LabelledImages
 from digits.project import atomic_files, params_file
 from digits.registry import alias_moves
-from digits.tracking import embedded_sqlite, store_uri, tracking_store
+from digits.tracking import mlflow_import, store_uri, tracking_store
 from digits.training import save_model
 from stages.download import download
 from stages.register import register
@@ -32,7 +32,7 @@ from tests.variants import Variants, trained
 ROOT = Path(__file__).parents[1]
 # Torch's exporter reads its own sources for each file, for 2 s: here once in a process.
 ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))
-embedded_sqlite.silence_mlflow()  # before a test imports MLflow
+mlflow_import.configure_mlflow()  # before a test imports MLflow
 # Wide enough for the tiny models of `variants`, each of which can still break one.
 RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
 SMALL = {"hidden": "[32]", "epochs": "1", "device": "cpu", "corrupted": "100"}  # of a clone

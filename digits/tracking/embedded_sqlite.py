@@ -1,26 +1,10 @@
-"""Settings of MLflow as a library; creation and repair of the local SQLite store."""
+"""Creation and repair of the local SQLite store."""
 
-import functools
-import logging
-import os
 import sqlite3
-import warnings
 from pathlib import Path
 
 from digits.project import atomic_files
 
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    # Below this level, each failed statement prints a page of traceback.
-    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
-    # With MLflow's defaults, one call to a server that is gone blocks for minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # addresses can hold passwords
-}
 ARTIFACTS = "mlartifacts"
 # Every column in which MLflow keeps an absolute path to artifacts.
 LOCATIONS = (
@@ -29,16 +13,6 @@ LOCATIONS = (
     ("logged_models", "artifact_location"),
     ("model_versions", "storage_location"),
 )
-
-
-@functools.cache
-def silence_mlflow() -> None:
-    """Configure MLflow where the user did not; call it before the first import of MLflow."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # a line for each retry
-    warnings.filterwarnings("ignore", module="mlflow")
 
 
 def prepare_database(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digits.project import hashing
-from digits.tracking import embedded_sqlite, run_context
+from digits.tracking import mlflow_import, run_context
 from digits.tracking.tracking_store import StoredRun, TrackingStore
 
 if TYPE_CHECKING:
@@ -57,10 +57,11 @@ def pack_model(folder: Path, packed: Path, example: "NDArray[Any] | None" = None
 
     `example` is a batch of two or more inputs; empty images by default.
     """
-    embedded_sqlite.silence_mlflow()
-    import mlflow.onnx
     import numpy as np
     import onnx
+
+    flavor = mlflow_import.onnx_flavor()
+    from mlflow.models import infer_signature
 
     from digits.inference import classifier  # imports ONNX Runtime
 
@@ -68,10 +69,10 @@ def pack_model(folder: Path, packed: Path, example: "NDArray[Any] | None" = None
     session = classifier.session(folder / ONNX_FILE)
     names = [output.name for output in session.get_outputs()]
     outputs = session.run(names, {session.get_inputs()[0].name: example})
-    mlflow.onnx.save_model(
+    flavor.save_model(
         onnx.load(folder / ONNX_FILE),
         packed,
-        signature=mlflow.models.infer_signature(example, dict(zip(names, outputs, strict=True))),
+        signature=infer_signature(example, dict(zip(names, outputs, strict=True))),
         input_example=example,
         # MLflow would look for them in a process that imports everything.
         pip_requirements=[f"{n}=={run_context.installed_packages()[n]}" for n in REQUIRED],

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 
 from digits.project.errors import UserError
-from digits.tracking import embedded_sqlite, journal_folders, store_uri
+from digits.tracking import journal_folders, mlflow_import, store_uri
 from digits.tracking.tracking_store import (
     artifact_folder,
     current_store,
@@ -31,7 +31,7 @@ def serve_ui(port: int = 5000) -> None:
     print(f"http://{HOST}:{free}  ({store}; ready in some seconds, Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(free)]
     command += ["--workers", "1", "--uvicorn-opts", "--no-access-log"]
-    embedded_sqlite.silence_mlflow()
+    mlflow_import.configure_mlflow()
     settings = {
         # The environment hides addresses: every user can read the passwords of a command line.
         store_uri.URI_VARIABLE: store.uri,

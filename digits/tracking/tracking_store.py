@@ -15,7 +15,7 @@ from digits.project import workspace
 from digits.project.errors import UserError
 from digits.project.interrupts import defer_interrupts
 from digits.project.process_locks import process_lock
-from digits.tracking import embedded_sqlite, store_errors, store_uri
+from digits.tracking import embedded_sqlite, mlflow_import, store_errors, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,12 +41,12 @@ class TrackingStore:
 
         Raises StoreUnavailableError when the file of a store cannot be created or read.
         """
-        embedded_sqlite.silence_mlflow()
-        from mlflow import MlflowClient
+        with mlflow_import.quick_imports():
+            from mlflow import MlflowClient
 
-        if store_uri.uri_scheme(self.uri) == "sqlite":
-            _prepare_file(store_uri.sqlite_file(self.uri))
-        return MlflowClient(self.uri, self.uri)
+            if store_uri.uri_scheme(self.uri) == "sqlite":
+                _prepare_file(store_uri.sqlite_file(self.uri))
+            return MlflowClient(self.uri, self.uri)
 
     @property
     def experiment(self) -> str:
