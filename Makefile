@@ -2,6 +2,9 @@
 # Needs git, make and Python 3.11 or later; everything else goes into .venv.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
+# MB of the packages with torch's CUDA libraries, on Linux: what comes, and what .venv takes
+DOWNLOAD := 3500
+DISK := 7500
 
 # bytecode is compiled once at installation: without it every step would take 12 s longer
 unexport PYTHONDONTWRITEBYTECODE
@@ -46,9 +49,13 @@ endef
 # $(call install,LOCK): uv where it can be had, it is five times faster; else pip
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@test -x .venv/bin/python || { free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1024)}'); \
+	  what="packages: $(DOWNLOAD) MB to download, $(DISK) MB of disk; $$free MB are free here"; \
+	  test $$free -ge $(DISK) || what="$$what, too little; make room, or clone to another disk"; \
+	  echo "$$what"; test $$free -ge $(DISK) || exit 2; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@test -x .venv/bin/uv || .venv/bin/python -m pip install --quiet uv==$(UV_VERSION) || echo "uv is not to be had; pip takes some minutes"
-	@echo "installing $(1) into .venv (6 GB with torch's CUDA libraries)"
+	@echo "installing $(1) into .venv"
 	@if [ -x .venv/bin/uv ]; then \
 	  .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r $(1) && \
 	  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .; \
@@ -66,11 +73,14 @@ endef
 	$(call install,requirements-test.lock)
 	@touch .venv/.installed
 
-lock:
-	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --no-header --quiet --group build -o requirements.lock
-	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --no-header --quiet --group build --group test -c requirements.lock -o requirements-test.lock
+# Versions and hashes of each extra; what several of them have is of one version.
+LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
+  --generate-hashes --no-header --quiet --group build
+lock: .venv/.installed
+	$(LOCK) --extra train -o requirements.lock
+	$(LOCK) --extra train --group test -c requirements.lock -o requirements-test.lock
+	$(LOCK) --extra registry -c requirements.lock -o requirements-registry.lock
+	$(LOCK) -c requirements.lock -o requirements-base.lock
 
 clean:
 	rm -rf .venv

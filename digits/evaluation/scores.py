@@ -4,11 +4,11 @@ All functions take arrays. Drawing them is in `figures`, two models at once in `
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, ndtri
 
 CONFIDENCE_LEVEL = 0.95  # of every interval
 BINS = 15  # of equal width, as in Guo et al.
@@ -36,6 +36,8 @@ class Scores:
 
 def score(logits: Floats, labels: Ints) -> Scores:
     """Score `logits` (n, classes) against `labels` (n,)."""
+    from scipy.special import log_softmax  # not installed where a model is only used
+
     n, right = len(labels), int((logits.argmax(1) == labels).sum())
     likelihood = log_softmax(logits.astype(np.float64), axis=1)
     return Scores(
@@ -49,8 +51,7 @@ def score(logits: Floats, labels: Ints) -> Scores:
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a share, after Wilson 1927; it holds near 0 and 1 too."""
-    # scipy.stats has this interval, but takes seconds to import
-    z = float(ndtri((1 + CONFIDENCE_LEVEL) / 2))
+    z = NormalDist().inv_cdf((1 + CONFIDENCE_LEVEL) / 2)
     center = (right + z**2 / 2) / (n + z**2)
     half = z / (n + z**2) * (right * (n - right) / n + z**2 / 4) ** 0.5
     return max(0.0, center - half), min(1.0, center + half)

@@ -7,7 +7,6 @@ the two are equal carry no information.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
 
 from digits.evaluation.scores import CONFIDENCE_LEVEL
 
@@ -23,6 +22,8 @@ def mcnemar_p_value(right_a: Correctness, right_b: Correctness) -> float:
     proportions"), by the binomial distribution, so that few differences need no
     approximation. With shares of seeds it is the sign test. 1 when the models never differ.
     """
+    from scipy.special import bdtr  # not installed where a version is only promoted
+
     a, b = int((right_a > right_b).sum()), int((right_b > right_a).sum())
     # the distribution is symmetric; with a = b both tails have the middle
     return min(1.0, 2 * float(bdtr(min(a, b), a + b, 0.5)))

@@ -4,6 +4,8 @@ import errno
 import sys
 from collections.abc import Callable
 
+# Packages of the extra `registry` in pyproject.toml; all others that may be missing are `train`'s.
+REGISTRY_PACKAGES = {"alembic", "mlflow", "requests", "ruamel", "sqlalchemy", "yaml"}
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 
@@ -31,6 +33,13 @@ def run_reporting_errors(name: str, action: Callable[[], object]) -> int:
         where = f" {error.filename}" if error.filename else ""
         advice = "make room or correct the permissions, then run the same command again"
         message, status = f"cannot write{where}: {error.strerror}; {advice}", 2
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package in {"None", "digits"}:
+            raise
+        extra = "registry" if package in REGISTRY_PACKAGES else "train"
+        message = f"{package} is not installed; install digits[{extra}] in place of digits"
+        status = 2
     except KeyboardInterrupt:
         message, status = "interrupted; the same command goes on from here", 130
     print(f"{name}: {message}", file=sys.stderr, flush=True)

@@ -9,8 +9,6 @@ import os
 import re
 from pathlib import Path
 
-import yaml
-
 from digits.inference import model_integrity, model_manifest
 from digits.inference.model_manifest import MANIFEST, MAX_MANIFEST_BYTES
 from digits.project import atomic_files, dvc_storage, process_locks, workspace
@@ -109,6 +107,8 @@ def check_mlmodel_file(version: RegisteredVersion, folder: Path) -> None:
 
     `mlflow models serve` imports the module that the file MLmodel names.
     """
+    import yaml
+
     uri = f"{_artifact_uri(version)}/{MLMODEL_FILE}"
     text = logged_model.download_artifact(version.store, uri, folder).read_bytes()
     try:

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from importlib import metadata
 
 from digits.project.errors import UserError
 from digits.tracking import journal_folders, mlflow_import, store_uri
@@ -26,6 +27,8 @@ def serve_ui(port: int = 5000) -> None:
     if store_uri.uri_scheme(store.uri) in {"http", "https"}:
         print(f"the tracking server has the pages: {store_uri.redact(store.uri)}", flush=True)
         return
+    if not list(metadata.distributions(name="mlflow")):  # mlflow-skinny has no pages
+        raise UserError("MLflow's pages are not installed; install digits[train] in place of digits")
     journal_folders.close_dead_runs()
     free = first_free_port(port)
     print(f"http://{HOST}:{free}  ({store}; ready in some seconds, Ctrl-C ends it)", flush=True)

@@ -63,6 +63,8 @@ def connection_problem(uri: str) -> str | None:
 
     A thread connects, because looking up a host name has no time limit.
     """
+    import requests  # noqa: F401  # in the thread nobody would learn that it is not installed
+
     results: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=lambda: results.put(_probe(uri)), daemon=True).start()
     try:
