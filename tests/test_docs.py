@@ -6,9 +6,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from digits.cli.main import app
+from digits.cli import main
 from digits.project import params_file
 from tests.conftest import call
 
@@ -16,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
 )}  # fmt: skip
-COMMANDS = get_command(app).commands
+COMMANDS = {name: main.load_command(name) for name in main.COMMANDS.split()}
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -1,28 +1,23 @@
 """`digits compare`: compare two models: accuracy, errors, parameters, speed."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from digits.cli.options import JsonOption, ModelArgument
+from digits.cli.options import FILE, MODEL, json_option, model_argument
 
+PNG = "Draw the images that only one model gets right."
 SPLIT = "Validation images of another place. [default: data/splits/validation.npz]"
 
 
+@model_argument("a", metavar="MODEL", help=MODEL)
+@model_argument("b", metavar="MODEL", help="The model to compare it with.")
+@click.option("--html", metavar="FILE", type=FILE, help="Write the comparison as an HTML page.")
+@click.option("--png", metavar="FILE", type=FILE, help=PNG)
+@click.option("--split", metavar="FILE", type=FILE, help=SPLIT)
+@json_option
 def compare(
-    a: ModelArgument,
-    b: Annotated[str, typer.Argument(metavar="MODEL", help="The model to compare it with.")],
-    *,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the comparison as an HTML page.")
-    ] = None,
-    png: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Draw the images that only one model gets right."),
-    ] = None,
-    split: Annotated[Path | None, typer.Option(metavar="FILE", help=SPLIT)] = None,
-    as_json: JsonOption = False,
+    a: str, b: str, html: Path | None, png: Path | None, split: Path | None, *, as_json: bool
 ) -> None:
     """Compare two models: accuracy, errors, parameters, speed.
 

@@ -1,28 +1,18 @@
 """`digits completion`: print the script with which a shell completes commands and options."""
 
-from enum import StrEnum
-from typing import Annotated
+import click
 
-from typer import Argument
-
+SHELLS = click.Choice(["bash", "zsh", "fish"])
 VARIABLE = "_DIGITS_COMPLETE"  # the script asks for completions by it
 
 
-class Shell(StrEnum):
-    """A shell whose completion scripts Typer can write."""
-
-    BASH = "bash"
-    ZSH = "zsh"
-    FISH = "fish"
-
-
-def completion(
-    shell: Annotated[Shell, Argument(metavar="SHELL", help="bash, zsh or fish.")],
-) -> None:
+@click.argument("shell", metavar="SHELL", type=SHELLS, help="bash, zsh or fish.")
+def completion(shell: str) -> None:
     """Print a script that completes commands in a shell.
 
     Example: digits completion bash >> ~/.bashrc
     """
-    from typer.completion import get_completion_script  # type: ignore[attr-defined]
+    from click.shell_completion import shell_complete
 
-    print(get_completion_script(prog_name="digits", complete_var=VARIABLE, shell=shell.value))
+    program = click.get_current_context().find_root().command
+    shell_complete(program, {}, "digits", VARIABLE, f"{shell}_source")

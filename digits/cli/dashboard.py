@@ -1,10 +1,12 @@
 """`digits dashboard`: show the hyperparameter search in Optuna Dashboard."""
 
-from digits.cli.options import PortOption, StorageOption
+from digits.cli.options import port_option, storage_option
 from digits.project import workspace
 
 
-def dashboard(storage: StorageOption = None, port: PortOption = 8080) -> None:
+@storage_option
+@port_option(default=8080)
+def dashboard(storage: str | None, port: int) -> None:
     """Show the hyperparameter search in Optuna Dashboard.
 
     Serves the pages of the study named in params.yaml (tune.study) on this computer, also while

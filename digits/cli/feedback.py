@@ -1,25 +1,21 @@
 """`digits feedback`: count, draw and export the labels that people gave to served images."""
 
 from pathlib import Path
-from typing import Annotated
 
-from typer import Option
+import click
 
+from digits.cli.options import FILE
 from digits.project.errors import UserError
 
+FOLDER = "Folder to read. [default: data/feedback]"
+SHEET = "Draw the labelled images into this PNG file."
+EXPORT = "Write the digits as arrays to this new folder."
 
-def feedback(
-    folder: Annotated[
-        Path | None, Option(metavar="DIR", help="Folder to read. [default: data/feedback]")
-    ] = None,
-    *,
-    sheet: Annotated[
-        Path | None, Option(metavar="FILE", help="Draw the labelled images into this PNG file.")
-    ] = None,
-    export: Annotated[
-        Path | None, Option(metavar="DIR", help="Write the digits as arrays to this new folder.")
-    ] = None,
-) -> None:
+
+@click.option("--folder", metavar="DIR", type=FILE, help=FOLDER)
+@click.option("--sheet", metavar="FILE", type=FILE, help=SHEET)
+@click.option("--export", metavar="DIR", type=FILE, help=EXPORT)
+def feedback(folder: Path | None, sheet: Path | None, export: Path | None) -> None:
     """Count, draw or export the labels that people gave to images.
 
     The page of `digits serve` asks whether an answer is right, and stores the image with the right

@@ -1,25 +1,21 @@
 """`digits history`: show and check the log of alias changes."""
 
 import json
-from typing import Annotated
+import sys
 
-from typer import Exit, Option
+import click
 
-from digits.cli.options import JsonOption
+from digits.cli.options import json_option
 from digits.project.errors import UserError
 
+AT = "Show the champion at a time: 2026-11-20T12:00 (UTC)."
+ACCEPT = "Accept the differences found, and say why."
 
-def history(
-    at: Annotated[
-        str | None,
-        Option(metavar="TIME", help="Show the champion at a time: 2026-11-20T12:00 (UTC)."),
-    ] = None,
-    accept: Annotated[
-        str | None, Option(metavar="TEXT", help="Accept the differences found, and say why.")
-    ] = None,
-    *,
-    as_json: JsonOption = False,
-) -> None:
+
+@click.option("--at", metavar="TIME", help=AT)
+@click.option("--accept", metavar="TEXT", help=ACCEPT)
+@json_option
+def history(at: str | None, accept: str | None, *, as_json: bool) -> None:
     """Show and check the log of alias changes.
 
     Each row is one change: who moved which alias, when, from which version to which, and why.
@@ -44,7 +40,7 @@ def history(
     if as_json:
         entries = [json.loads(e.line(state.log.identity)) for e in state.log.entries]
         print(json.dumps({"entries": entries, "messages": lines}, indent=2))
-        raise Exit(status)
+        sys.exit(status)
     log = alias_history.champion_at(state, time) if time else alias_history.format_log(state)
     print(log, *lines, sep="\n")
-    raise Exit(status)
+    sys.exit(status)

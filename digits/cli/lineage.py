@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from digits.cli.options import JsonOption, ModelArgument
+from digits.cli.options import MODEL, json_option, model_argument
 
 UNKNOWN = "unknown"
 
 
-def lineage(model: ModelArgument, as_json: JsonOption = False) -> None:
+@model_argument("model", help=MODEL)
+@json_option
+def lineage(model: str, *, as_json: bool) -> None:
     """Show which run, version, commit and data a model comes from.
 
     Prints the folders that hold the model, its version and aliases, its MLflow run, the commit

@@ -6,48 +6,51 @@ model is a version; the alias `champion` marks the version in use.
 Every error is one line on standard error, with exit status 2 unless a command says otherwise.
 """
 
+import functools
 import importlib
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-from typer import Exit, Option, Typer
+import click
 
 from digits.cli.completion import VARIABLE
-from digits.project.errors import run_reporting_errors
+from digits.project.errors import UserError, run_reporting_errors
 
 # Each names a module here and the function in it, in the order of `digits --help`.
 COMMANDS = """predict score feedback results report recipe tune dashboard ui send versions history
 promote rollback prune pull compare lineage verify serve completion"""
 
-app = Typer(
+
+@functools.cache
+def load_command(name: str) -> click.Command:
+    """Import the module `name` and make a command of its function of that name."""
+    function = getattr(importlib.import_module(f"digits.cli.{name}"), name)
+    sentence = function.__doc__.partition("\n")[0]  # whole in `digits --help`
+    return click.command(short_help=sentence)(function)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands, in their order."""
+        return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, or None if there is none of that name."""
+        return load_command(cmd_name) if cmd_name in self.commands else None
+
+
+app = LazyGroup(
     help=__doc__,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain text: rich takes as long as reading a digit
+    commands={name: click.Command(name) for name in COMMANDS.split()},
+    context_settings={"show_default": True},
 )
-for name in COMMANDS.split():
-    app.command()(getattr(importlib.import_module(f"digits.cli.{name}"), name))
-
-
-def print_version(is_wanted: bool) -> None:
-    """Print the version of the package and exit, if that is wanted."""
-    if is_wanted:
-        from importlib import metadata  # 0.04 s, and seldom needed
-
-        print(f"digits {metadata.version('digits')}")
-        raise Exit
-
-
-@app.callback(help=__doc__)
-def options(
-    _version: Annotated[
-        bool,
-        Option("--version", callback=print_version, is_eager=True, help="Print the version."),
-    ] = False,
-) -> None:
-    """Take the options that stand before a command."""
+version = click.version_option(
+    package_name="digits", message="digits %(version)s", help="Print the version."
+)
+version(app)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -55,8 +58,25 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     The exit statuses are those of `run_reporting_errors`, or the command's own.
     """
-    if VARIABLE in os.environ:  # a shell asks for completions
-        from typer.completion import completion_init  # type: ignore[attr-defined]
+    if instruction := os.environ.get(VARIABLE):  # a shell asks for completions
+        from click.shell_completion import shell_complete
 
-        completion_init()
-    sys.exit(run_reporting_errors("digits", lambda: app(arguments)))
+        sys.exit(shell_complete(app, {}, "digits", VARIABLE, instruction))
+    words = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run_reporting_errors("digits", lambda: _run(words)))
+
+
+def _run(arguments: list[str]) -> None:
+    """Run the command of `arguments`; raises UserError if they are wrong."""
+    try:
+        with app.make_context("digits", arguments) as context:
+            app.invoke(context)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "digits"
+        words = " ".join(error.format_message().split()).rstrip(".")  # choices stand in lines
+        raise UserError(f"{words} (see `{command} --help`)") from None

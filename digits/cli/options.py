@@ -1,28 +1,27 @@
 """Arguments and options that several commands share, with their help texts."""
 
-from typing import Annotated
+from functools import partial
+from pathlib import Path
 
-from typer import Argument, Option
+import click
 
+FILE = click.Path(path_type=Path)  # a shell completes the names of files and folders
 # What `digits.registry.model_reference` resolves: the same in every command.
 MODEL = """The model's folder or a file in it, an alias such as champion, a version number, a run
 id, or a git revision. All files are verified before any is loaded."""
-ModelArgument = Annotated[str, Argument(metavar="MODEL", help=MODEL)]
-ModelOption = Annotated[
-    str | None,
-    Option(metavar="MODEL", help=f"{MODEL} [default: models/digits, or else champion]"),
-]
-SeveralOption = Annotated[
-    bool | None,
-    Option("--multi/--single", help="Find several digits per image, or one. [default: automatic]"),
-]
-JsonOption = Annotated[bool, Option("--json", help="Print the result as JSON.")]
-PortOption = Annotated[int, Option(metavar="PORT", help="Port, or the next free one after it.")]
-ReasonOption = Annotated[str, Option(metavar="TEXT", help="Why; stored in the alias log.")]
-StorageOption = Annotated[
-    str | None,
-    Option(metavar="URL", help="Study database. [default: DIGITS_TUNE_STORAGE or tune.storage]"),
-]
-VersionArgument = Annotated[
-    str, Argument(metavar="VERSION", help="A version number, an alias or a run id.")
-]
+MODEL_DEFAULT = f"{MODEL} [default: models/digits, or else champion]"
+SEVERAL = "Find several digits per image, or one. [default: automatic]"
+REASON = "Why; stored in the alias log."
+PORT = "Port, or the next free one after it."
+STORAGE = "Study database. [default: DIGITS_TUNE_STORAGE or tune.storage]"
+
+model_option = click.option("--model", metavar="MODEL", type=click.Path(), help=MODEL_DEFAULT)
+several_option = click.option("--multi/--single", "several", default=None, help=SEVERAL)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+storage_option = click.option("--storage", metavar="URL", help=STORAGE)
+
+version_argument = click.argument("version", help="A version number, an alias or a run id.")
+# The name, the default or `required=True` is given where they are used.
+model_argument = partial(click.argument, type=click.Path())
+reason_option = partial(click.option, "--reason", metavar="TEXT", help=REASON)
+port_option = partial(click.option, "--port", type=int, metavar="PORT", help=PORT)

@@ -3,33 +3,43 @@
 Starts fast: neither torch nor MLflow is imported, unless the model is one of the registry.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from typer import Argument, Exit, Option
+import click
 
-from digits.cli.options import ModelOption, SeveralOption
+from digits.cli.options import FILE, model_option, several_option
 from digits.project.errors import UserError
 
 if TYPE_CHECKING:
     from digits.inference.prediction import Prediction
 
 PATHS = "Image files, folders (all files below them), glob patterns, or - for standard input."
+TOP = "The N likeliest classes per digit."
 FRESH = "Ask the registry, even if it answered within the last hour."
 PREVIEW = "Draw each image, and the inputs of the network, as PNG files into this new folder."
 
 
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(), help=PATHS)
+@model_option
+@click.option("--fresh", is_flag=True, help=FRESH)
+@several_option
+@click.option("--top", type=click.IntRange(min=1), metavar="N", default=1, help=TOP)
+@click.option("--json", is_flag=True, help="Print a JSON list, an object per image.")
+@click.option("--csv", is_flag=True, help="Print a CSV table, a row per image.")
+@click.option("--save-preview", metavar="DIR", type=FILE, help=PREVIEW)
 def predict(
-    paths: Annotated[list[str], Argument(metavar="PATH", help=PATHS)],
+    paths: tuple[str, ...],
+    model: str | None,
     *,
-    model: ModelOption = None,
-    fresh: Annotated[bool, Option("--fresh", help=FRESH)] = False,
-    several: SeveralOption = None,
-    top: Annotated[int, Option(min=1, metavar="N", help="The N likeliest classes per digit.")] = 1,
-    json: Annotated[bool, Option("--json", help="Print a JSON list, an object per image.")] = False,
-    csv: Annotated[bool, Option("--csv", help="Print a CSV table, a row per image.")] = False,
-    save_preview: Annotated[Path | None, Option(metavar="DIR", help=PREVIEW)] = None,
+    fresh: bool,
+    several: bool | None,
+    top: int,
+    json: bool,
+    csv: bool,
+    save_preview: Path | None,
 ) -> None:
     """Read the handwritten digits in image files.
 
@@ -57,7 +67,7 @@ def predict(
     answers = prediction_stream.predict_files(files, loaded, several, save_preview is not None)
     if save_preview is not None:
         answers = _save_previews(answers, save_preview)
-    raise Exit(print_predictions(answers, form, len(files)))
+    sys.exit(print_predictions(answers, form, len(files)))
 
 
 def _save_previews(answers: "Iterator[Prediction]", folder: Path) -> "Iterator[Prediction]":

@@ -1,9 +1,11 @@
 """`digits promote`: make a registered version the champion."""
 
-from digits.cli.options import ReasonOption, VersionArgument
+from digits.cli.options import reason_option, version_argument
 
 
-def promote(version: VersionArgument, reason: ReasonOption) -> None:
+@version_argument
+@reason_option(required=True)
+def promote(version: str, reason: str) -> None:
     """Make a registered version the champion.
 
     The promotion rules (`register` in params.yaml) are not applied. The version's files are

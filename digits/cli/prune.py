@@ -1,14 +1,13 @@
 """`digits prune`: remove the files of old registered versions."""
 
-from typing import Annotated
+import click
 
-from typer import Option
+KEEP = "Spare the N newest versions."
 
 
-def prune(
-    keep: Annotated[int, Option(min=0, metavar="N", help="Spare the N newest versions.")] = 10,
-    yes: Annotated[bool, Option("--yes", help="Remove the files without asking.")] = False,
-) -> None:
+@click.option("--keep", type=click.IntRange(min=0), metavar="N", default=10, help=KEEP)
+@click.option("--yes", is_flag=True, help="Remove the files without asking.")
+def prune(keep: int, *, yes: bool) -> None:
     """Remove the files of old registered versions.
 
     Lists the versions first, then asks. Their entries, runs and metrics stay in the registry.

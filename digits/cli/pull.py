@@ -2,19 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
 
-from typer import Option
+import click
 
-from digits.cli.options import ModelArgument
+from digits.cli.options import FILE, MODEL, model_argument
 
 TO = "Folder to write. [default: models/pulled/NAME-VERSION]"
 
 
-def pull(
-    model: ModelArgument = "champion",
-    to: Annotated[Path | None, Option(metavar="DIR", help=TO)] = None,
-) -> None:
+@model_argument("model", default="champion", help=f"{MODEL} [default: champion]")
+@click.option("--to", metavar="DIR", type=FILE, help=TO)
+def pull(model: str, to: Path | None) -> None:
     """Copy a verified model to a folder.
 
     A version comes from the registry, the model of a git revision from DVC's cache or remote.

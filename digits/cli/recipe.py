@@ -1,15 +1,12 @@
 """`digits recipe`: print a recipe as options for `dvc exp run`."""
 
-from typing import Annotated
-
-from typer import Argument
+import click
 
 from digits.project import workspace
 
 
-def recipe(
-    name: Annotated[str, Argument(metavar="NAME", help="A key of `recipes` in params.yaml.")],
-) -> None:
+@click.argument("name", help="A key of `recipes` in params.yaml.")
+def recipe(name: str) -> None:
     """Print a recipe as options for `dvc exp run`.
 
     A recipe is a named set of changes to the values in params.yaml.

@@ -1,18 +1,16 @@
 """`digits report`: train several seeds of each recipe and write the table of their scores."""
 
-from typing import Annotated
-
-import typer
+import click
 
 from digits.project import workspace
 
+SEEDS = "Number of models per recipe."
+RECIPES = "Recipes of params.yaml, separated by commas. Default: all."
 
-def report(
-    seeds: Annotated[int, typer.Option(min=2, help="Number of models per recipe.")] = 5,
-    recipes: Annotated[
-        str, typer.Option(help="Recipes of params.yaml, separated by commas. Default: all.")
-    ] = "",
-) -> None:
+
+@click.option("--seeds", type=click.IntRange(min=2), metavar="N", default=5, help=SEEDS)
+@click.option("--recipes", metavar="NAMES", default="", show_default=False, help=RECIPES)
+def report(seeds: int, recipes: str) -> None:
     """Train several seeds of each recipe and tabulate the scores."""
     from digits.project import params_file
     from digits.project.thread_environment import set_thread_environment

@@ -3,9 +3,8 @@
 import json
 from typing import Any
 
-from digits.cli.options import JsonOption
-from digits.inference import model_manifest
-from digits.project import atomic_files, workspace
+from digits.cli.options import json_option
+from digits.project import workspace
 from digits.project.text_table import format_table
 
 HEAD = ["", "accuracy", "95 % interval", "images", "loss", "ECE"]
@@ -17,12 +16,16 @@ next        . .venv/bin/activate
             dvc metrics diff                         compare the scores with the last commit"""
 
 
-def results(as_json: JsonOption = False) -> None:
+@json_option
+def results(as_json: bool = False) -> None:
     """Show the trained model's scores, version and run.
 
     Reads what the last `dvc repro` wrote to metrics/ and models/digits. Accuracy and loss are on
     the validation and the test images; ECE is the expected calibration error.
     """
+    from digits.inference import model_manifest
+    from digits.project import atomic_files
+
     root = workspace.checkout_root()
     trained, tested, registered = (
         atomic_files.read_json(root / f"metrics/{name}.json")

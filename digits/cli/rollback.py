@@ -1,9 +1,10 @@
 """`digits rollback`: make the previous champion the champion again."""
 
-from digits.cli.options import ReasonOption
+from digits.cli.options import reason_option
 
 
-def rollback(reason: ReasonOption = "no reason given") -> None:
+@reason_option(default="no reason given")
+def rollback(reason: str) -> None:
     """Make the previous champion the champion again.
 
     A second rollback goes one champion further back. It never returns to a version that was

@@ -1,25 +1,24 @@
 """`digits score`: measure a model's accuracy on your own labelled images."""
 
+import json
 from pathlib import Path
-from typing import Annotated
 
-from typer import Argument, Option
+import click
 
-from digits.cli.options import JsonOption, ModelOption, SeveralOption
+from digits.cli.options import FILE, json_option, model_option, several_option
 
 MAKER = "digits score"  # stands in the PNG files made here, which may be overwritten
+MISTAKES = "Draw the misread images into this PNG file."
 FOLDER = "Images in a sub-folder per class, or with a table labels.csv."
 
 
+@click.argument("folder", type=FILE, help=FOLDER)
+@model_option
+@several_option
+@click.option("--mistakes", metavar="FILE", type=FILE, help=MISTAKES)
+@json_option
 def score(
-    folder: Annotated[Path, Argument(metavar="FOLDER", help=FOLDER)],
-    *,
-    model: ModelOption = None,
-    several: SeveralOption = None,
-    mistakes: Annotated[
-        Path | None, Option(metavar="FILE", help="Draw the misread images into this PNG file.")
-    ] = None,
-    json: JsonOption = False,
+    folder: Path, model: str | None, several: bool | None, mistakes: Path | None, *, as_json: bool
 ) -> None:
     """Measure a model's accuracy on your own labelled images.
 
@@ -31,8 +30,6 @@ def score(
 
     Example: digits score my-digits --mistakes mistakes.png
     """
-    from json import dumps
-
     from digits.datasets import contact_sheet, labelled_folder
     from digits.evaluation import slice_scores
     from digits.inference import classifier
@@ -49,4 +46,4 @@ def score(
         shown = "" if wrong == len(cards) else f", the first {len(cards)} that can be drawn"
         heading = f"{wrong} of {len(marks)} images read wrongly{shown}"
         contact_sheet.write_sheet(cards, heading, mistakes, MAKER)
-    print(dumps(numbers, indent=2) if json else slice_scores.format_report(numbers))
+    print(json.dumps(numbers, indent=2) if as_json else slice_scores.format_report(numbers))

@@ -1,25 +1,23 @@
 """`digits serve`: serve a model over HTTP, with a page to draw on."""
 
 from pathlib import Path
-from typing import Annotated
 
-from typer import Option
+import click
 
-from digits.cli.options import MODEL
+from digits.cli.options import FILE, MODEL
 
 HOST = "Address to listen on. One that other computers can reach needs a token."
+PORT = "Port to listen on; 0 takes a free one."
+WORKERS = "Processes that answer requests."
 TOKEN_FILE = "File with the token, 16 characters or more. [default: DIGITS_TOKEN]"  # noqa: S105
 
 
-def serve(
-    model: Annotated[str, Option(metavar="MODEL", help=MODEL)] = "champion",
-    host: Annotated[str, Option(metavar="ADDRESS", help=HOST)] = "127.0.0.1",
-    port: Annotated[
-        int, Option(min=0, max=65535, metavar="PORT", help="Port to listen on; 0 takes a free one.")
-    ] = 8000,
-    workers: Annotated[int, Option(min=1, metavar="N", help="Processes that answer requests.")] = 1,
-    token_file: Annotated[Path | None, Option(metavar="FILE", help=TOKEN_FILE)] = None,
-) -> None:
+@click.option("--model", metavar="MODEL", type=click.Path(), default="champion", help=MODEL)
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", help=HOST)
+@click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", default=8000, help=PORT)
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", default=1, help=WORKERS)
+@click.option("--token-file", metavar="FILE", type=FILE, help=TOKEN_FILE)
+def serve(model: str, host: str, port: int, workers: int, token_file: Path | None) -> None:
     """Serve a model over HTTP, with a page to draw on.
 
     Open http://localhost:8000 to draw digits or drop images, and /docs for the HTTP API. When an

@@ -1,21 +1,19 @@
 """`digits tune`: search for better hyperparameters with Optuna."""
 
 import sys
-from typing import Annotated
 
-from typer import Option
+import click
 
-from digits.cli.options import StorageOption
+from digits.cli.options import storage_option
 from digits.project.errors import run_reporting_errors
 
 WORKERS = "Parallel processes, at most one per processor; they share train.threads."
 
 
-def tune(
-    workers: Annotated[int, Option(metavar="N", help=WORKERS)] = 1,
-    storage: StorageOption = None,
-    apply: Annotated[bool, Option("--apply", help="Write the winner to params.yaml.")] = False,
-) -> None:
+@click.option("--workers", type=int, metavar="N", default=1, help=WORKERS)
+@storage_option
+@click.option("--apply", is_flag=True, help="Write the winner to params.yaml.")
+def tune(workers: int, storage: str | None, *, apply: bool) -> None:
     """Search for better hyperparameters with Optuna.
 
     The section `tune` of params.yaml sets the search space, the trials and the time limit. At the

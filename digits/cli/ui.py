@@ -1,9 +1,10 @@
 """`digits ui`: show runs, metrics and versions in the MLflow UI."""
 
-from digits.cli.options import PortOption
+from digits.cli.options import port_option
 
 
-def ui(port: PortOption = 5000) -> None:
+@port_option(default=5000)
+def ui(port: int) -> None:
     """Show runs, metrics and versions in the MLflow UI.
 
     Starts the UI on this computer and prints its address; Ctrl-C ends it. If MLFLOW_TRACKING_URI

@@ -1,24 +1,20 @@
 """`digits verify`: check models and data against their checksums."""
 
 import json
-from typing import Annotated
+import sys
 
-from typer import Argument, Exit, Option
+import click
 
-from digits.cli.options import MODEL, JsonOption
+from digits.cli.options import MODEL, json_option, model_argument
 from digits.project.errors import UserError
 
 REBUILD = "Instead, train this version again from its commit and compare the bytes."
 
 
-def verify(
-    model: Annotated[
-        str | None, Argument(metavar="MODEL", help=f"Check only this model. {MODEL}")
-    ] = None,
-    *,
-    rebuild: Annotated[str | None, Option(metavar="VERSION", help=REBUILD)] = None,
-    as_json: JsonOption = False,
-) -> None:
+@model_argument("model", required=False, help=f"Check only this model. {MODEL}")
+@click.option("--rebuild", metavar="VERSION", help=REBUILD)
+@json_option
+def verify(model: str | None, rebuild: str | None, *, as_json: bool) -> None:
     """Check models and data against their checksums.
 
     Without MODEL, reads every registered version, all data and models that dvc.lock names, in
@@ -33,7 +29,7 @@ def verify(
     if rebuild is not None:
         from digits.registry import rebuild_check  # 2 s: MLflow
 
-        raise Exit(rebuild_check.rebuild_version(rebuild))
+        sys.exit(rebuild_check.rebuild_version(rebuild))
     if model is not None:
         _verify_model(model, as_json)
         return
@@ -46,7 +42,7 @@ def verify(
         print(json.dumps({"results": records, "messages": lines}, indent=2))
     else:
         print(verification.format_results(findings), *lines, sep="\n")
-    raise Exit(max([status, *(finding.state for finding in findings)]))
+    sys.exit(max([status, *(finding.state for finding in findings)]))
 
 
 def _verify_model(model: str, as_json: bool) -> None:

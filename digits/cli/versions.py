@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from digits.cli.options import JsonOption
+from digits.cli.options import json_option
 from digits.project import text_table
 from digits.project.errors import UserError
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 HEAD = ["version", "alias", "gate", "validation", "test", "registered (UTC)", "commit", "run"]
 
 
-def versions(as_json: JsonOption = False) -> None:
+@json_option
+def versions(as_json: bool = False) -> None:
     """List the registered versions, their aliases and accuracies.
 
     Newest first. The column "gate" shows what the promotion rules decided. "former champion"

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from digits.cli.main import app
 from digits.inference import model_manifest
 from digits.project import hashing
 from digits.project.errors import UserError
@@ -13,6 +12,7 @@ from digits.registry.lineage import trace_lineage
 from digits.registry.model_version import REMOVED_TAG
 from digits.tracking import run_lookup
 from tests import sealed
+from tests.cli.test_main import run
 from tests.conftest import call
 
 
@@ -21,7 +21,7 @@ def lineage(checkout, capsys):
     """A function: arguments -> what `digits lineage` prints of them."""
 
     def printed(*arguments):
-        app(["lineage", *arguments], standalone_mode=False)
+        assert run("lineage", *arguments) == 0
         return capsys.readouterr().out
 
     return printed
