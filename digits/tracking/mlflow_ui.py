@@ -28,7 +28,7 @@ def serve_ui(port: int = 5000) -> None:
         print(f"the tracking server has the pages: {store_uri.redact(store.uri)}", flush=True)
         return
     if not list(metadata.distributions(name="mlflow")):  # mlflow-skinny has no pages
-        raise UserError("MLflow's pages are not installed; install digits[train] in place of digits")
+        raise UserError("MLflow has no pages here; install digits[train] in place of digits")
     journal_folders.close_dead_runs()
     free = first_free_port(port)
     print(f"http://{HOST}:{free}  ({store}; ready in some seconds, Ctrl-C ends it)", flush=True)
