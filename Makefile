@@ -75,10 +75,10 @@ endef
 
 # Versions and hashes of each extra; what several of them have is of one version.
 LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
-  --generate-hashes --no-header --quiet --group build
+  --generate-hashes --no-header --quiet
 lock: .venv/.installed
-	$(LOCK) --extra train -o requirements.lock
-	$(LOCK) --extra train --group test -c requirements.lock -o requirements-test.lock
+	$(LOCK) --group build --extra train -o requirements.lock
+	$(LOCK) --group build --extra train --group test -c requirements.lock -o requirements-test.lock
 	$(LOCK) --extra registry -c requirements.lock -o requirements-registry.lock
 	$(LOCK) -c requirements.lock -o requirements-base.lock
 

@@ -13,15 +13,16 @@ MAIN = "\nfrom digits.cli import main\nmain.main()"
 
 
 @contextmanager
-def served(folder, *options, environment=None, log=None, change=None):
+def served(folder, *options, environment=None, log=None, change=None, python=sys.executable):
     """Run the service in the checkout `folder`; yield its process and address (host, port).
 
-    `change` is Python code that runs before, to change a constant of the service.
+    `change` is Python code that runs before, to change a constant of the service; `python` is
+    that of another installation.
     """
     program = ["-c", change + MAIN] if change else ["-m", "digits.cli"]
     unset = {"MLFLOW_TRACKING_URI", "DIGITS_TOKEN"}
     with subprocess.Popen(
-        [sys.executable, *program, "serve", "--port", "0", *options],
+        [python, *program, "serve", "--port", "0", *options],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=log or subprocess.DEVNULL,
