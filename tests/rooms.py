@@ -43,7 +43,8 @@ def room(module):
 
 def size(name):
     """The files of a room, and their lines."""
-    files = list((ROOT / name.replace(".", "/")).glob("*.py"))
+    path = ROOT / name.replace(".", "/")
+    files = list(path.glob("*.py")) or [path.with_suffix(".py")]
     return len(files), sum(len(file.read_text().splitlines()) for file in files)
 
 
@@ -52,7 +53,7 @@ def draw(path):
     names = layers()
     figure = Figure(figsize=(9, 6.2), dpi=120, layout="constrained")
     axes = figure.subplots()
-    axes.set(xlim=(-6.2, 6.4), ylim=(len(names) - 0.5, -1.1))
+    axes.set(xlim=(-6.2, 7.0), ylim=(len(names) - 0.5, -1.1))
     axes.axis("off")
     axes.text(-6.1, -0.75, "Rooms and their imports", weight="bold", size=13, color=INK)
     longest = max(size(name)[1] for name in names)
@@ -60,7 +61,8 @@ def draw(path):
         files, lines = size(name)
         axes.barh(row, -3.2 * lines / longest, 0.62, color=GRAY, alpha=0.45)
         axes.text(-0.1, row, name.removeprefix("digits."), ha="right", va="center", weight="bold")
-        axes.text(-3.4, row, f"{files} files, {lines:,} lines", ha="right", va="center", color=INK)
+        extent = f"{files} file{'s'[: files > 1]}, {lines:,} lines"
+        axes.text(-3.4, row, extent, ha="right", va="center", color=INK)
         axes.plot(0.15, row, "o", color=BLUE, markersize=5)
     for (importer, imported), count in imports().items():
         start, end = names.index(importer), names.index(imported)

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,23 @@ def test_every_room_is_in_the_architecture():
     rows = re.findall(r"^\| `(\w+)` \|", PAGES["docs/architecture.md"], re.MULTILINE)
     rooms = {path.parent.name for path in (ROOT / "digits").glob("*/__init__.py")}
 
-    assert set(rows) == rooms | {"stages"}
+    assert set(rows) == rooms | {"stages", "library"}
+
+
+def test_the_python_of_the_library_page_runs(versions, capsys):
+    """Its blocks run one after another, where there are a champion, a model, and images."""
+    shutil.copytree("model-2", "models/digits")
+    Path("scans").mkdir()
+    for image in ("photo.jpg", "scans/a.jpg", "scans/b.jpg"):
+        shutil.copy(ROOT / "docs/page.jpg", image)
+    namespace = {}
+    for block in re.findall(r"(?ms)^```python\n(.*?)^```", PAGES["docs/library.md"]):
+        exec(block, namespace)
+
+    printed = capsys.readouterr().out
+    assert printed.count("digits-2 2 ") == 1
+    assert printed.count("scans/") == 2
+    assert "image: not an image" in printed
 
 
 def test_the_answers_to_twenty_questions_are_files():

@@ -40,6 +40,12 @@ class Prediction:
     probabilities: NDArray[np.float32]
 
     @property
+    def boxes(self) -> NDArray[np.int64]:
+        """Where each glyph is: left, top, right, bottom in pixels of the upright image, (n, 4)."""
+        glyphs = self.reading.glyphs
+        return np.zeros((0, 4), np.int64) if glyphs is None else glyphs.boxes
+
+    @property
     def doubtful(self) -> NDArray[np.bool_]:
         """Which glyphs may be no digit at all, (n,)."""
         return reject_option.is_doubtful(self.probabilities)

@@ -37,7 +37,7 @@ def resolve(reference: str | None, *, max_age: float = 0.0) -> ResolvedModel:
     answer = _last_answer(reference) if may_be_known else None
     if answer and answer.is_recent(max_age):
         text = f"{reference} is {answer.model.name} as of {answer.moment}"
-        store_uri.warn_once(f"{text}; --fresh asks the registry again")
+        store_uri.warn_once(f"{text}; --fresh, or max_age=0, asks again")
         return answer.model
     asked = time.time()
     found = look_up(reference)

@@ -9,6 +9,8 @@ import re
 import socket
 import sys
 import threading
+from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -107,8 +109,16 @@ def describe_error(error: BaseException) -> str:
     return redact(f"{type(error).__name__}: {' '.join(str(error).split())}")[:200]
 
 
+def _print_warning(message: str) -> None:
+    print(f"tracking: {message}", file=sys.stderr, flush=True)
+
+
+# What `warn_once` does with a message; `digits.library` logs it.
+WARN: ContextVar[Callable[[str], object]] = ContextVar("WARN", default=_print_warning)
+
+
 def warn_once(message: str, topic: str | None = None) -> None:
-    """Print one line on stderr, once in a process for each `topic`, or else each message."""
+    """Call WARN, by default a line on stderr, once in a process for each `topic` or message."""
     if (topic or message) not in WARNED:
         WARNED.add(topic or message)
-        print(f"tracking: {message}", file=sys.stderr, flush=True)
+        WARN.get()(message)
