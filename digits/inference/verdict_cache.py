@@ -39,5 +39,7 @@ def _cache_file(sha256: str) -> Path:
 
 def _is_private(folder: Path) -> bool:
     """Return whether this user alone can write into `folder`; never so for a relative path."""
+    if not hasattr(os, "getuid"):  # on Windows, st_mode says nothing about others
+        return False
     status = folder.stat()
     return folder.is_absolute() and status.st_uid == os.getuid() and not status.st_mode & 0o022

@@ -8,6 +8,7 @@ replaces. Hashes of files are in `hashing`.
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def _flush(path: Path) -> None:
     """Force a file's bytes, or a folder's entries, to the disk."""
+    if sys.platform == "win32":  # can flush neither folders nor what is open for reading only
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

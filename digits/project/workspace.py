@@ -29,7 +29,7 @@ def state_root() -> Path:
     `dvc exp run --temp` and `--queue` work in copies below `.dvc/tmp/exps/` of the original
     checkout; for such a copy the original is returned. Raises UserError outside of a checkout.
     """
-    return Path(str(checkout_root()).partition("/.dvc/tmp/exps/")[0])
+    return Path(checkout_root().as_posix().partition("/.dvc/tmp/exps/")[0])
 
 
 def find_state_root() -> Path | None:

@@ -6,6 +6,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -26,7 +27,8 @@ POLL_SECONDS = 0.1  # between two checks of the state file
 
 def create_worker_app(settings: WorkerSettings) -> RequestMiddleware:
     """Set up this worker process; return its application."""
-    os.setpgid(0, 0)  # so that Ctrl-C reaches the parent only
+    if sys.platform != "win32":
+        os.setpgid(0, 0)  # so that Ctrl-C reaches the parent only
     _remove_dead_gauges()
     holder = ModelHolder(load_from_state(settings.state))
     _announce_model(holder.served)

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -93,7 +94,8 @@ def _load_application(settings: WorkerSettings) -> Any:
 def reserve_address(host: str, port: int) -> Iterator[tuple[str, int]]:
     """Bind the address that workers will listen on, so that no other program takes it.
 
-    Port 0 means any free port. Raises UserError when the address cannot be bound.
+    Port 0 means any free port. Other systems than Linux only check the address. Raises
+    UserError when it cannot be bound.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as bound:
@@ -103,7 +105,10 @@ def reserve_address(host: str, port: int) -> Iterator[tuple[str, int]]:
         except (OSError, OverflowError) as error:
             problem = f"cannot listen on {host} port {port} ({error})"
             raise UserError(f"{problem}; choose another --port or --host") from error
-        yield bound.getsockname()[:2]
+        address = bound.getsockname()[:2]
+        if sys.platform != "linux":  # elsewhere the workers could not bind it, too
+            bound.close()
+        yield address
 
 
 def _prepare_environment(workers: int, scratch: Path) -> None:

@@ -1,15 +1,15 @@
 """The folders of journals in `.state/runs`: opened, locked, and closed for killed processes."""
 
-import fcntl
 import itertools
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from digits.project import workspace
 from digits.project.errors import UserError
@@ -65,11 +65,27 @@ def try_open(path: Path, **header: Any) -> Journal | None:
         path.mkdir(parents=True, exist_ok=True)
         file = (path / JOURNAL_FILE).open("ab")
         with suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
             if os.fstat(file.fileno()).st_nlink:
                 return Journal(path, file, **header)
         file.close()
     return None
+
+
+def _lock(file: BinaryIO) -> None:
+    """Lock an open file until it is closed. Raises BlockingIOError while another process has it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(file.fileno(), 2**30, os.SEEK_SET)  # far away: a locked byte cannot be read
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError from error
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def unlocked_journals() -> list[Journal]:

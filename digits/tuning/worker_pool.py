@@ -23,6 +23,8 @@ POLL_SECONDS = 0.5  # between two looks at the workers and the study
 MAX_KILLED = 20  # workers that may be killed before the search gives up
 SHUTDOWN_SECONDS = 600.0  # for the current epochs, after SIGTERM to the workers
 # Workers are forked from a server process that has imported PRELOADED once.
+if sys.platform == "win32":
+    raise UserError("Windows cannot fork the workers of a search; use Linux, macOS or WSL")
 FORK_SERVER = multiprocessing.get_context("forkserver")
 PRELOADED = ["digits.tuning.worker", "torch._dynamo", "mlflow"]
 
