@@ -46,6 +46,8 @@ def predict(
     Prints a line per image: file, digits (with "/" between rows) and probability. Digits below
     90 % are marked "doubtful". With --json and --csv, unreadable files get the status "error".
 
+    Names the model on standard error.
+
     Reads PNG, JPEG, WebP, BMP, GIF, TIFF and more; in folders, only files with such an extension.
 
     Example: digits predict photo.jpg scans/ --csv > digits.csv
@@ -61,12 +63,14 @@ def predict(
 
     files = list(image_files.list_images(paths))
     max_age = 0.0 if fresh else model_reference.MAX_AGE_SECONDS
-    loaded = classifier.load(model_reference.resolve(model, max_age=max_age))
+    resolved = model_reference.resolve(model, max_age=max_age)
+    loaded = classifier.load(resolved)
     top = min(top, len(loaded.classes))
     form = JsonFormat(top) if json else CsvFormat(top) if csv else TextFormat(top, files)
     answers = prediction_stream.predict_files(files, loaded, several, save_preview is not None)
     if save_preview is not None:
         answers = _save_previews(answers, save_preview)
+    print(f"model: {resolved.name}", file=sys.stderr)
     sys.exit(print_predictions(answers, form, len(files)))
 
 

@@ -150,4 +150,4 @@ def _default_reference() -> str:
         folder = workspace.checkout_root() / workspace.MODEL_OUTPUT
     except UserError:
         return "champion"
-    return str(folder) if folder.exists() else "champion"
+    return os.path.relpath(folder) if folder.exists() else "champion"

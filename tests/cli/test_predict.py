@@ -63,7 +63,7 @@ def test_a_line_per_image_without_heavy_imports(seven):
 
     assert line.split()[:2] == ["seven.png", "7"]
     assert float(line.split()[2].rstrip("%")) > 50
-    assert done.stderr == ""
+    assert done.stderr == "model: models/digits\n"
     assert not HEAVY & set(modules.split())
 
 
@@ -122,7 +122,7 @@ def test_an_unreadable_file_is_one_line_of_error(seven, capsys):
     capsys.readouterr()
     assert run("predict", "seven.png", *bad, "seven.png", "--json") == 1
     output, errors = capsys.readouterr()
-    for line, (name, (_, words)) in zip(errors.splitlines(), bad.items(), strict=True):
+    for line, (name, (_, words)) in zip(errors.splitlines()[1:], bad.items(), strict=True):
         assert line.startswith(f"digits: {name}: ")
         assert words in line
     statuses = [row["status"] for row in json.loads(output)]
@@ -144,7 +144,7 @@ def test_a_reader_that_leaves_causes_no_traceback(seven):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline()
         process.stdout.close()
-        assert process.stderr.read() == b""
+        assert process.stderr.read() == b"model: models/digits\n"
     assert process.returncode == 141
 
 
@@ -157,7 +157,7 @@ def test_ctrl_c_leaves_valid_json(seven):
         output, error = process.communicate(60)
 
     assert [row["digit"] for row in json.loads(output)] == [7]
-    assert error == "digits: interrupted after 1 of 2 files\n"
+    assert error == "model: models/digits\ndigits: interrupted after 1 of 2 files\n"
     assert process.returncode == 130
 
 
