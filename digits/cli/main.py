@@ -8,7 +8,9 @@ Every error is one line on standard error, with exit status 2 unless a command s
 
 import functools
 import importlib
+import io
 import os
+import shutil
 import sys
 from typing import NoReturn
 
@@ -56,20 +58,31 @@ version(app)
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run `digits` with `arguments`, by default those of the process, and exit.
 
-    The exit statuses are those of `run_reporting_errors`, or the command's own.
+    The exit statuses are those of `run_reporting_errors`, or the command's own, or 141 if the
+    reader of standard output leaves, as in `digits versions | head -1`.
     """
     if instruction := os.environ.get(VARIABLE):  # a shell asks for completions
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(app, {}, "digits", VARIABLE, instruction))
     words = sys.argv[1:] if arguments is None else arguments
-    sys.exit(run_reporting_errors("digits", lambda: _run(words)))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # None if it is closed
+        is_utf8 = sys.stdout.encoding.lower() == "utf-8"  # then file names are printed unchanged
+        sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+    try:
+        try:
+            sys.exit(run_reporting_errors("digits", lambda: _run(words)))
+        finally:
+            print(end="", flush=True)
+    except BrokenPipeError:
+        os._exit(141)  # without flushing into the closed pipe
 
 
 def _run(arguments: list[str]) -> None:
     """Run the command of `arguments`; raises UserError if they are wrong."""
+    width = min(shutil.get_terminal_size().columns, 80) - 2  # click's own is at least 50
     try:
-        with app.make_context("digits", arguments) as context:
+        with app.make_context("digits", arguments, terminal_width=width) as context:
             app.invoke(context)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)

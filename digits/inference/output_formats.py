@@ -115,9 +115,8 @@ def print_predictions(predictions: Iterator[Prediction], form: Format, total: in
     """Print each prediction as it comes; errors and progress go to standard error.
 
     Returns the exit status: 0 when every file could be read, 1 when some could not, 2 when none
-    could. Ctrl-C ends the process with 130, and a closed pipe with 141.
+    could. Ctrl-C ends the process with 130.
     """
-    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     failed = done = 0
     progress = ProgressBar(total)
     try:
@@ -138,8 +137,6 @@ def print_predictions(predictions: Iterator[Prediction], form: Format, total: in
     except KeyboardInterrupt:
         print(f"digits: interrupted after {done:,} of {total:,} files", file=sys.stderr, flush=True)
         os._exit(130)  # without waiting for a thread that waits for a pipe
-    except BrokenPipeError:
-        os._exit(141)  # without flushing into the closed pipe
     return 2 if failed == total else int(failed > 0)
 
 

@@ -107,6 +107,29 @@ def test_a_shell_completes_commands_and_options(words):
     assert "mlflow" not in done.stderr
 
 
+def test_help_fits_into_a_narrow_terminal(monkeypatch, capsys):
+    """No line of any command's help is wider than 40 columns, and none has a color."""
+    monkeypatch.setenv("COLUMNS", "40")
+    for command in ([], *([name] for name in main.COMMANDS.split())):
+        assert run(*command, "--help") == 0
+    output = capsys.readouterr().out
+
+    assert max(map(len, output.splitlines())) <= 40
+    assert "\x1b" not in output
+
+
+@pytest.mark.parametrize("command", ["--help", "versions"])
+def test_a_reader_that_leaves_ends_the_command_quietly(versions, command):
+    """`digits ... | head -1` prints no traceback; the exit status is that of `git log`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "digits.cli", command]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_outside_of_a_project_one_line_says_so(tmp_path, monkeypatch, capsys):
     """In a folder without dvc.yaml the message says where to go."""
     monkeypatch.chdir(tmp_path)
