@@ -1,10 +1,11 @@
 """`digits feedback`: count, draw and export the labels that people gave to served images."""
 
+import json
 from pathlib import Path
 
 import click
 
-from digits.cli.options import FILE
+from digits.cli.options import FILE, json_option
 from digits.project.errors import UserError
 
 FOLDER = "Folder to read. [default: data/feedback]"
@@ -15,7 +16,10 @@ EXPORT = "Write the digits as arrays to this new folder."
 @click.option("--folder", metavar="DIR", type=FILE, help=FOLDER)
 @click.option("--sheet", metavar="FILE", type=FILE, help=SHEET)
 @click.option("--export", metavar="DIR", type=FILE, help=EXPORT)
-def feedback(folder: Path | None, sheet: Path | None, export: Path | None) -> None:
+@json_option
+def feedback(
+    folder: Path | None, sheet: Path | None, export: Path | None, *, as_json: bool
+) -> None:
     """Count, draw or export the labels that people gave to images.
 
     The page of `digits serve` asks whether an answer is right, and stores the image with the right
@@ -34,10 +38,14 @@ def feedback(folder: Path | None, sheet: Path | None, export: Path | None) -> No
     rows = feedback_store.read_corrections(folder)
     if not rows:
         raise UserError(f"{folder}: no feedback yet; `digits serve` has a page that collects it")
-    texts = [feedback_export.format_counts(rows)]
+    texts = []
     if sheet is not None:
         feedback_export.draw_corrections(folder, rows, sheet)
         texts.append(f"drawn: {sheet}")
     if export is not None:
         texts.append(feedback_export.export_arrays(folder, rows, export))
-    print("\n\n".join(texts))
+    counts = feedback_export.count_corrections(rows)
+    if as_json:
+        print(json.dumps({"counts": counts, "messages": texts}, indent=2))
+    else:
+        print(feedback_export.format_counts(counts), *texts, sep="\n\n")

@@ -26,12 +26,18 @@ ARRAYS, PROVENANCE = "feedback.npz", "provenance.json"
 Entries = list[dict[str, Any]]  # corrections in the provenance file
 
 
-def format_counts(rows: list[Correction]) -> str:
-    """Format a table: images and misread images of each label and of each model version."""
-    lines = [["all", str(len(rows)), str(sum(row.wrong for row in rows))]]
-    for group in (_class, _version):
+def count_corrections(rows: list[Correction]) -> list[dict[str, Any]]:
+    """Count images and misread images: all, those of each label, and of each model version."""
+    counts: list[dict[str, Any]] = []
+    for group in (lambda _: "all", _class, _version):
         n, wrong = Counter(map(group, rows)), Counter(group(row) for row in rows if row.wrong)
-        lines += [[name, str(n[name]), str(wrong[name])] for name in sorted(n)]
+        counts += [{"of": name, "images": n[name], "misread": wrong[name]} for name in sorted(n)]
+    return counts
+
+
+def format_counts(counts: list[dict[str, Any]]) -> str:
+    """Format them as a table."""
+    lines = [list(map(str, count.values())) for count in counts]
     note = "This is not an accuracy: people report mistakes more often than right answers."
     return f"{text_table.format_table(['', 'images', 'misread'], lines)}\n\n{note}"
 

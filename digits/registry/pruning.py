@@ -4,6 +4,7 @@ A version keeps its files while it is among the newest, has an alias, was ever c
 the model in the dvc.lock of a git tag. How files are removed is in `artifact_removal`.
 """
 
+import json
 import sys
 
 from digits.project import git_revisions, text_table, workspace
@@ -18,11 +19,12 @@ REMOVABLE = "remove"
 MAX_PER_ENTRY = 500  # versions that one entry of the alias log names
 
 
-def prune_versions(keep: int, *, yes: bool) -> str:
+def prune_versions(keep: int, *, yes: bool, as_json: bool = False) -> str:
     """Remove the files of all versions but the newest `keep` and the protected; say what was done.
 
-    Asks on a terminal unless `yes`. Raises UserError, and removes nothing, when nobody can
-    be asked, the alias log has problems or the registry does not answer.
+    Asks on a terminal unless `yes`; with `as_json`, only `yes` removes anything. Raises
+    UserError, and removes nothing, when nobody can be asked, the alias log has problems or the
+    registry does not answer.
     """
     state, locks = alias_moves.current_alias_state(), load_tagged_locks()
     alias_moves.require_intact_log(state)
@@ -30,17 +32,27 @@ def prune_versions(keep: int, *, yes: bool) -> str:
         versions = registration.list_versions(state.store, state.name)
         old = [v for v in versions[keep:] if REMOVED_TAG not in v.tags]
         plan = {v.number: _plan(v, state, locks) for v in old}
+    removable = [v for v in old if plan[v.number] == REMOVABLE]
+    why = f"digits prune --keep {keep}"
+    if as_json:
+        removed = _remove(state, removable, why) if yes else 0
+        return json.dumps({"versions": [_record(v, plan) for v in old], "removed": removed})
     if not old:
         return f"nothing to remove: {state.name} has {len(versions)} version(s), {keep} are kept"
     rows = [[str(v.number), f"{v.created:%Y-%m-%d %H:%M}", plan[v.number]] for v in old]
     print(text_table.format_table(["version", "registered (UTC)", "files"], rows, left=(0, 2)))
-    removable = [v for v in old if plan[v.number] == REMOVABLE]
     if not removable:
         return "nothing to remove"
     if not yes and not _confirm(len(removable)):
         found = f"{len(removable)} version(s) would lose their files"
         raise UserError(f"{found}; nothing was removed, --yes removes them")
-    return _remove(state, removable, f"digits prune --keep {keep}")
+    return f"removed the files of {_remove(state, removable, why)} version(s); their entries stay"
+
+
+def _record(version: RegisteredVersion, plan: dict[int, str]) -> dict[str, object]:
+    """Return a row of the table as a JSON object."""
+    registered = version.created.isoformat(timespec="seconds")
+    return {"version": version.number, "registered": registered, "files": plan[version.number]}
 
 
 def _plan(version: RegisteredVersion, state: AliasState, locks: dict[str, str]) -> str:
@@ -80,8 +92,11 @@ def _confirm(count: int) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _remove(state: AliasState, versions: list[RegisteredVersion], why: str) -> str:
-    """Log which versions lose their files, then remove these, unless one got an alias meanwhile."""
+def _remove(state: AliasState, versions: list[RegisteredVersion], why: str) -> int:
+    """Log which versions lose their files, then remove these, unless one got an alias meanwhile.
+
+    Returns how many lost theirs.
+    """
     removed = 0
     for i in range(0, len(versions), MAX_PER_ENTRY):
         batch = versions[i : i + MAX_PER_ENTRY]
@@ -93,4 +108,4 @@ def _remove(state: AliasState, versions: list[RegisteredVersion], why: str) -> s
             for v in batch:
                 model = str(artifact_removal.logged_model_id(v))
                 removed += artifact_removal.remove_files(v, model, note)
-    return f"removed the files of {removed} version(s); their entries stay"
+    return removed

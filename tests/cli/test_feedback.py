@@ -40,6 +40,12 @@ def test_images_and_misread_images_are_counted(project, capsys):
         ("read by digits 4", "1", "0"),
     } <= {tuple(line.rsplit(maxsplit=2)) for line in lines if line.strip()}
 
+    assert run("feedback", "--json", "--sheet", "sheet.png") == 0
+    counted = json.loads(capsys.readouterr().out)
+    assert counted["counts"][0] == {"of": "all", "images": 4, "misread": 2}
+    assert counted["counts"][1] == {"of": "class 1", "images": 1, "misread": 1}
+    assert counted["messages"] == ["drawn: sheet.png"]
+
 
 def test_score_reads_the_folder_as_it_is(project, reader, capsys):
     """The table of corrections is a table of labels, too."""

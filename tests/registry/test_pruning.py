@@ -1,5 +1,6 @@
 """Old versions lose their files; whatever somebody may still need stays whole."""
 
+import json
 import os
 import pty
 from contextlib import nullcontext
@@ -42,6 +43,11 @@ def with_files():
 def test_old_versions_lose_their_files_and_keep_their_entries(many, capsys):
     """The table shows which; the alias log names them; a second time there is nothing to do."""
     many(5)
+    plan = json.loads(prune_versions(2, yes=False, as_json=True))
+    assert [(v["version"], v["files"]) for v in plan["versions"]] == [
+        (number, "remove") for number in (3, 2, 1)
+    ]
+    assert (plan["removed"], with_files()) == (0, {1, 2, 3, 4, 5})
     result = prune_versions(2, yes=True)
     shown = capsys.readouterr().out.splitlines()
 
@@ -54,6 +60,8 @@ def test_old_versions_lose_their_files_and_keep_their_entries(many, capsys):
     assert (entry.action, entry.why) == ("prune", "digits prune --keep 2")
     assert entry.removes == (3, 2, 1)
     assert prune_versions(2, yes=True).startswith("nothing to remove: digits has 5 version(s)")
+    assert json.loads(prune_versions(1, yes=True, as_json=True))["removed"] == 1
+    assert with_files() == {5}
 
 
 def test_what_somebody_may_need_stays(many, capsys):

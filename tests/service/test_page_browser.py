@@ -190,7 +190,9 @@ def test_a_correction_becomes_feedback(chromium, service, project):
     rows = corrections(project)
     assert [(row.label, row.answer) for row in rows] == [("1", "7"), ("20", "26")]
     assert {row.model_sha256 for row in rows} == {manifest["content_sha256"]}
-    assert re.search(r"^all +2 +2$", feedback_export.format_counts(rows), re.M)
+    assert re.search(
+        r"^all +2 +2$", feedback_export.format_counts(feedback_export.count_corrections(rows)), re.M
+    )
 
 
 def test_the_page_recovers_when_the_service_restarts(chromium, project, filled):
