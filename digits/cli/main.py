@@ -21,7 +21,7 @@ from digits.project.errors import UserError, run_reporting_errors
 
 # Each names a module here and the function in it, in the order of `digits --help`.
 COMMANDS = """predict score feedback results report recipe tune dashboard ui send versions history
-promote rollback prune pull compare lineage verify serve completion"""
+promote rollback prune pull compare lineage rerun verify serve completion"""
 
 
 @functools.cache

@@ -12,7 +12,16 @@ from tests.cli.test_main import refusal, run
 from tests.conftest import part
 from tests.service.service import served
 
-NEEDS_CHECKOUT = ["results", "recipe cnn", "tune", "report", "prune", "verify --rebuild 1", "send"]
+NEEDS_CHECKOUT = [
+    "results",
+    "recipe cnn",
+    "tune",
+    "report",
+    "prune",
+    "verify --rebuild 1",
+    "send",
+    "rerun x",
+]
 
 
 @pytest.fixture
