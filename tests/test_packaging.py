@@ -110,6 +110,7 @@ def test_each_extra_does_what_it_promises(wheel, environment, image, filled, emp
     }
     assert "onnxruntime" in imported
     assert imported & HEAVY == set()
+    assert not (environment.home / ".cache/Microsoft").exists()  # ONNX Runtime's telemetry
     with served(folder, "--model", str(model), python=environment.python) as (_, address):
         assert request(address, "POST", "/predict", image.read_bytes())[0] == 200
     store = f"sqlite:///{filled}/mlflow.db"

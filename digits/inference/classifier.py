@@ -5,12 +5,16 @@ The model's folder describes itself; nothing here reads params.yaml.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+# Its packages for Linux report each model that is loaded to their maker, unless told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 from digits.inference import model_integrity
 from digits.inference.model_integrity import ONNX, Manifest, ResolvedModel

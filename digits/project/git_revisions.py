@@ -1,5 +1,6 @@
 """Ask git about revisions of this checkout. The files of a revision are read by `dvc_storage`."""
 
+import shutil
 from subprocess import DEVNULL, SubprocessError, check_output
 
 from digits.project import workspace
@@ -14,7 +15,8 @@ def resolve_commit(name: str) -> str:
     """The full id of a git revision. Raises RevisionNotFoundError when there is none."""
     commit = run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if not commit:
-        raise RevisionNotFoundError(f"git has no revision {name!r}; `git log` lists commits")
+        problem = "has no revision" if shutil.which("git") else "is not installed to look for"
+        raise RevisionNotFoundError(f"git {problem} {name!r}; `git log` lists commits")
     return commit
 
 

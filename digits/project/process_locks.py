@@ -37,8 +37,18 @@ def stage_lock(name: str) -> Iterator[None]:
         lock.release()
 
 
-def process_lock(name: str) -> filelock.BaseFileLock:
-    """Return a lock that one process holds at a time; the others wait for it."""
+@contextmanager
+def process_lock(name: str) -> Iterator[None]:
+    """Let one process at a time continue; the others wait. Raises UserError if it cannot lock."""
     folder = workspace.state_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return filelock.FileLock(folder / f"{name}.lock")
+    lock = filelock.FileLock(folder / f"{name}.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        advice = "correct the permissions, or set XDG_CACHE_HOME where there is no checkout"
+        raise UserError(f"cannot write {folder}: {error.strerror}; {advice}") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,5 +1,6 @@
 """Creation and repair of the local SQLite store."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def prepare_database(path: Path) -> None:
     The caller holds the lock "mlflow".
     """
     if path.exists() and path.stat().st_size > 0:
-        _repair_paths(path)
+        if os.access(path, os.W_OK):
+            _repair_paths(path)
         return
     import sqlalchemy
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore

@@ -23,6 +23,11 @@ def is_not_found(error: Exception) -> bool:
     return getattr(error, "error_code", None) in NOT_FOUND_CODES
 
 
+def is_of_other_release(error: Exception) -> bool:
+    """Whether the tables of a database are those of an older or newer MLflow."""
+    return "database schema" in str(error)
+
+
 def is_tls_error(error: Exception) -> bool:
     """Whether a server answered, but without a certificate that this machine accepts."""
     import requests

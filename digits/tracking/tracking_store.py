@@ -144,6 +144,9 @@ def translate_errors(store: TrackingStore) -> Iterator[None]:
         raise
     except Exception as error:
         message = f"{store} failed ({store_uri.describe_error(error)}); mend it, or try again later"
+        if store_errors.is_of_other_release(error):
+            found = f"{store} is of another release of MLflow"
+            message = f"{found}; install that one, or back the store up and `mlflow db upgrade` it"
         rejected = store_errors.is_rejection(error)
         raise (UserError if rejected else StoreUnavailableError)(message) from error
 
@@ -164,6 +167,8 @@ def _prepare_file(path: Path) -> None:
         # Several processes at the first use of a database destroy it (measured: 6 of 6 failed).
         with process_lock("mlflow"):
             embedded_sqlite.prepare_database(path)
+    except UserError:
+        raise
     except Exception as error:
         problem = f"{path} cannot be used ({store_uri.describe_error(error)})"
         raise StoreUnavailableError(f"{problem}; mend it or move it away") from error

@@ -1,16 +1,25 @@
 """Without a checkout, every command that needs no pipeline works in any folder."""
 
+import contextlib
 import json
+import os
 import shutil
+import sqlite3
+import subprocess
+import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from digits.datasets import split_files
 from digits.project import workspace
 from digits.registry.alias_log import LOG_FILE
+from digits.tracking import embedded_sqlite
 from tests.cli.test_main import refusal, run
-from tests.conftest import part
+from tests.conftest import call, mounted, part
 from tests.service.service import served
+from tests.strokes import page
 
 NEEDS_CHECKOUT = [
     "results",
@@ -113,6 +122,52 @@ def test_without_a_registry_one_line_says_what_to_set(elsewhere, monkeypatch, ca
 def test_what_needs_a_checkout_says_so(elsewhere, capsys, command):
     """In one line, with what makes it work."""
     assert "run this in a checkout of the project" in refusal(capsys, *command.split())
+
+
+def test_a_store_that_is_read_only_is_read(elsewhere, versions, tmp_path, monkeypatch, capsys):
+    """Whatever only reads works; a change is refused in one line."""
+    assert run("history", "--accept", "set by the fixture") == 0
+    with mounted(tmp_path / "disk", "size=50m") as disk:
+        store = shutil.copytree(versions, disk / "team") / "mlflow.db"
+        embedded_sqlite.prepare_database(store)  # mends the paths of the copy
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}")
+        call(tmp_path, "mount", "-o", "remount,ro", disk)
+        for command in ("versions", "history", "lineage 1", "verify champion", "pull champion"):
+            assert run(*command.split()) == 0, command
+        assert "readonly database" in refusal(capsys, "promote", "1", "--reason", "x")
+
+
+def test_a_store_of_another_mlflow_is_named(elsewhere, versions, monkeypatch, capsys):
+    """Its tables are not touched."""
+    other = shutil.copy(versions / "mlflow.db", versions / "other.db")
+    with contextlib.closing(sqlite3.connect(other)) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+        database.commit()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
+    assert "is of another release of MLflow" in refusal(capsys, "versions")
+
+
+def test_a_cache_that_cannot_be_written_is_named(elsewhere, tmp_path, monkeypatch, capsys):
+    """With what to set in its place."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert "set XDG_CACHE_HOME where" in refusal(capsys, "pull", "champion")
+
+
+def test_reading_needs_neither_git_nor_room_for_temporary_files(elsewhere, versions, tmp_path):
+    """A folder's model is read, and a version is pulled."""
+    with mounted(tmp_path / "full", "size=4k") as full:
+        (full / "x").write_bytes(bytes(4096))
+        for arguments in (["predict", "--model", versions / "model-2", image(tmp_path)], ["pull"]):
+            command = [sys.executable, "-m", "digits.cli", *map(str, arguments)]
+            own = {"TMPDIR": str(full), "PATH": str(full)}
+            subprocess.run(command, check=True, env=os.environ | own)
+
+
+def image(folder):
+    """The file of a picture of a seven."""
+    Image.fromarray(page("7", np.random.default_rng(0))).save(folder / "seven.png")
+    return folder / "seven.png"
 
 
 def test_without_a_home_folder_the_cache_must_be_named(elsewhere, monkeypatch, capsys):
