@@ -9,7 +9,7 @@ from digits.cli.options import FILE, MODEL
 HOST = "Address to listen on. One that other computers can reach needs a token."
 PORT = "Port to listen on; 0 takes a free one."
 WORKERS = "Processes that answer requests."
-TOKEN_FILE = "File with the token, 16 characters or more. [default: DIGITS_TOKEN]"  # noqa: S105
+TOKEN_FILE = "File with tokens (16 characters or more), one a line. [default: DIGITS_TOKEN]"  # noqa: S105
 
 
 @click.option("--model", metavar="MODEL", type=click.Path(), default="champion", help=MODEL)
@@ -33,5 +33,5 @@ def serve(model: str, host: str, port: int, workers: int, token_file: Path | Non
     """
     from digits.service import access_control, processes  # 0.5 s: ONNX Runtime
 
-    token = access_control.read_token(token_file)
-    processes.run_service(model, host, port, workers=workers, token=token)
+    tokens = access_control.read_tokens(token_file)
+    processes.run_service(model, host, port, workers=workers, tokens=tokens)

@@ -6,5 +6,5 @@ of three protocols, access control, limits, metrics and logs. The pages' files a
 Not here: reading an image and running the network (`digits.inference`), choosing the version
 (`digits.registry`), the stored feedback (`digits.datasets`), the command (`digits.cli`).
 Workers load neither MLflow nor torch. The entry points are `processes.run_service` and
-`access_control.read_token`.
+`access_control.read_tokens`.
 """

@@ -43,39 +43,39 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def read_token(file: Path | None) -> str | None:
-    """Read the token from `file`, or else from the environment; None if neither has one.
+def read_tokens(file: Path | None) -> tuple[str, ...]:
+    """Read the tokens, one a line, from `file`, or else from the environment.
 
-    There is no option for it, because other users can read command lines. Raises UserError
-    when the file cannot be read or the token is too short.
+    There is no option for them, because other users can read command lines. Raises UserError
+    when the file cannot be read or has no token, or when a token is too short.
     """
     try:
-        token = (file.read_text() if file else os.environ.get(TOKEN_VARIABLE, "")).strip()
+        text = file.read_text() if file else os.environ.get(TOKEN_VARIABLE, "")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read ({error}); expected a file with a token") from error
-    if (file or token) and len(token) < MIN_TOKEN_LENGTH:
-        raise UserError(f"the token has {len(token)} characters; use at least {MIN_TOKEN_LENGTH}")
-    return token or None
+    tokens = tuple(line.strip() for line in text.strip().splitlines())
+    shortest = min(map(len, tokens), default=0)
+    if (file or tokens) and shortest < MIN_TOKEN_LENGTH:
+        raise UserError(f"the token has {shortest} characters; use at least {MIN_TOKEN_LENGTH}")
+    return tokens
 
 
-def access_control_for(host: str, token: str | None) -> "AccessControl":
+def access_control_for(host: str, tokens: tuple[str, ...]) -> "AccessControl":
     """Return the access rules of a service that listens on `host`.
 
     Raises UserError when other computers could reach it without a token.
     """
-    access = AccessControl(is_loopback(host), token)
-    if not access.loopback and token is None:
+    if not tokens and not is_loopback(host):
         problem = f"other computers can reach {host} and there is no token"
         raise UserError(f"{problem}; set {TOKEN_VARIABLE}, give --token-file, or leave out --host")
-    return access
+    return AccessControl(tokens)
 
 
 @dataclass(frozen=True)
 class AccessControl:
-    """The access rules of one service. `token` is None only if `loopback` is true."""
+    """The access rules of one service: without tokens, only this computer may ask."""
 
-    loopback: bool = True
-    token: str | None = None
+    tokens: tuple[str, ...] = ()
 
     def check(self, method: str, path: str, headers: HeaderList) -> None:
         """Raise RequestRefusedError unless the request may be answered.
@@ -92,23 +92,23 @@ class AccessControl:
                     raise RequestRefusedError(403, "pages of other sites may not send requests")
         if any(b"multipart" in v.lower() for v in _header_values(headers, b"content-type")):
             raise RequestRefusedError(415, "forms are not read; send the image's bytes as the body")
-        if self.token is not None:
-            _check_token(_header_values(headers, b"authorization"), self.token)
+        if self.tokens:
+            _check_token(_header_values(headers, b"authorization"), self.tokens)
 
     def _host(self, headers: HeaderList) -> bytes:
         """Return the host that a request names, in lower case."""
         hosts = _header_values(headers, b"host")
         if len(hosts) != 1:
             raise RequestRefusedError(400, "expected one Host header")
-        if self.loopback and not LOOPBACK.fullmatch(hosts[0]):
+        if not self.tokens and not LOOPBACK.fullmatch(hosts[0]):
             raise RequestRefusedError(403, "expected localhost or 127.0.0.1 in the Host header")
         return hosts[0].lower()
 
 
-def _check_token(credentials: list[bytes], token: str) -> None:
-    """Raise RequestRefusedError unless the token is sent, as bearer or as Basic password."""
-    tokens = [_decode_token(value) for value in credentials]
-    if len(tokens) != 1 or not hmac.compare_digest(tokens[0], token.encode()):
+def _check_token(credentials: list[bytes], tokens: tuple[str, ...]) -> None:
+    """Raise RequestRefusedError unless a token is sent, as bearer or as Basic password."""
+    sent = [_decode_token(value) for value in credentials]
+    if len(sent) != 1 or not any(hmac.compare_digest(sent[0], t.encode()) for t in tokens):
         challenge = {"www-authenticate": 'Basic realm="digits: any name, the token as password"'}
         raise RequestRefusedError(401, "expected Authorization: Bearer with the token", challenge)
 

@@ -42,7 +42,7 @@ def run_service(
     port: int,
     *,
     workers: int = 1,
-    token: str | None = None,
+    tokens: tuple[str, ...] = (),
     limits: AdmissionLimits | None = None,
 ) -> None:
     """Serve `model` until SIGTERM or Ctrl-C, then answer the remaining requests and return.
@@ -52,7 +52,7 @@ def run_service(
     """
     from digits.service import registry_watcher  # imports MLflow, which workers must not load
 
-    access, limits = access_control.access_control_for(host, token), limits or AdmissionLimits()
+    access, limits = access_control.access_control_for(host, tokens), limits or AdmissionLimits()
     with reserve_address(host, port) as address, tempfile.TemporaryDirectory("-digits") as scratch:
         folder, feedback = Path(scratch), workspace.work_folder() / "data/feedback"
         state, stop_file = folder / "model.json", folder / "stop"

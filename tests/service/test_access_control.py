@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from digits.service.access_control import AccessControl, is_loopback, read_token
+from digits.service.access_control import AccessControl, is_loopback, read_tokens
 from digits.service.responses import RequestRefusedError
 from tests.cli.test_main import refusal
 from tests.service.conftest import request
@@ -44,8 +44,8 @@ def test_pages_of_other_sites_may_not_post():
 
 
 def test_everything_but_health_checks_needs_the_token():
-    """The token is sent as bearer token or as the password of Basic authentication."""
-    access = AccessControl(loopback=False, token=SECRET)
+    """A token is sent as bearer token or as the password of Basic authentication."""
+    access = AccessControl((f"{SECRET}-2", SECRET))
     basic = base64.b64encode(f"anybody:{SECRET}".encode()).decode()
 
     def status(*values, path="/predict"):
@@ -53,6 +53,7 @@ def test_everything_but_health_checks_needs_the_token():
         return refused_status(access, [("host", "digits.example"), *credentials], "GET", path)
 
     assert status(f"Bearer {SECRET}") == status(f"Basic {basic}") == 0
+    assert status(f"Bearer {SECRET}-2") == 0
     for wrong in (f"Bearer {SECRET}x", "Bearer", "Bearer ", "Basic", "Basic !", SECRET, "", "é"):
         assert status(wrong) == 401, wrong
     assert status() == status(f"Bearer {SECRET}", f"Bearer {SECRET}") == 401
@@ -87,13 +88,13 @@ def test_an_unsafe_service_does_not_start(tmp_path, monkeypatch, capsys, argumen
     assert SECRET not in message
 
 
-def test_the_token_comes_from_file_or_environment(tmp_path, monkeypatch):
-    """The file has precedence."""
+def test_tokens_come_from_file_or_environment(tmp_path, monkeypatch):
+    """The file has precedence. Each line is a token."""
     monkeypatch.setenv("DIGITS_TOKEN", SECRET)
-    (tmp_path / "token").write_text(f"{SECRET}-2\n")
+    (tmp_path / "token").write_text(f"{SECRET}-2\n{SECRET}-3\n")
 
-    assert read_token(None) == SECRET
-    assert read_token(tmp_path / "token") == f"{SECRET}-2"
+    assert read_tokens(None) == (SECRET,)
+    assert read_tokens(tmp_path / "token") == (f"{SECRET}-2", f"{SECRET}-3")
 
 
 def test_a_service_on_all_addresses_requires_the_token(project):
