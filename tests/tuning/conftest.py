@@ -1,23 +1,14 @@
 """Fixtures: a small search, its storages, and a real PostgreSQL server."""
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 import time
-from functools import partial
-from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 
 from digits.project import params_file
 from digits.tuning import study_storage
-from tests.conftest import free_port
-
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+from tests import postgres
 
 
 @pytest.fixture
@@ -55,28 +46,8 @@ def rewrite_params(workspace, values):
 @pytest.fixture(scope="session")
 def server():
     """The address, with the password, of a PostgreSQL server that runs for these tests."""
-    if not BINARIES:
-        pytest.skip("no PostgreSQL server is installed")
-    folder = Path(tempfile.mkdtemp(prefix="postgres"))
-    owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-    os.chown(folder, owner.pw_uid, owner.pw_gid)
-    secret = folder / "password"
-    secret.write_text("s3cret")
-    os.chown(secret, owner.pw_uid, owner.pw_gid)
-    run = partial(subprocess.run, check=True, capture_output=True, cwd=folder)
-    run = partial(run, user=owner.pw_uid, group=owner.pw_gid)
-    port, data = free_port(), folder / "data"
-    command = [BINARIES[-1] / "initdb", "-D", data, "-U", "anna", "-A", "scram-sha-256"]
-    run([*command, f"--pwfile={secret}"])
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    options += (
-        " -c max_connections=400"  # killed workers leave their connections behind for a while
-    )
-    control = [BINARIES[-1] / "pg_ctl", "-D", data, "-l", folder / "log"]
-    run([*control, "-o", options, "-w", "start"])
-    yield make_url(f"postgresql://anna:s3cret@127.0.0.1:{port}/postgres")
-    run([*control, "-m", "immediate", "stop"])
-    shutil.rmtree(folder)
+    with postgres.running("anna", "s3cret") as address:
+        yield address
 
 
 @pytest.fixture
