@@ -37,7 +37,13 @@ mlflow_import.configure_mlflow()  # before a test imports MLflow
 RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
 SMALL = {"hidden": "[32]", "epochs": "1", "device": "cpu", "corrupted": "100"}  # of a clone
 # They begin first, so that no worker is left with one of them when the others are through.
-LONGEST = ("test_pipeline.py", "test_search.py", "test_train_model.py", "test_remotes.py")
+LONGEST = (
+    "test_pipeline.py",
+    "test_search.py",
+    "test_train_model.py",
+    "test_remotes.py",
+    "test_stack.py",
+)
 
 
 def pytest_collection_modifyitems(items):
