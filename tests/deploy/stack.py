@@ -145,14 +145,11 @@ class Stack:
 
     def compose(self, line):
         """Do what a line of the page says, in the forms that the page uses."""
-        form = "docker compose (exec -T|run --rm|stop|up -d --wait)(.*?)(?: ([<>]) (.+))?"
+        form = "docker compose (exec -T|run --rm|up -d)(.*?)(?: ([<>]) (.+))?"
         verb, text, sign, path = re.fullmatch(form, line).groups()
         words = shlex.split(text)
-        if verb == "stop":
-            self.stop(*words)
-        elif verb == "up -d --wait":
-            wanted = words or SERVERS
-            self.start(*(n for n in SERVERS if n in wanted and n not in self.running))
+        if verb == "up -d":
+            self.start(*(name for name in SERVERS if name not in self.running))
         else:
             name, *command = words
             command = command or self.services[name]["command"]

@@ -46,7 +46,7 @@ def stack(tmp_path_factory, settings, filled):
         stack.compose("docker compose run --rm prepare")
         stack.start("mlflow", "dashboard")
         publish(stack, 1)
-        stack.start("digits")
+        stack.compose("docker compose up -d")
         yield stack
 
 
