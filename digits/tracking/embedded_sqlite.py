@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from digits.project import atomic_files
@@ -47,7 +48,7 @@ def _repair_paths(path: Path) -> None:
     """Let the artifact paths in a database name its own folder, which may have been moved."""
     root = str(path.parent / ARTIFACTS)
     query = "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
-    with sqlite3.connect(path, timeout=10) as database:
+    with closing(sqlite3.connect(path, timeout=10)) as database, database:
         row = database.execute(query).fetchone()
         old = str(row[0]).removesuffix("/0") if row else root
         if old == root or not old.endswith(f"/{ARTIFACTS}"):
