@@ -51,7 +51,7 @@ def test_predict_needs_nothing_that_windows_lacks(poorer, tmp_path, reader):
     done = subprocess.run(
         command, cwd=tmp_path, env=os.environ | poorer, capture_output=True, text=True
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, f"model: {reader}\n")
     assert json.loads(done.stdout)[0]["digit"] == 7
 
 

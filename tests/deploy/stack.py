@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -126,14 +127,19 @@ class Stack:
             self.wait_until_healthy(name)
 
     def wait_until_healthy(self, name):
-        """Repeat a service's health check until it passes."""
+        """Repeat a service's health check until it passes, once it listens."""
         until = time.monotonic() + PATIENCE
         _, *check = self.services[name]["healthcheck"]["test"]
-        while self.call(name, check, stderr=subprocess.DEVNULL).returncode:
+        while not (self.listens(name) and self.call(name, check).returncode == 0):
             ended = name in self.running and self.running[name].poll() is not None
             assert not ended, (name, Path(self.log.name).read_text())
             assert time.monotonic() < until, (name, Path(self.log.name).read_text())
-            time.sleep(0.5)
+            time.sleep(0.2)
+
+    def listens(self, name):
+        """Whether a service accepts connections."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.ports[name][1])) == 0
 
     def stop(self, *names):
         """End services as `docker compose stop` does."""
