@@ -45,8 +45,7 @@ def predict(
 
     Prints a line per image: file, digits (with "/" between rows) and probability. Digits below
     90 % are marked "doubtful". With --json and --csv, unreadable files get the status "error".
-
-    Names the model on standard error.
+    Standard error names the model.
 
     Reads PNG, JPEG, WebP, BMP, GIF, TIFF and more; in folders, only files with such an extension.
 
@@ -63,8 +62,7 @@ def predict(
 
     files = list(image_files.list_images(paths))
     max_age = 0.0 if fresh else model_reference.MAX_AGE_SECONDS
-    resolved = model_reference.resolve(model, max_age=max_age)
-    loaded = classifier.load(resolved)
+    loaded = classifier.load(resolved := model_reference.resolve(model, max_age=max_age))
     top = min(top, len(loaded.classes))
     form = JsonFormat(top) if json else CsvFormat(top) if csv else TextFormat(top, files)
     answers = prediction_stream.predict_files(files, loaded, several, save_preview is not None)
