@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from digits.datasets import feedback_store, split_files
+from tests import sealed
 from tests.cli.test_main import refusal, run
 from tests.datasets.test_feedback_store import add
 from tests.drawing import written
@@ -47,9 +48,10 @@ def test_images_and_misread_images_are_counted(project, capsys):
     assert counted["messages"] == ["drawn: sheet.png"]
 
 
-def test_score_reads_the_folder_as_it_is(project, reader, capsys):
+def test_score_reads_the_folder_as_it_is(project, capsys):
     """The table of corrections is a table of labels, too."""
-    assert run("score", "data/feedback", "--model", reader, "--json") == 0
+    model = sealed.seal(project / "model")
+    assert run("score", "data/feedback", "--model", model, "--json") == 0
     numbers = json.loads(capsys.readouterr().out)
 
     assert (numbers["all"]["n"], numbers["several"]["n"]) == (4, 1)

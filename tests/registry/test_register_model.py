@@ -15,46 +15,57 @@ from tests.conftest import standing
 from tests.registry.conftest import embedded_client, list_versions, move
 from tests.stores import NOBODY
 
+NOTE = "note: version 1 may have been trained on some of these images"
+
 
 def failed(entry):
     """The rules that a model did not pass."""
     return {name for name, rule in entry["gate"]["rules"].items() if not rule["passed"]}
 
 
-def test_a_better_model_becomes_champion_with_every_number(enter, capsys):
-    """The first one has nothing to beat; numbers of the next in file, tags and table."""
+def test_the_gate_lets_the_better_one_in_with_every_number(enter, workspace, capsys):
+    """The first has nothing to beat, each rule keeps one out; the same bytes change nothing.
+
+    Others are blind to a class, overconfident or slow, or just as good as the champion.
+    """
     first = enter("poor")
     assert (first["version"], first["alias"]) == (1, "champion")
     assert (first["gate"]["verdict"], first["gate"]["rules"]) == ("first", {})
-    entry = enter("good")
+    check_refused(enter("blind"), "classes")
+    check_refused(enter("loud"), "calibration")
+    check_refused(enter("slow", latency=2.0), "latency")  # it takes about 3 times as long
+    capsys.readouterr()
+    check_accepted(enter("good"), capsys.readouterr().out)
+    written = (workspace / "metrics/register.json").read_bytes()
+    enter("good")
+    assert (workspace / "metrics/register.json").read_bytes() == written
 
+    entry = enter("same")
+    check_refused(entry, "better")
+    assert "images gained" in entry["gate"]["why"]
+    written, moves = (workspace / "metrics/register.json").read_bytes(), len(standing().log.entries)
+    enter("same")
+    assert (workspace / "metrics/register.json").read_bytes() == written
+    assert [v.number for v in list_versions()] == [6, 5, 4, 3, 2, 1]
+    assert standing().aliases == {"champion": 5, "challenger": 6}
+    assert len(standing().log.entries) == moves
+
+
+def check_accepted(entry, output):
+    """That version 5 beat version 1; its numbers are in file, tags, record and table."""
     gate = entry["gate"]
-    assert (entry["version"], entry["alias"], gate["verdict"]) == (2, "champion", "passed")
+    assert (entry["version"], entry["alias"], gate["verdict"]) == (5, "champion", "passed")
     assert (gate["champion"], gate["n"], failed(entry)) == (1, 500, set())
     assert gate["rules"]["better"]["p"] < 0.05
     assert gate["rules"]["better"]["interval"][0] > 0
     tags = list_versions()[0].tags
     assert tags["gate"] == "passed"
     assert " us" in tags["gate.record"]
-    output = capsys.readouterr().out
     assert "\nbetter    " in output
-    assert "digits version 2 is champion; passed: better: " in output
-    before, after = standing().log.entries
+    assert "digits version 5 is champion; passed: better: " in output
+    before, *_, after = standing().log.entries
     assert (before.moves, after.gate) == ({"champion": (None, 1)}, gate)
     assert (before.action, before.why) == ("register", "the first version, there is none to beat")
-
-
-def test_each_rule_can_keep_a_model_out(enter):
-    """Better on the whole, but blind to a class, overconfident or slow; or just as good."""
-    enter("poor")
-    check_refused(enter("blind"), "classes")
-    check_refused(enter("loud"), "calibration")
-    check_refused(enter("slow", latency=2.0), "latency")  # it takes about 3 times as long
-    assert enter("good")["alias"] == "champion"
-    entry = enter("same")
-    check_refused(entry, "better")
-    assert "images gained" in entry["gate"]["why"]
-    assert standing().aliases == {"champion": 5, "challenger": 6}
 
 
 def check_refused(entry, rule):
@@ -64,44 +75,39 @@ def check_refused(entry, rule):
     assert entry["gate"]["why"].startswith(f"{rule}: ")
 
 
-def test_the_numbers_are_the_same_again(enter, workspace, variants, values):
-    """Registering the same bytes makes no version; the file is byte-identical, champion or not."""
-    written = []
-    for variant in ("poor", "good", "good", "same", "same"):
-        enter(variant)
-        written.append((workspace / "metrics/register.json").read_bytes())
+def test_a_dry_run_measures_and_moves_nothing(enter, capsys):
+    """dry-run: the verdict is kept, no alias is touched, the first version's neither.
 
-    assert written[1] == written[2]
-    assert written[3] == written[4]
-    assert [v.number for v in list_versions()] == [3, 2, 1]
-    assert len(standing().log.entries) == 3
-
-
-def test_a_dry_run_measures_and_moves_nothing(enter):
-    """dry-run: the verdict is kept, no alias is touched, the first version's neither."""
+    Of unknown or other training images, a reader is told; validation images have to be these.
+    """
     first = enter("poor", gate="dry-run")
     enter("poor")
+    assert NOTE not in capsys.readouterr().out
     second = enter("good", gate="dry-run")
 
     assert [e["alias"] for e in (first, second)] == ["none", "none"]
     assert [e["gate"]["verdict"] for e in (first, second)] == ["first", "passed"]
     assert standing().aliases == {"champion": 1}
     assert list_versions()[0].tags["gate.mode"] == "dry-run"
+    assert NOTE in capsys.readouterr().out
+    client = embedded_client()
+    for digests, weak in (("ab", True), ("aa", False)):
+        for number, digest in zip("12", digests, strict=True):
+            client.set_model_version_tag("digits", number, "input.data/splits/train.npz", digest)
+        enter("good", gate="dry-run")
+        assert (NOTE in capsys.readouterr().out) is weak
+    client.set_model_version_tag("digits", "2", "input.data/splits/validation.npz", "other")
+    entry = enter("good")
+    assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "incomparable")
 
 
-def test_with_the_gate_off_the_newest_is_champion(enter):
-    """off: nothing is measured, and the record says why the version is champion."""
-    enter("good", gate="off")
-    entry = enter("poor", gate="off")
+def test_with_the_gate_off_the_newest_is_champion_until_it_is_rolled_back_from(enter):
+    """off: nothing is measured. A version that a person withdrew does not come back by itself."""
+    enter("poor", gate="off")
+    entry = enter("good", gate="off")
 
     assert (entry["alias"], entry["gate"]["verdict"]) == ("champion", "off")
     assert standing().log.entries[-1].why == "the gate is off, the newest version is champion"
-
-
-def test_what_was_rolled_back_from_does_not_come_back_by_itself(enter):
-    """A person withdrew version 2; building it again does not make it champion."""
-    enter("poor")
-    enter("good")
     move(1, "rollback", "bad sevens")
     for mode in ("enforce", "off"):
         entry = enter("good", gate=mode)
@@ -110,41 +116,19 @@ def test_what_was_rolled_back_from_does_not_come_back_by_itself(enter):
         assert "rolled back from it: bad sevens; `digits promote`" in entry["gate"]["why"]
 
 
-def test_a_champion_whose_alias_was_deleted_is_not_replaced_unmeasured(enter):
-    """Without an alias, but with a champion in the record, nobody is the first."""
-    enter("good")
-    embedded_client().delete_registered_model_alias("digits", "champion")
-    entry = enter("poor")
-
-    assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "no champion")
-
-
-def test_a_damaged_champion_stops_it_in_one_line(enter, workspace):
-    """A champion whose files were changed in the registry is not compared with."""
+def test_a_champion_that_is_damaged_or_has_no_alias_is_not_replaced_unmeasured(enter, workspace):
+    """Its files were changed: one line. Its alias was deleted: the record knows of a champion."""
     enter("good")
     (graph,) = workspace.glob("mlartifacts/**/artifacts/model.onnx")
     graph.write_bytes(graph.read_bytes()[:-1] + b"!")
     with pytest.raises(UserError, match=r"nothing can be compared with the champion.*rollback"):
         enter("poor")
-
     assert standing().aliases == {"champion": 1}
 
+    embedded_client().delete_registered_model_alias("digits", "champion")
+    entry = enter("poor")
 
-def test_images_that_a_model_may_know_are_told_or_judge_nothing(enter, capsys):
-    """Of unknown or other training images, a reader is told; validation images have to be these."""
-    note = "note: version 1 may have been trained on some of these images"
-    enter("poor")
-    enter("good", gate="dry-run")
-    assert note in capsys.readouterr().out
-    client = embedded_client()
-    for digests, weak in (("ab", True), ("aa", False)):
-        for number, digest in zip("12", digests, strict=True):
-            client.set_model_version_tag("digits", number, "input.data/splits/train.npz", digest)
-        enter("good", gate="dry-run")
-        assert (note in capsys.readouterr().out) is weak
-    client.set_model_version_tag("digits", "2", "input.data/splits/validation.npz", "other")
-    entry = enter("good")
-    assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "incomparable")
+    assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "no champion")
 
 
 def test_what_waits_is_judged_against_the_servers_champion(
