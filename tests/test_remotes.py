@@ -65,26 +65,16 @@ def assert_same(folder, origin):
         assert (folder / name).read_bytes() == (origin / "models/digits" / name).read_bytes()
 
 
-def test_dvc_brings_what_was_pushed(fresh, origin, remote):
-    """`dvc pull` in another clone, and `dvc artifacts get` outside of any, bring the same bytes."""
-    call(fresh, "dvc", "pull", "models/digits")
-    assert_same(fresh / "models/digits", origin)
-
-    if type(remote) is remotes.Folder:
-        get = ("dvc", "artifacts", "get", origin, "digits", "--rev", "v1.0.0", "-o", "got")
-        call(fresh.parent, *get)
-        assert_same(fresh.parent / "got", origin)
-
-
 def test_digits_pulls_the_model_of_a_tag(fresh, origin, remote):
-    """`digits pull v1.0` brings them, checked; the second time the remote is not needed."""
+    """`digits pull v1.0` brings what was pushed, checked; afterwards no remote is needed."""
     told = processes.run("digits", "pull", "v1.0").stdout
-
-    folder = fresh / "models/pulled" / model_reference.resolve("v1.0").name
-    assert_same(folder, origin)
-    assert os.path.relpath(folder, fresh) in told
     (fresh / ".dvc/config.local").write_text("['remote \"there\"']\n    url = /nowhere\n")
-    assert processes.run("digits", "pull", "v1.0").returncode == 0
+
+    model = model_reference.resolve("v1.0")
+    folder = fresh / "models/pulled" / model.name
+    assert_same(folder, origin)
+    assert_same(model.folder, origin)
+    assert os.path.relpath(folder, fresh) in told
     assert call(fresh, "git", "status", "--porcelain").stdout == ""
 
 
@@ -95,33 +85,36 @@ def flip(content):
     return bytes(changed)
 
 
-def tamperings(objects, older):
-    """What is done to which objects: pairs of a name and a function of the remote."""
-    for name, oid in objects.items():
-        yield f"flipped {name}", lambda r, o=oid: r.write(o, flip(r.read(o)))
-        yield f"gone {name}", lambda r, o=oid: r.remove(o)
-    for name in FILES:
-        content = (older / name).read_bytes()
-        yield f"older {name}", lambda r, o=objects[name], c=content: r.write(o, c)
-    first, second = objects["weights.pt"], objects["model.onnx"]
+def tamperings(objects, forged):
+    """What is done to which objects: pairs of a name and a function of the remote.
+
+    The first three differ from remote to remote; `forged` is a manifest that fits the other files.
+    """
+    listing, first, second = objects[""], objects["weights.pt"], objects["model.onnx"]
+    elsewhere = b'[{"md5": "%s", "relpath": "../evil"}]' % first.encode()
+    yield "gone weights.pt", lambda r: r.remove(first)
+    yield "flipped model.onnx", lambda r: r.write(second, flip(r.read(second)))
+    yield "another listing", lambda r: r.write(listing, elsewhere)
+    yield "gone listing", lambda r: r.remove(listing)
+    for name in ("", "manifest.json", "weights.pt"):
+        yield f"flipped {name}", lambda r, o=objects[name]: r.write(o, flip(r.read(o)))
+    yield "another run", lambda r: r.write(objects["manifest.json"], forged)
     yield "truncated", lambda r: r.write(first, r.read(first)[:-1])
     yield "empty", lambda r: r.write(second, b"")
     yield "swapped files", lambda r: r.write(first, r.read(second))
-    listing = b'[{"md5": "%s", "relpath": "../evil"}]' % objects["weights.pt"].encode()
-    yield "another listing", lambda r: r.write(objects[""], listing)
 
 
-def test_whatever_is_changed_in_a_remote_is_refused(fresh, remote, objects, tmp_path):
+def test_whatever_is_changed_in_a_remote_is_refused(fresh, origin, remote, objects, tmp_path):
     """Damage and fraud of all kinds, one at a time; what is clean is taken afterwards.
 
-    All of them in the folder, and a part where each takes a connection of its own.
+    All of them in the folder, and three where each takes a connection of its own.
     """
-    older = sealed.seal(tmp_path / "older", seed=7)
+    forged = shutil.copytree(origin / "models/digits", tmp_path / "forged")
+    sealed.reseal(forged, run_id="1" * 32)
     clean = {oid: remote.read(oid) for oid in objects.values()}
     accepted = []
-    every = list(tamperings(objects, older))
-    some = every if type(remote) is remotes.Folder else [*every[::4], *every[-2:]]
-    for name, tamper in some:
+    every = list(tamperings(objects, (forged / "manifest.json").read_bytes()))
+    for name, tamper in every if type(remote) is remotes.Folder else every[:3]:
         tamper(remote)
         try:
             told = outcome("v1.0")
@@ -157,14 +150,16 @@ def restore(remote, oid, content):
         remote.write(oid, content)
 
 
-def test_a_second_clone_has_everything(origin, built, tmp_path, monkeypatch):
-    """Given the remote and the tracking URL: the champion predicts, and there is nothing to do."""
-    shared = remotes.Folder(tmp_path / "shared")
-    remotes.configure(origin, shared)
+def test_a_second_clone_has_everything(origin, tmp_path, monkeypatch):
+    """Given the remote and the tracking URL: the champion predicts, and there is nothing to do.
+
+    `dvc artifacts get` brings the same bytes to where no clone is.
+    """
+    remotes.configure(origin, remotes.Folder(tmp_path / "shared"))
     call(origin, "dvc", "push")
     folder = tmp_path / "elsewhere" / "clone"
     subprocess.run(["git", "clone", "-q", origin, folder], check=True)
-    remotes.configure(folder, shared)
+    shutil.copy(origin / ".dvc/config.local", folder / ".dvc")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{origin / 'mlflow.db'}")
 
@@ -175,5 +170,9 @@ def test_a_second_clone_has_everything(origin, built, tmp_path, monkeypatch):
     right = (model.logits(pictures.images).argmax(1) == pictures.labels).mean()
 
     assert_same(champion, origin)
+    assert_same(folder / "models/digits", origin)
     assert right > 0.5
     assert "up to date" in call(folder, "dvc", "repro").stdout
+    get = ("dvc", "artifacts", "get", origin, "digits", "--rev", "v1.0.0", "-o", "got")
+    call(tmp_path, *get)
+    assert_same(tmp_path / "got", origin)
