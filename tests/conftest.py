@@ -43,6 +43,9 @@ LONGEST = (
     "test_train_model.py",
     "test_remotes.py",
     "test_stack.py",
+    "test_rebuild_check.py",
+    "test_packaging.py",
+    "test_rerun.py",
 )
 
 

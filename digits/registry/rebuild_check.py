@@ -23,6 +23,7 @@ def rebuild_version(reference: str) -> int:
     with a cache and a tracking store of its own. Raises UserError when the version names no
     commit that is here, or when the build fails.
     """
+    workspace.state_root()  # needs a checkout
     version = version_lookup.find_version(reference)
     if version.commit in {run_context.NO_COMMIT, "unknown"}:
         found = f"version {version.number} was built outside of git"
