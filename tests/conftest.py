@@ -45,7 +45,7 @@ LONGEST = (
     "test_stack.py",
     "test_rebuild_check.py",
     "test_packaging.py",
-    "test_rerun.py",
+    "test_repeat_run.py",
 )
 
 

@@ -18,7 +18,7 @@ DIFF = "source.diff"
 SCORES = ("validation_accuracy", "test_accuracy")
 
 
-def rerun(run_id: str) -> list[dict[str, Any]]:
+def repeat_run(run_id: str) -> list[dict[str, Any]]:
     """Train and evaluate again with the commit, uncommitted changes and parameters of a run.
 
     The new run is in the same store; a tag of it names the first one. Returns the id and the
