@@ -22,6 +22,8 @@ def compare(
     """Compare two models: accuracy, errors, parameters, speed.
 
     Both models classify the validation images. The test images are not read.
+
+    Example: digits compare models/digits champion --html comparison.html
     """
     from digits.evaluation import comparison_report, model_comparison  # slow to import: MLflow
     from digits.registry import model_reference

@@ -11,6 +11,8 @@ def dashboard(storage: str | None, port: int) -> None:
 
     Serves the pages of the study named in params.yaml (tune.study) on this computer, also while
     `digits tune` runs. Prints the address; Ctrl-C ends it.
+
+    Example: digits dashboard --port 8090
     """
     from digits.project import params_file
     from digits.tuning.dashboard import serve_dashboard

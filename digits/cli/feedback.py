@@ -30,6 +30,8 @@ def feedback(
     image, its label, the answer, the model version and the time. `dvc repro` does not use them.
 
     `digits score data/feedback` measures a model on these images.
+
+    Example: digits feedback --sheet feedback.png
     """
     from digits.datasets import feedback_export, feedback_store  # 0.3 s: OpenCV
     from digits.project import workspace

@@ -25,6 +25,8 @@ def history(at: str | None, accept: str | None, *, as_json: bool) -> None:
     While there are differences, no alias can be moved. --accept logs that somebody has looked at
     them, and lets work go on.
 
+    Example: digits history --at 2026-11-20T12:00
+
     Exit status: 0 if everything agrees, 1 if there are differences.
     """
     if as_json and (at or accept) is not None:

@@ -16,6 +16,8 @@ def lineage(model: str, *, as_json: bool) -> None:
 
     Prints the folders that hold the model, its version and aliases, its MLflow run, the commit
     that it was trained from, the SHA-256 of its data, its parameters and the machine.
+
+    Example: digits lineage champion
     """
     from digits.registry.lineage import trace_lineage  # 2 s: MLflow
 

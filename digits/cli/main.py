@@ -1,7 +1,11 @@
 """Read handwritten digits in images; compare, publish and serve the models that read them.
 
 `dvc repro` trains, evaluates and registers a model with the values in params.yaml. Each registered
-model is a version; the alias `champion` marks the version in use.
+model is a version. The alias `champion` marks the version in use. `challenger` marks the newest
+version that did not replace it.
+
+`predict` and `score` use the model of this checkout, models/digits, or else the champion. `serve`
+and `pull` use the champion. --model takes any other model.
 
 Every error is one line on standard error, with exit status 2 unless a command says otherwise.
 """
@@ -19,9 +23,14 @@ import click
 from digits.cli.completion import VARIABLE
 from digits.project.errors import UserError, run_reporting_errors
 
-# Each names a module here and the function in it, in the order of `digits --help`.
-COMMANDS = """predict score feedback results report recipe tune dashboard ui send versions history
-promote rollback prune pull compare lineage rerun verify serve completion"""
+# Each names a module here and the function in it. A newcomer needs them in this order.
+GROUPS = {
+    "Read digits": "predict score serve feedback",
+    "Train and compare": "results recipe ui compare tune dashboard report rerun",
+    "Manage versions": "versions promote rollback history lineage verify pull prune",
+    "Other": "send completion",
+}
+COMMANDS = " ".join(GROUPS.values())
 
 
 @functools.cache
@@ -42,6 +51,14 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return a command, or None if there is none of that name."""
         return load_command(cmd_name) if cmd_name in self.commands else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands in groups, each with a sentence."""
+        width = max(map(len, self.commands))
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                rows = [(f"{n:{width}}", load_command(n).short_help or "") for n in names.split()]
+                formatter.write_dl(rows)
 
 
 app = LazyGroup(

@@ -5,7 +5,9 @@ Starts fast: neither torch nor MLflow is imported, unless the model is one of th
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -55,27 +57,34 @@ def predict(
     """
     if json and csv:
         raise UserError("--json and --csv exclude each other; choose one")
+    # Python can import these while the model's files are hashed, which takes as long.
+    Thread(target=import_module, args=["digits.inference.prediction_stream"], daemon=True).start()
     from digits.datasets import image_files
-    from digits.inference import classifier, prediction_stream
-    from digits.inference.output_formats import CsvFormat, JsonFormat, TextFormat, print_predictions
-    from digits.registry import model_reference  # 0.2 s: ONNX Runtime
+    from digits.registry import model_reference
 
     files = list(image_files.list_images(paths))
     max_age = 0.0 if fresh else model_reference.MAX_AGE_SECONDS
-    loaded = classifier.load(resolved := model_reference.resolve(model, max_age=max_age))
+    resolved = model_reference.resolve(model, max_age=max_age)
+    from digits.inference import classifier, prediction_stream
+    from digits.inference.output_formats import CsvFormat, JsonFormat, TextFormat, print_predictions
+
+    loaded = classifier.load(resolved)
     top = min(top, len(loaded.classes))
-    form = JsonFormat(top) if json else CsvFormat(top) if csv else TextFormat(top, files)
+    text = CsvFormat(top) if csv else TextFormat(top, files)
+    form = JsonFormat(top, resolved.identity) if json else text
     answers = prediction_stream.predict_files(files, loaded, several, save_preview is not None)
     if save_preview is not None:
-        answers = _save_previews(answers, save_preview)
-    print(f"model: {resolved.name}", file=sys.stderr)
+        answers = _save_previews(answers, save_preview, resolved.title)
+    print(f"model: {resolved.title}", file=sys.stderr)
     sys.exit(print_predictions(answers, form, len(files)))
 
 
-def _save_previews(answers: "Iterator[Prediction]", folder: Path) -> "Iterator[Prediction]":
+def _save_previews(
+    answers: "Iterator[Prediction]", folder: Path, model: str
+) -> "Iterator[Prediction]":
     """Draw each answer into the new `folder` when it is taken, and pass it on."""
     from digits.datasets import contact_sheet  # 0.05 s, and seldom needed
     from digits.inference import prediction_images
 
     contact_sheet.check_new_folder(folder, "the previews")
-    return prediction_images.save_previews(answers, folder)
+    return prediction_images.save_previews(answers, folder, model)

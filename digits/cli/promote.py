@@ -8,8 +8,9 @@ from digits.cli.options import reason_option, version_argument
 def promote(version: str, reason: str) -> None:
     """Make a registered version the champion.
 
-    The promotion rules (`register` in params.yaml) are not applied. The version's files are
-    verified first: if they are not what was registered, nothing changes.
+    Prints the scores of both versions, and a warning if the promotion rules (`register` in
+    params.yaml) had decided against this one. The version's files are verified first: if they are
+    not what was registered, nothing changes.
 
     Example: digits promote 3 --reason "best on photographs"
     """

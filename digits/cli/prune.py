@@ -18,6 +18,8 @@ def prune(keep: int, *, yes: bool, as_json: bool) -> None:
 
     Files are spared if their version has an alias or was ever champion, if a git tag's dvc.lock
     names their model, or if another version shares them.
+
+    Example: digits prune --keep 5
     """
     from digits.registry import pruning  # 2 s: MLflow
 

@@ -11,7 +11,10 @@ RECIPES = "Recipes of params.yaml, separated by commas. Default: all."
 @click.option("--seeds", type=click.IntRange(min=2), metavar="N", default=5, help=SEEDS)
 @click.option("--recipes", metavar="NAMES", default="", show_default=False, help=RECIPES)
 def report(seeds: int, recipes: str) -> None:
-    """Train several seeds of each recipe and tabulate the scores."""
+    """Train several seeds of each recipe and tabulate the scores.
+
+    Example: digits report --seeds 3 --recipes mlp,quick
+    """
     from digits.project import params_file
     from digits.project.thread_environment import set_thread_environment
 

@@ -16,6 +16,8 @@ def rerun(run: str, *, as_json: bool) -> None:
     Trains and evaluates in a temporary clone, with the commit, the uncommitted changes and the
     parameters of the run. The new run is in the same store; its tag `digits.rerun_of` names the
     first one. No file of this checkout changes, and nothing is registered.
+
+    Example: digits rerun c60ae917a2ae413094d804e1cdd599d1
     """
     from digits.training.repeat_run import repeat_run  # 2 s: MLflow
 

@@ -22,6 +22,8 @@ def results(as_json: bool = False) -> None:
 
     Reads what the last `dvc repro` wrote to metrics/ and models/digits. Accuracy and loss are on
     the validation and the test images; ECE is the expected calibration error.
+
+    Example: digits results --json
     """
     from digits.inference import model_manifest
     from digits.project import atomic_files

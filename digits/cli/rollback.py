@@ -9,6 +9,8 @@ def rollback(reason: str) -> None:
 
     A second rollback goes one champion further back. It never returns to a version that was
     rolled back from; `digits promote` does that.
+
+    Example: digits rollback --reason "misreads sevens"
     """
     from digits.registry import promotion  # 2 s: MLflow
 

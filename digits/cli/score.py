@@ -1,6 +1,7 @@
 """`digits score`: measure a model's accuracy on your own labelled images."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -35,7 +36,8 @@ def score(
     from digits.inference import classifier
     from digits.registry import model_reference  # 2 s: scikit-learn
 
-    loaded = classifier.load(model_reference.resolve(model))
+    resolved = model_reference.resolve(model)
+    loaded = classifier.load(resolved)
     images = labelled_folder.read_labels(folder, loaded.classes)
     if mistakes is not None:
         contact_sheet.check_overwritable(mistakes, MAKER)
@@ -46,4 +48,6 @@ def score(
         shown = "" if wrong == len(cards) else f", the first {len(cards)} that can be drawn"
         heading = f"{wrong} of {len(marks)} images read wrongly{shown}"
         contact_sheet.write_sheet(cards, heading, mistakes, MAKER)
-    print(json.dumps(numbers, indent=2) if as_json else slice_scores.format_report(numbers))
+    print(f"model: {resolved.title}", file=sys.stderr)
+    report = json.dumps({"model": resolved.identity, **numbers}, indent=2)
+    print(report if as_json else slice_scores.format_report(numbers))

@@ -9,6 +9,8 @@ def send() -> None:
     While the server at MLFLOW_TRACKING_URI does not answer, training keeps its runs, models and
     registrations in .state/runs. This command writes them to the server, and the promotion rules
     (`register` in params.yaml) decide which version becomes champion. Repeating it is harmless.
+
+    Example: digits send
     """
     from digits.project import params_file
     from digits.registry import send_pending  # 2 s: MLflow

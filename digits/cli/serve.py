@@ -7,17 +7,28 @@ import click
 from digits.cli.options import FILE, MODEL
 
 HOST = "Address to listen on. One that other computers can reach needs a token."
-PORT = "Port to listen on; 0 takes a free one."
+PORT = "Port to listen on; 0 takes any free one. [default: 8000, or the next free one]"
 WORKERS = "Processes that answer requests."
+LOG = """File for the log: a line of JSON per request and per event. [default: a file in .state if
+standard error is a terminal, else standard error]"""
 TOKEN_FILE = "File with tokens (16 characters or more), one a line. [default: DIGITS_TOKEN]"  # noqa: S105
 
 
 @click.option("--model", metavar="MODEL", type=click.Path(), default="champion", help=MODEL)
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", help=HOST)
-@click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", default=8000, help=PORT)
+@click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", help=PORT)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", default=1, help=WORKERS)
 @click.option("--token-file", metavar="FILE", type=FILE, help=TOKEN_FILE)
-def serve(model: str, host: str, port: int, workers: int, token_file: Path | None) -> None:
+@click.option("--log", metavar="FILE", type=FILE, help=LOG)
+def serve(
+    model: str,
+    host: str,
+    port: int | None,
+    *,
+    workers: int,
+    token_file: Path | None,
+    log: Path | None,
+) -> None:
     """Serve a model over HTTP, with a page to draw on.
 
     Open http://localhost:8000 to draw digits or drop images, and /docs for the HTTP API. When an
@@ -34,4 +45,4 @@ def serve(model: str, host: str, port: int, workers: int, token_file: Path | Non
     from digits.service import access_control, processes  # 0.5 s: ONNX Runtime
 
     tokens = access_control.read_tokens(token_file)
-    processes.run_service(model, host, port, workers=workers, tokens=tokens)
+    processes.run_service(model, host, port, workers=workers, tokens=tokens, log=log)

@@ -22,6 +22,8 @@ def tune(workers: int, storage: str | None, *, apply: bool) -> None:
 
     Ctrl-C loses nothing: the same command continues the study. On other machines, the same command
     joins it, for example with --storage postgresql://user@host/digits.
+
+    Example: digits tune --workers 2
     """
     from digits.tuning.search import run_search  # 3 s: MLflow and Optuna
 

@@ -9,6 +9,8 @@ def ui(port: int) -> None:
 
     Starts the UI on this computer and prints its address; Ctrl-C ends it. If MLFLOW_TRACKING_URI
     names a server that answers, prints the address of that server instead.
+
+    Example: digits ui --port 5001
     """
     from digits.tracking.mlflow_ui import serve_ui  # 2 s: MLflow
 

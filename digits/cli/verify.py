@@ -21,6 +21,8 @@ def verify(model: str | None, rebuild: str | None, *, as_json: bool) -> None:
     DVC's cache and its remotes, and models/digits. Also checks the log of aliases, as
     `digits history` does.
 
+    Example: digits verify champion
+
     Exit status: 0 if everything is right, 1 if files are not pushed, a remote does not answer or
     the log of aliases differs, 2 if a file was changed, or a rebuilt model has other bytes.
     """

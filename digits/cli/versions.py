@@ -20,6 +20,8 @@ def versions(as_json: bool = False) -> None:
 
     Newest first. The column "gate" shows what the promotion rules decided. "former champion"
     marks a version that was champion, "no files" one whose files `digits prune` removed.
+
+    Example: digits versions --json
     """
     from digits.registry import alias_moves, registration
     from digits.tracking import tracking_store  # 2 s: MLflow

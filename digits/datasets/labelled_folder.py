@@ -36,6 +36,9 @@ def read_labels(folder: Path, classes: list[str]) -> list[LabelledFile]:
     Files in a table are relative to the folder. Raises UserError, one line, when there are no
     labels, a label has an unknown class, or a file is missing or listed twice.
     """
+    if folder.is_file():
+        expected = "expected a folder of labelled images"
+        raise UserError(f"{folder} is a file, {expected}; `digits predict` reads a single image")
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the one that holds the images")
     table = folder / TABLE

@@ -26,12 +26,25 @@ class ResolvedModel:
     """A checked model: its name, the folder with its files, and its version number.
 
     `version` is None where no registry was involved: a folder, or the model of a git revision.
+    `description` is "" or says more, as `checkout_model.describe_version` does.
     """
 
     name: str
     folder: Path
     manifest: Manifest
     version: int | None = None
+    description: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name and what is known: `models/digits: version 4, challenger, test 99.42%`."""
+        return f"{self.name}: {self.description}" if self.description else self.name
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The model in a JSON result; its keys `name`, `version` and `sha256` are the service's."""
+        about = {"name": self.name, "version": self.version, "description": self.description}
+        return {**about, "sha256": self.content_sha256}
 
     @property
     def content_sha256(self) -> str:

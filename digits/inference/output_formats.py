@@ -57,8 +57,15 @@ def _remark(prediction: Prediction) -> str:
         return "no digit found"
     if prediction.status == "ok" or len(prediction.digits) == 1:
         return "" if prediction.status == "ok" else "doubtful"
-    pairs = zip(prediction.digits, prediction.doubtful, strict=True)
-    return f"doubtful: {' '.join(digit for digit, doubtful in pairs if doubtful)}"
+    pairs = enumerate(zip(prediction.digits, prediction.doubtful, strict=True), start=1)
+    words = [f"the {digit} ({_ordinal(n)} digit)" for n, (digit, doubtful) in pairs if doubtful]
+    return f"doubtful: {', '.join(words)}"
+
+
+def _ordinal(number: int) -> str:
+    """Return `1st`, `2nd`, `11th` and so on."""
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
+    return f"{number}{ending or 'th'}"
 
 
 def _format_classes(pairs: list[tuple[str, float]]) -> str:
@@ -67,17 +74,18 @@ def _format_classes(pairs: list[tuple[str, float]]) -> str:
 
 
 class JsonFormat:
-    """A list of objects, one on each line."""
+    """A list of objects, one on each line; each names the `model`."""
 
     head, tail = "[\n", "]\n"
 
-    def __init__(self, top: int) -> None:
-        self.top, self.separator = top, " "
+    def __init__(self, top: int, model: dict[str, object]) -> None:
+        self.top, self.model, self.separator = top, model, " "
 
     def line(self, prediction: Prediction) -> str:
         """Return one object. The comma stands before it, so that each line is complete."""
         separator, self.separator = self.separator, ","
-        return f"{separator}{json.dumps(prediction_record(prediction, self.top))}\n"
+        record = {**prediction_record(prediction, self.top), "model": self.model}
+        return f"{separator}{json.dumps(record)}\n"
 
 
 class CsvFormat:

@@ -9,19 +9,25 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from digits.datasets import contact_sheet
-from digits.datasets.contact_sheet import GAP, INK, LINE, ORANGE, SIDE, CaptionLine
+from digits.datasets.contact_sheet import GAP, GRAY, INK, LINE, ORANGE, SIDE, CaptionLine
 from digits.inference.prediction import Prediction
 from digits.preprocessing.digit_extraction import ExtractedGlyphs
 from digits.project import atomic_files
 
 
-def save_previews(predictions: Iterator[Prediction], folder: Path) -> Iterator[Prediction]:
-    """Draw each prediction into `folder` as 00001-<name>.png and so on, then yield it."""
+def save_previews(
+    predictions: Iterator[Prediction], folder: Path, model: str
+) -> Iterator[Prediction]:
+    """Draw each prediction into `folder` as 00001-<name>.png and so on, then yield it.
+
+    The last line below each image names the `model`.
+    """
     for number, prediction in enumerate(predictions, start=1):
         if prediction.reading.image is not None:
             path = folder / f"{number:05}-{Path(prediction.reading.file).stem}.png"
             with atomic_files.atomic_file(path) as partial:
-                prediction_card(prediction, caption(prediction), zoom=8).save(partial, "PNG")
+                lines = [*caption(prediction), (model, GRAY)]
+                prediction_card(prediction, lines, zoom=8).save(partial, "PNG")
         yield prediction
 
 

@@ -13,7 +13,7 @@ from digits.preprocessing.arrays import MAX_SIDE, ByteArray, make_thumbnail
 from digits.preprocessing.ink_polarity import has_dark_ink
 from digits.preprocessing.page_detection import page_region
 from digits.preprocessing.shading_correction import estimate_background, estimate_illumination
-from digits.preprocessing.thresholds import Thresholds, estimate_thresholds
+from digits.preprocessing.thresholds import Thresholds, estimate_thresholds, quantile
 
 SAMPLE_SIDE = 80  # pixels: enough to tell an image's colors
 MIN_CONTRAST = 14  # of 255, between foreground and background
@@ -36,7 +36,7 @@ def extract_foreground(pixels: ByteArray) -> Foreground:
     thumb = make_thumbnail(gray)
     page = page_region(thumb)
     if page is not None:
-        thumb[~page] = np.median(thumb[page])
+        thumb[~page] = quantile(thumb, 0.5, page.view(np.uint8))
     light = estimate_illumination(thumb)
     flat = cv2.subtract(thumb, light, dtype=cv2.CV_8U)
     if not has_dark_ink(flat):

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from digits.preprocessing.arrays import BoolArray, ByteArray, square_kernel
+from digits.preprocessing.thresholds import quantile
 
 MIN_AREA = 0.2  # of the image: a page is larger
 MIN_RECTANGULARITY = 0.88  # of its minimum-area rectangle: a page fills more
@@ -40,7 +41,7 @@ def page_region(thumb: ByteArray) -> BoolArray | None:
 
 def _is_on_table(thumb: ByteArray, bright: ByteArray, inner: ByteArray, outer: ByteArray) -> bool:
     """Return whether `inner` looks like a page with something on it, and `outer` like a table."""
-    white, dark = np.median(thumb[inner > 0]), np.median(thumb[outer > 0])
+    white, dark = quantile(thumb, 0.5, inner), quantile(thumb, 0.5, outer)
     rim = (inner > 0) & (cv2.erode(inner, square_kernel(7), borderValue=1) == 0)
     edge = (inner == 0) & (outer == 0)
     blurred = np.abs(thumb[edge] - (dark + white) / 2.0) < 0.25 * (white - dark)

@@ -13,6 +13,7 @@ from digits.preprocessing.arrays import IntArray, square_kernel
 from digits.preprocessing.connected_components import ConnectedComponents, crop, weighted_median
 from digits.preprocessing.frame_removal import BODY
 from digits.preprocessing.stroke_width import mean_stroke_width
+from digits.preprocessing.thresholds import median
 
 NEAR = 0.3  # how far above or below a digit its detached strokes may be
 CLOSE = 0.1  # how far beside a digit its detached bar may begin
@@ -73,7 +74,7 @@ def _merge_broken_glyphs(components: ConnectedComponents) -> list[IntArray]:
         if i != j and _belong_together(hulls[i], hulls[j], height, close):
             hulls[i] = enclosing_box(np.array([hulls[i], hulls[j]])).tolist()
             group[group == j] = i
-    return [np.nonzero(group == g)[0] for g in np.unique(group)]
+    return [np.nonzero(group == g)[0] for g in sorted(set(group.tolist()))]
 
 
 def _nearby_clusters(components: ConnectedComponents) -> IntArray:
@@ -140,7 +141,7 @@ def assign_rows(boxes: IntArray) -> IntArray:
     if len(boxes) < 2:
         return np.zeros(len(boxes), np.int64)
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
-    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    height = median(boxes[:, 3] - boxes[:, 1])
     level = y - _row_slope(x, y, height) * x
     order = np.argsort(level)
     row = np.empty(len(boxes), np.int64)
@@ -155,4 +156,4 @@ def _row_slope(x: NDArray[np.float64], y: NDArray[np.float64], height: float) ->
     following = across.argmin(1)
     steps = np.nonzero(np.isfinite(across.min(1)))[0]
     slopes = down[steps, following[steps]] / across[steps, following[steps]]
-    return float(np.median(slopes)) if len(slopes) else 0.0
+    return median(slopes) if len(slopes) else 0.0

@@ -3,10 +3,11 @@
 All work on intensities: 0 is the background, 255 the strongest ink.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.preprocessing.arrays import ByteArray, FloatArray
 
@@ -62,8 +63,8 @@ def quantile(values: ByteArray, share: float, mask: ByteArray | None = None) -> 
     return low + (high - low) * (rank % 1)
 
 
-def median(values: FloatArray) -> float:
-    """Return the median of [n] values, with less overhead than np.median for few values."""
+def median(values: NDArray[Any]) -> float:
+    """Return the median of [n] values as np.median does, which imports numpy.ma: 0.06 s."""
     ordered = np.sort(values)
     return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
 

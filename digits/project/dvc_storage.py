@@ -57,11 +57,15 @@ class ObjectStore:
     name: str
     odb: Any
 
-    def check_reachable(self) -> None:
-        """Raise NoResponseError unless the store answers within TIMEOUT_SECONDS."""
+    def exists(self) -> bool:
+        """Whether anything was ever stored here.
+
+        Raises NoResponseError unless the store answers within TIMEOUT_SECONDS.
+        """
         # a thread of a ThreadPool is a daemon: one that still waits does not keep the process alive
         with _translate_errors(self.name), ThreadPool(1) as pool:
-            pool.apply_async(self.odb.fs.exists, (self.odb.path,)).get(TIMEOUT_SECONDS)
+            found = pool.apply_async(self.odb.fs.exists, (self.odb.path,))
+            return bool(found.get(TIMEOUT_SECONDS))
 
     def intact_objects(self, oids: set[str]) -> set[str]:
         """The `oids` that are here. Reads every byte; raises DamagedObjectError for a wrong one."""
@@ -78,7 +82,7 @@ class ObjectStore:
 
 
 class DvcStorage:
-    """The cache of a checkout, the remotes that answer, and the error of one that does not.
+    """The cache of a checkout, its remotes that hold anything, and the error of one that is silent.
 
     `repo` is a dvc.repo.Repo.
     """
@@ -91,10 +95,14 @@ class DvcStorage:
         for name in sorted(repo.config["remote"]):
             remote = ObjectStore(f"remote {name!r}", repo.cloud.get_remote(name).odb)
             try:
-                remote.check_reachable()
-                self.remotes.append(remote)
+                self.remotes += [remote] if remote.exists() else []
             except NoResponseError as error:
                 self.unreachable = error
+
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether a remote holds anything, or is silent and may."""
+        return bool(self.remotes) or self.unreachable is not None
 
     def outputs(self) -> dict[str, str]:
         """Object ids of all outputs that DVC caches, by their paths relative to the checkout."""

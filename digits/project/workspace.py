@@ -3,6 +3,7 @@
 Outside of a checkout, what a command keeps is in the user's cache folder.
 """
 
+import difflib
 import os
 from pathlib import Path
 
@@ -63,3 +64,19 @@ def user_cache() -> Path:
     """Return this project's folder in the user's cache; a relative path without a home folder."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
     return Path(cache, "digits")
+
+
+def similar_path(path: Path) -> Path | None:
+    """Return the existing path with the most similar name; None if a part of it has none.
+
+    Only a path of several parts is looked at: a single word may be another kind of name.
+    """
+    found = Path(path.anchor)
+    parts = path.relative_to(found).parts
+    for part in parts:
+        names = [p.name for p in found.iterdir()] if found.is_dir() else []
+        near = [part] if part in names else difflib.get_close_matches(part, names, 1, 0.7)
+        if not near:
+            return None
+        found /= near[0]
+    return found if len(parts) > 1 else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digits.inference import model_integrity
+from digits.inference import checkout_model, model_integrity
 from digits.inference.model_integrity import ResolvedModel
 from digits.project import atomic_files, hashing, workspace
 from digits.project.errors import UserError
@@ -32,7 +32,8 @@ def resolve(reference: str | None, *, max_age: float = 0.0) -> ResolvedModel:
     The registry is not asked, and stderr says so, when it answered less than `max_age` seconds
     ago. Raises UserError when nothing has that name, or when anything about the files is wrong.
     """
-    reference = _default_reference() if reference is None else reference
+    if reference is None:
+        return _default_model(max_age)
     may_be_known = max_age and not Path(reference).exists()
     answer = _last_answer(reference) if may_be_known else None
     if answer and answer.is_recent(max_age):
@@ -48,7 +49,7 @@ def resolve(reference: str | None, *, max_age: float = 0.0) -> ResolvedModel:
     model = published_model.download(found)
     with suppress(OSError):  # such as a read-only checkout: the registry is asked again
         record = {"name": found.name, "number": found.number, "content": found.content_sha256}
-        record |= {"asked": asked, "parameters": _parameters()}
+        record |= {"asked": asked, "parameters": _parameters(), "about": model.description}
         atomic_files.write_json(_answer_file(reference), record)
     return model
 
@@ -63,9 +64,13 @@ def look_up(reference: str) -> "ResolvedModel | RegisteredVersion":
     path = Path(reference)
     if path.exists():
         folder = path if path.is_dir() else path.parent
-        return ResolvedModel(reference, folder, model_integrity.check_model(folder))
-    if reference.startswith((".", "/")):  # no version or revision does
-        raise UserError(f"{reference}: no such file or folder; name the folder of a model")
+        manifest = model_integrity.check_model(folder)
+        description = checkout_model.describe_content(manifest["content_sha256"])
+        return ResolvedModel(reference, folder, manifest, description=description)
+    near = workspace.similar_path(path)
+    if near is not None or reference.startswith((".", "/")):  # no version or revision does
+        hint = "name the folder of a model" if near is None else f"did you mean {near}?"
+        raise UserError(f"{reference}: no such file or folder; {hint}")
     from digits.registry import published_model, version_lookup  # 2 s: MLflow
     from digits.tracking.tracking_store import StoreUnavailableError
 
@@ -115,7 +120,7 @@ def _last_answer(reference: str) -> _Answer | None:
         folder = workspace.state_folder() / "models" / record["content"]
         manifest = model_integrity.check_model(folder, record["content"])
         name, number = str(record["name"]), int(record["number"])
-        model = ResolvedModel(f"{name}-{number}", folder, manifest, number)
+        model = ResolvedModel(f"{name}-{number}", folder, manifest, number, record["about"])
         return _Answer(model, name, float(record["asked"]), str(record["parameters"]))
     except (UserError, LookupError, TypeError, ValueError):
         return None
@@ -145,9 +150,20 @@ def expire_answers() -> None:
         _expiry_file().touch()
 
 
-def _default_reference() -> str:
-    try:
+def _default_model(max_age: float) -> ResolvedModel:
+    """Return the checkout's own model, else the champion; stderr says why it is the champion."""
+    root, absence = workspace.find_state_root(), checkout_model.explain_absence()
+    if root is not None and not absence:
         folder = workspace.checkout_root() / workspace.MODEL_OUTPUT
-    except UserError:
-        return "champion"
-    return os.path.relpath(folder) if folder.exists() else "champion"
+        return resolve(os.path.relpath(folder))
+    try:
+        champion = resolve("champion", max_age=max_age)
+    except UserError as error:
+        from digits.registry.version_lookup import VersionNotFoundError  # loaded already
+
+        if absence and isinstance(error, VersionNotFoundError):
+            raise VersionNotFoundError(absence) from error
+        raise
+    if absence:
+        store_uri.warn_once(f"{absence}; until then the champion answers")
+    return champion

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from digits.inference.checkout_model import describe_version
 from digits.tracking.tracking_store import TrackingStore, found_or_none
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class RegisteredVersion:
     def metric(self, tag: str) -> float | None:
         """Return a number such as its test_accuracy; None when it was registered without it."""
         return float(self.tags[tag]) if tag in self.tags else None
+
+    @property
+    def description(self) -> str:
+        """Its number, aliases and accuracy in a few words."""
+        return describe_version(self.number, self.aliases, self.metric("test_accuracy"))
 
     @classmethod
     def from_mlflow(

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from digits.project import text_table
 from digits.project.errors import UserError
 from digits.registry import (
     alias_moves,
@@ -18,7 +19,7 @@ from digits.registry import (
 from digits.registry.alias_log import CHAMPION, clean_reason
 from digits.registry.alias_moves import AliasState, ConcurrentUpdateError
 from digits.registry.model_version import RegisteredVersion
-from digits.registry.promotion_decision import PromotionDecision
+from digits.registry.promotion_decision import PromotionDecision, recorded_decision
 from digits.tracking.tracking_store import translate_errors
 
 MAX_ATTEMPTS = 5  # at deciding, while somebody else changes the champion
@@ -58,7 +59,7 @@ def alias_of(version: RegisteredVersion) -> str:
 
 
 def promote_manually(reference: str, why: str) -> str:
-    """Make the version that `reference` names champion; say what was done.
+    """Make the version that `reference` names champion; say how good it is and what was done.
 
     Raises UserError, and changes nothing, when there is no such version, when it is champion
     already or was changed, when the alias log has problems or the registry does not answer.
@@ -92,6 +93,8 @@ def _load_state() -> AliasState:
 def _make_champion(state: AliasState, reference: str, action: str, why: str) -> str:
     """Make a version champion after its files were downloaded from the registry and checked."""
     version = version_lookup.find_version(reference, state.store)
+    with translate_errors(state.store):
+        champion = registration.find_champion(state.store, state.name)
     with tempfile.TemporaryDirectory() as scratch, translate_errors(state.store):
         version_download.download_to_folder(version, Path(scratch))
         moves = state.moves_to(CHAMPION, version.number)
@@ -103,4 +106,29 @@ def _make_champion(state: AliasState, reference: str, action: str, why: str) -> 
     before = entry.moves.get(CHAMPION, (version.number, None))[0]
     left = "there was none" if before is None else f"version {before} was"
     ending = ", which had been cut off, is complete now" if entry in state.log.entries else ""
-    return f"{name}, {left}; entry {entry.number}{ending}"
+    done = f"{name}, {left}; entry {entry.number}{ending}"
+    return "\n".join([_compare_scores(version, champion), *_warnings(version), done])
+
+
+def _compare_scores(version: RegisteredVersion, champion: RegisteredVersion | None) -> str:
+    """Return a table with the scores of a version and of the champion before it."""
+    versions = {v.number: v for v in (version, champion) if v}
+    scores = [
+        (v.metric("validation_accuracy"), v.metric("test_accuracy")) for v in versions.values()
+    ]
+    rows = [
+        [f"version {number}", *("" if score is None else f"{score:.2%}" for score in pair)]
+        for number, pair in zip(versions, scores, strict=True)
+    ]
+    return text_table.format_table(["", "validation", "test"], rows)
+
+
+def _warnings(version: RegisteredVersion) -> list[str]:
+    """Return a line if the promotion rules had decided against a version."""
+    decision = recorded_decision(version.tags)
+    if decision is None or decision.verdict in {"passed", "first", "off"}:
+        return []
+    why = text_table.printable(decision.why)
+    return [
+        f"warning: the promotion rules say of version {version.number}: {decision.verdict}, {why}"
+    ]

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from digits.datasets import split_files
 from digits.evaluation import paired_comparison
 from digits.evaluation.paired_comparison import IncomparableError, PairedComparison
+from digits.inference import model_manifest
 from digits.project import hashing
 from digits.project.errors import UserError
 from digits.project.params_schema import RegisterParams
@@ -25,6 +26,7 @@ from digits.registry.gate_rules import RuleVerdict
 from digits.registry.model_version import RegisteredVersion
 
 DECISION_TAG = "gate.record"  # the tag that holds all of a decision
+LEAST_SKILL = 0.1  # share of the way from guessing to no mistakes
 FIRST = "the first version, there is none to beat"
 NEXT_STEPS = "`digits rollback` or `digits promote` makes another version champion"
 
@@ -94,8 +96,10 @@ def decide_alias(
     number = champion.number if champion else None
     new = partial(PromotionDecision, mode=rules.gate, champion=number)
     decision = _decide_without_comparison(candidate, state, new)
-    if decision is None and champion is not None:
+    if decision is None:
         folder = trained or version_download.download_to_cache(candidate)
+        decision = _reject_guessing(candidate, folder, new)
+    if decision is None and champion is not None:
         try:
             pair = _compare(candidate, champion, folder, validation)
             notes = _notes(candidate, champion)
@@ -125,6 +129,18 @@ def _decide_without_comparison(
     if new.keywords["mode"] == "off":
         return new(CHAMPION, verdict="off", why="the gate is off, the newest version is champion")
     return None
+
+
+def _reject_guessing(
+    candidate: RegisteredVersion, folder: Path, new: "partial[PromotionDecision]"
+) -> PromotionDecision | None:
+    """Decide against a candidate in `folder` that has learned next to nothing; else None."""
+    accuracy = candidate.metric("validation_accuracy")
+    chance = 1 / len(model_manifest.load_manifest(folder / model_manifest.MANIFEST)["classes"])
+    if accuracy is None or accuracy - chance >= LEAST_SKILL * (1 - chance):
+        return None
+    found = f"its validation accuracy is {accuracy:.2%}, and guessing has {chance:.2%}"
+    return new(None, verdict="failed", why=f"{found}; train again, with a lower learning rate")
 
 
 def _compare(

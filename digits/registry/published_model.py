@@ -5,6 +5,7 @@ is in `version_download`.
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from digits.inference import model_integrity, model_manifest
@@ -33,7 +34,8 @@ def find_committed(reference: str, error: UserError) -> ResolvedModel:
 
 def download(version: RegisteredVersion) -> ResolvedModel:
     """Download `version` to the cache, where it is missing, and check it."""
-    return _load(version.number, version_download.download_to_cache(version), version.number)
+    folder = version_download.download_to_cache(version)
+    return replace(_load(version.number, folder, version.number), description=version.description)
 
 
 def _load(label: object, folder: Path, version: int | None = None) -> ResolvedModel:

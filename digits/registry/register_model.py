@@ -77,6 +77,5 @@ def print_decision(version: RegisteredVersion, alias: str, decision: PromotionDe
         print(f"note: {note}")
     mode = "" if decision.mode == "enforce" else f" (gate: {decision.mode})"
     state = "has no alias" if alias == "none" else f"is {alias}"
-    failed = ", ".join(v.rule for v in decision.rules if not v.passed)
-    why = failed if decision.verdict == "failed" else decision.why
+    why = ", ".join(v.rule for v in decision.rules if not v.passed) or decision.why
     print(f"{version.name} version {version.number} {state}{mode}; {decision.verdict}: {why}")

@@ -18,6 +18,9 @@ from digits.registry.model_version import REMOVED_TAG, RegisteredVersion
 from digits.tracking.tracking_store import StoreUnavailableError, translate_errors
 
 NEXT_STEPS = "`dvc push --all-commits` sends all commits, `dvc exp push origin NAME` an experiment"
+NO_BACKUP = (
+    "no remote holds anything: `dvc push` fills the one in .dvc/config, `dvc remote` adds more"
+)
 PENDING_ERRORS = (ObjectNotFoundError, NoResponseError, StoreUnavailableError)
 Check = Callable[[], str]  # returns a remark on something intact; raises a UserError otherwise
 
@@ -70,6 +73,9 @@ def verify_all() -> list[CheckResult]:
             results.append(_run_check(what, check))
             progress.update(len(results))
         progress.clear()
+        is_pending = any(result.state is CheckState.NOT_PUSHED for result in results)
+        if storage and not storage.is_backed_up and not is_pending:
+            results.append(CheckResult("not backed up yet", CheckState.OK, NO_BACKUP))
     return results
 
 
@@ -100,11 +106,14 @@ def _check_version(
 
 
 def _check_object(oid: str, storage: DvcStorage) -> str:
-    """Check that no copy of an object is damaged, and that one remote has all of it."""
+    """Check that no copy of an object is damaged, and that one remote has all of it.
+
+    Before the first `dvc push`, the cache has to have it.
+    """
     oids = storage.members(oid)
     intact = [store.intact_objects(oids) for store in (storage.cache, *storage.remotes)]
-    if oids not in intact[1:]:
-        is_lost = set().union(*intact) < oids
+    is_lost = set().union(*intact) < oids
+    if is_lost or (storage.is_backed_up and oids not in intact[1:]):
         lost = "parts of it are neither in DVC's cache nor in a remote"
         raise storage.unreachable or ObjectNotFoundError(lost if is_lost else "is in no remote")
     return ""

@@ -1,10 +1,12 @@
-"""The log: one line of JSON per request and per event, on standard error."""
+"""The log: one line of JSON per request and per event, on standard error or in a file."""
 
 import contextlib
 import io
 import logging
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,6 +17,23 @@ def log_event(**fields: Any) -> None:
     record = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
     with contextlib.suppress(OSError):
         os.write(2, orjson.dumps(record, default=str) + b"\n")  # even where sys.stderr is replaced
+
+
+@contextlib.contextmanager
+def write_log_to(file: Path | None) -> Iterator[None]:
+    """Write the log of this process and of those it starts to a new `file`; None: no change."""
+    if file is None:
+        yield
+        return
+    standard_error = os.dup(2)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
 
 
 class JsonLogHandler(logging.Handler):

@@ -28,6 +28,7 @@ from digits.project.errors import UserError
 from digits.service import access_control, json_logs, prometheus_metrics
 from digits.service.admission_limits import AdmissionLimits, WorkerSettings
 
+FIRST_PORT = 8000
 # By default glibc keeps for each thread as much memory as the largest image needed.
 MALLOC_SETTINGS = {
     "MALLOC_ARENA_MAX": "2",
@@ -39,16 +40,19 @@ MALLOC_SETTINGS = {
 def run_service(
     model: str,
     host: str,
-    port: int,
+    port: int | None,
     *,
     workers: int = 1,
     tokens: tuple[str, ...] = (),
+    log: Path | None = None,
     limits: AdmissionLimits | None = None,
 ) -> None:
     """Serve `model` until SIGTERM or Ctrl-C, then answer the remaining requests and return.
 
-    Raises UserError when there is no such model, when the port is taken, or when other
-    computers could reach the service without a token.
+    Without `port`, it listens on the first free one from FIRST_PORT on. The log goes to the file
+    `log`, by default to one in the state folder if standard error is a terminal. Raises UserError
+    when there is no such model, when the port is taken, or when other computers could reach the
+    service without a token.
     """
     from digits.service import registry_watcher  # imports MLflow, which workers must not load
 
@@ -61,8 +65,11 @@ def run_service(
         registry_watcher.watch_registry(model, state)
         _prepare_environment(workers, folder)
         server.on_startup(partial(_delay_shutdown, server, settings))
-        threading.Thread(target=_announce, args=(address, state), daemon=True).start()
-        server.serve(target_loader=partial(_load_application, settings), wrap_loader=False)
+        if log is None and os.isatty(2):
+            log = workspace.state_folder() / f"serve-{address[1]}.log"
+        threading.Thread(target=_announce, args=(address, state, log), daemon=True).start()
+        with json_logs.write_log_to(log):
+            server.serve(target_loader=partial(_load_application, settings), wrap_loader=False)
 
 
 def _server(address: tuple[str, int], workers: int, limits: AdmissionLimits) -> Any:
@@ -91,20 +98,23 @@ def _load_application(settings: WorkerSettings) -> Any:
 
 
 @contextlib.contextmanager
-def reserve_address(host: str, port: int) -> Iterator[tuple[str, int]]:
+def reserve_address(host: str, port: int | None) -> Iterator[tuple[str, int]]:
     """Bind the address that workers will listen on, so that no other program takes it.
 
-    Port 0 means any free port. Other systems than Linux only check the address. Raises
-    UserError when it cannot be bound.
+    Port 0 means any free port, None the first free one from FIRST_PORT on. Other systems than
+    Linux only check the address. Raises UserError when it cannot be bound.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bound.bind((host, port))
-        except (OSError, OverflowError) as error:
-            problem = f"cannot listen on {host} port {port} ({error})"
-            raise UserError(f"{problem}; choose another --port or --host") from error
+        for number in range(FIRST_PORT, FIRST_PORT + 100) if port is None else [port]:
+            try:
+                bound.bind((host, number))
+                break
+            except (OSError, OverflowError) as error:
+                problem = f"cannot listen on {host} port {number} ({error})"
+        else:
+            raise UserError(f"{problem}; choose another --port or --host")
         address = bound.getsockname()[:2]
         if sys.platform != "linux":  # elsewhere the workers could not bind it, too
             bound.close()
@@ -135,8 +145,8 @@ def _delay_shutdown(server: Any, settings: WorkerSettings) -> None:
         signal.signal(number, shut_down)
 
 
-def _announce(address: tuple[str, int], state: Path) -> None:
-    """Print the address and the model as soon as a worker listens."""
+def _announce(address: tuple[str, int], state: Path, log: Path | None) -> None:
+    """Print the address, the model and the log's file as soon as a worker listens."""
     while True:
         with contextlib.suppress(OSError), socket.create_connection(address):
             break
@@ -144,4 +154,8 @@ def _announce(address: tuple[str, int], state: Path) -> None:
     host, port = address
     model = atomic_files.read_json(state)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    print(f"{url}  ({model['name']} {model['version']}; Ctrl-C ends it)", flush=True)
+    notes = [
+        f"{model['name']} {model['version']}",
+        *([f"log in {os.path.relpath(log)}"] if log else []),
+    ]
+    print(f"{url}  ({'; '.join([*notes, 'Ctrl-C ends it'])})", flush=True)

@@ -12,9 +12,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from types import ModuleType
+from typing import Any
 
 QUIET = {
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for them in each installed package
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Below this level, each failed statement prints a page of traceback.
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
@@ -40,23 +43,35 @@ def configure_mlflow() -> None:
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Let MLflow be imported without pandas, as in its own package mlflow-skinny.
+    """Let MLflow be imported in half the time, on its first use in this process.
 
-    pandas takes a second, and so does looking for garbage, which imports do not make.
+    It goes without pandas, as in its own package mlflow-skinny, and without FastAPI, of which a
+    client needs one exception. It reads the entry points of all packages once instead of seven
+    times. Python does not look for garbage, which imports do not make.
     """
     configure_mlflow()
-    is_hidden = not {"mlflow", "pandas"} & sys.modules.keys()
-    was_collecting = gc.isenabled()
+    was_collecting, stand_ins = gc.isenabled(), _stand_ins()
+    find_entry_points, found = metadata.entry_points, metadata.entry_points()
     gc.disable()
-    if is_hidden:
-        sys.modules["pandas"] = None  # type: ignore[assignment]  # importing it fails
+    sys.modules |= stand_ins
+    metadata.entry_points = found.select
     try:
         yield
     finally:
-        if is_hidden:
-            del sys.modules["pandas"]
+        metadata.entry_points = find_entry_points
+        for name in stand_ins:
+            del sys.modules[name]
         if was_collecting:
             gc.enable()
+
+
+def _stand_ins() -> dict[str, Any]:
+    """Return what stands in for packages while MLflow is imported; None: its import fails."""
+    if {"mlflow", "pandas", "fastapi"} & sys.modules.keys():
+        return {}
+    fastapi = ModuleType("fastapi")
+    fastapi.HTTPException = Exception  # type: ignore[attr-defined]
+    return {"pandas": None, "fastapi": fastapi}
 
 
 def onnx_flavor() -> ModuleType:

@@ -4,9 +4,7 @@ Messages are freed from secrets here. The stores themselves are in `tracking_sto
 """
 
 import os
-import queue
 import re
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -65,6 +63,8 @@ def connection_problem(uri: str) -> str | None:
 
     A thread connects, because looking up a host name has no time limit.
     """
+    import queue
+
     import requests  # noqa: F401  # in the thread nobody would learn that it is not installed
 
     results: queue.Queue[str | None] = queue.Queue()
@@ -76,6 +76,8 @@ def connection_problem(uri: str) -> str | None:
 
 
 def _probe(uri: str) -> str | None:
+    import socket
+
     import requests
 
     parts, scheme, timeout = urlsplit(uri), uri_scheme(uri), TIMEOUT_SECONDS - 0.5

@@ -1,5 +1,6 @@
 """Which model `predict` and `score` take, and that a changed one is refused before it is loaded."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -16,12 +17,22 @@ COMMANDS = pytest.mark.parametrize("command", ["predict", "score"])
 
 @COMMANDS
 def test_models_digits_is_the_default_or_else_the_champion(enter, variants, capsys, command):
-    """Both, and the number of a version, answer as the folder that they stand for."""
+    """Both, and the number of a version, answer as the folder that they stand for.
+
+    Standard error and the result name the model.
+    """
+    named = []
 
     def output(*options):
         capsys.readouterr()
         assert run(command, "mine", "--json", *options) == 0
-        return capsys.readouterr().out
+        printed = capsys.readouterr()
+        result = json.loads(printed.out)
+        (answer,) = result if isinstance(result, list) else [result]
+        model = answer.pop("model")
+        named.append(model["description"])
+        assert f"model: {model['name']}" in printed.err
+        return answer
 
     enter("good")
     Path("mine/3").mkdir(parents=True)
@@ -30,6 +41,8 @@ def test_models_digits_is_the_default_or_else_the_champion(enter, variants, caps
 
     assert good != loud
     assert output() == output("--model", "champion") == output("--model", "1") == good
+    registered = "version 1, champion, test 50.00%"
+    assert named == [registered, "", *[registered] * 3]
     shutil.copytree(variants["loud"], "models/digits")
     assert output() == loud
 
@@ -51,6 +64,6 @@ def test_a_changed_file_is_refused_before_anything_is_loaded(
 @COMMANDS
 def test_without_a_model_one_line_says_how_to_get_one(workspace, capsys, command):
     """No model and no version, or an unknown version: status 2."""
-    assert "no version yet; `dvc repro` registers one" in refusal(capsys, command, "mine")
+    assert "no model was trained here yet; `dvc repro` trains" in refusal(capsys, command, "mine")
     message = refusal(capsys, command, "mine", "--model", "challenger")
     assert "'challenger' is no file, no folder and no git revision" in message

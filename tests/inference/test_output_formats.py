@@ -44,7 +44,11 @@ def failed(file="a.png"):
         (prediction(""), 1, "a.png     -       -  no digit found"),
         (prediction("", notes=("animated",)), 1, "a.png     -       -  no digit found, animated"),
         (prediction("12/3"), 1, "a.png     12/3   85.7%"),
-        (prediction("12", p=0.8), 1, "a.png     12   64.0%  doubtful: 1 2"),
+        (
+            prediction("12", p=0.8),
+            1,
+            "a.png     12   64.0%  doubtful: the 1 (1st digit), the 2 (2nd digit)",
+        ),
         (
             prediction("12"),
             2,
@@ -66,7 +70,7 @@ def test_a_file_name_cannot_control_the_terminal():
 
 def test_json_has_one_object_per_line():
     """The output is valid JSON, and each line but the brackets is an object on its own."""
-    json_format = JsonFormat(2)
+    json_format = JsonFormat(2, model := {"name": "digits-1"})
     given = [prediction("7"), failed("ü\udcff.png"), prediction("12/3", p=0.8), prediction("")]
     text = json_format.head + "".join(map(json_format.line, given)) + json_format.tail
 
@@ -76,7 +80,7 @@ def test_json_has_one_object_per_line():
     best = [{"digit": 7, "probability": 0.95}, {"digit": 8, "probability": 0.05}]
     answer = {"file": "a.png", "status": "ok", "digit": 7, "probability": 0.95, "text": "7"}
     lists = {"boxes": [[0, 1, 2, 3]], "probabilities": [0.95], "doubtful": [False], "notes": []}
-    assert one == {**answer, **lists, "top": [best]}
+    assert one == {**answer, **lists, "top": [best], "model": model}
     assert (unreadable["status"], unreadable["error"]) == ("error", "ü\udcff.png: no picture")
     assert (several["digit"], several["text"], several["status"]) == (None, "12/3", "doubtful")
     assert several["probability"] == pytest.approx(0.512)

@@ -61,7 +61,7 @@ def test_each_of_several_digits_is_drawn(predictions):
 def test_previews_are_saved_in_order(predictions, tmp_path):
     """One PNG per readable image, named by number and file; the predictions are passed on."""
     folder = tmp_path / "new/previews"
-    passed_on = list(prediction_images.save_previews(iter(predictions), folder))
+    passed_on = list(prediction_images.save_previews(iter(predictions), folder, "digits-1"))
 
     assert passed_on == predictions
     names = ["00001-3.png", "00002-12.png", "00003-none.png"]

@@ -1,13 +1,24 @@
 """The rules: numbers in, verdicts out."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from digits.evaluation.paired_comparison import ModelScores, PairedComparison
+from digits.inference import model_manifest
 from digits.project.params_schema import RegisterParams
 from digits.registry import gate_rules
-from digits.registry.promotion_decision import DECISION_TAG, PromotionDecision, recorded_decision
+from digits.registry.alias_log import AliasLog
+from digits.registry.alias_moves import AliasState
+from digits.registry.model_version import RegisteredVersion
+from digits.registry.promotion_decision import (
+    DECISION_TAG,
+    PromotionDecision,
+    decide_alias,
+    recorded_decision,
+)
+from digits.tracking.tracking_store import TrackingStore
 
 RULES = RegisterParams(name="m", gate="enforce", level=0.05, class_drop=0.01, ece=0.01, latency=2.0)
 SCORES = ModelScores(correct=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4)
@@ -78,3 +89,23 @@ def test_a_decision_comes_back_from_its_tags():
     for text in ("", "[]", "{}", '{"rules": 3}', '{"rules": [{"rule": 1}]}'):
         assert recorded_decision({DECISION_TAG: text}) is None
     assert recorded_decision({}) is None
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "alias", "verdict"), [("0.1028", None, "failed"), ("0.2", "champion", "first")]
+)
+def test_a_model_that_learned_nothing_gets_no_alias(tmp_path, accuracy, alias, verdict):
+    """Not even the first version does, unless it is better than guessing one of ten classes."""
+    store, tags = TrackingStore("", embedded=True), {"validation_accuracy": accuracy}
+    version = RegisteredVersion(store, "m", 1, (), datetime.now(UTC), "", "", tags)
+    model_manifest.write_manifest(tmp_path, {"classes": list("0123456789")})
+    state = AliasState(store, "m", {}, AliasLog())
+
+    decision = decide_alias(
+        version, None, state, rules=RULES, validation=tmp_path / "unused.npz", trained=tmp_path
+    )
+
+    assert (decision.alias, decision.verdict) == (alias, verdict)
+    assert alias or decision.why.startswith(
+        "its validation accuracy is 10.28%, and guessing has 10"
+    )

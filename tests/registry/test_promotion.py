@@ -62,7 +62,9 @@ def test_a_challenger_is_promoted_by_hand(three):
     """By its alias or number, with the reason in the record; it is no challenger any more."""
     result = promote_manually("challenger", "  the field\nwants it \udce9")
 
-    assert result == "digits version 3 is champion, version 1 was; entry 4"
+    table, done = result.rpartition("\n")[::2]
+    assert done == "digits version 3 is champion, version 1 was; entry 4"
+    assert [line.split()[1] for line in table.splitlines()[1:]] == ["3", "1"]
     entry = standing().log.entries[-1]
     assert (entry.action, entry.why, "@" in entry.who) == ("promote", "the field wants it ?", True)
     assert entry.moves == {"champion": (1, 3), "challenger": (3, None)}

@@ -43,7 +43,13 @@ def stored(root, oid):
 
 
 def test_what_is_to_be_done_is_told_until_it_is_done(checkout):
-    """Status 1 and what to do; after `dvc push` 0, until an alias is moved by other means."""
+    """0 before the first push, 1 while some is not pushed or an alias was moved by other means."""
+    done = processes.run("digits", "verify")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "not backed up yet  " in done.stdout
+    assert "`dvc push` fills the one in .dvc/config" in done.stdout
+    call(checkout, "dvc", "push", "data/splits/test.npz")
+
     done = processes.run("digits", "verify")
     assert (done.returncode, done.stderr) == (1, "")
     for words in ("version 1 champion", " 0 broken, ", "`dvc push --all-commits` sends"):

@@ -1,9 +1,11 @@
 """Which requests are answered, and on which addresses the service may listen."""
 
 import base64
+import socket
 
 import pytest
 
+from digits.service import processes
 from digits.service.access_control import AccessControl, is_loopback, read_tokens
 from digits.service.responses import RequestRefusedError
 from tests.cli.test_main import refusal
@@ -86,6 +88,15 @@ def test_an_unsafe_service_does_not_start(tmp_path, monkeypatch, capsys, argumen
     message = refusal(capsys, "serve", *arguments)
     assert words in message
     assert SECRET not in message
+
+
+def test_the_usual_port_may_be_taken(monkeypatch):
+    """Without --port, the next free one is taken."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        first = taken.getsockname()[1]
+        monkeypatch.setattr(processes, "FIRST_PORT", first)
+        with processes.reserve_address("127.0.0.1", None) as (_, port):
+            assert first < port < first + 100
 
 
 def test_tokens_come_from_file_or_environment(tmp_path, monkeypatch):
