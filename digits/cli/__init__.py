@@ -8,3 +8,5 @@ The work itself lives in the other rooms, which never import this one. Modules t
 import (MLflow, torch, ONNX Runtime, OpenCV) are imported inside the functions: `digits --help` and
 `digits predict` stay quick.
 """
+
+__version__ = "0.1.0"  # read by `digits --version`, and by pyproject.toml for the package

@@ -20,6 +20,7 @@ from typing import NoReturn
 
 import click
 
+from digits.cli import __version__
 from digits.cli.completion import VARIABLE
 from digits.project.errors import UserError, run_reporting_errors
 
@@ -66,10 +67,7 @@ app = LazyGroup(
     commands={name: click.Command(name) for name in COMMANDS.split()},
     context_settings={"show_default": True},
 )
-version = click.version_option(
-    package_name="digits", message="digits %(version)s", help="Print the version."
-)
-version(app)
+click.version_option(__version__, message="digits %(version)s", help="Print the version.")(app)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
