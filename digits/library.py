@@ -29,11 +29,14 @@ class Model:
 
     `name` is that of the version, such as `digits-2`, or else the reference that was given.
     `version` is None where no registry was involved: a folder, or the model of a git revision.
-    `content_sha256` is the hash of its files, `classes` the names of its outputs in their order.
+    `description` says more where it is known, as in `version 2, champion, test 99.42%`, and is
+    empty elsewhere. `content_sha256` is the hash of its files, `classes` the names of its outputs
+    in their order.
     """
 
     name: str
     version: int | None
+    description: str
     content_sha256: str
     classes: list[str]
     _classifier: Classifier = field(repr=False)
@@ -93,5 +96,5 @@ def load_model(
     finally:
         store_uri.WARN.reset(token)
     loaded = classifier.load(resolved, threads)
-    about = (resolved.name, resolved.version, resolved.content_sha256)
+    about = (resolved.name, resolved.version, resolved.description, resolved.content_sha256)
     return Model(*about, loaded.classes, loaded)

@@ -1,16 +1,19 @@
 """README and docs say what is so: commands exist, links lead somewhere, tables are as printed."""
 
 import importlib.util
+import json
 import re
 import shlex
 import shutil
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 from digits.cli import main
+from digits.datasets import split_files
 from digits.project import params_file
-from tests.conftest import call
+from tests.conftest import call, part
 
 ROOT = Path(__file__).parents[1]
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(
@@ -126,6 +129,22 @@ def test_the_python_of_the_library_page_runs(versions, capsys):
     assert printed.count("digits-2 2 ") == 1
     assert printed.count("scans/") == 2
     assert "image: not an image" in printed
+
+
+def test_the_notebook_runs(versions, official, monkeypatch, capsys):
+    """Its cells run one after another where there are a champion and validation images."""
+    split_files.save(part(official, 0, 500), Path("data/splits/validation.npz"))
+    Path("docs").mkdir()
+    monkeypatch.chdir("docs")
+    matplotlib.use("agg")
+    namespace = {}
+    for cell in json.loads((ROOT / "docs/mistakes.ipynb").read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), namespace)
+
+    printed = capsys.readouterr().out
+    assert printed.startswith("digits-2 - version 2, champion\n")
+    assert f"of the {len(namespace['wrong'])} mistakes are among them" in printed
 
 
 def test_the_answers_to_twenty_questions_are_files():

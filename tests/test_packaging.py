@@ -47,11 +47,14 @@ class Environment:
 
     def install(self, lock, wheel):
         """Install a lock file and the wheel; the MB on disk by now, with compiled files."""
-        installer = [UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", self.python]
+        installer, compile_all = (
+            [UV, "pip", "install", "--python", self.python],
+            ["--compile-bytecode"],
+        )
         if not UV.exists():
-            installer = [self.python, "-m", "pip", "install", "--quiet"]
-        call(ROOT, *installer, "--require-hashes", "-r", lock)
-        call(ROOT, *installer, "--no-deps", wheel)
+            installer, compile_all = [self.python, "-m", "pip", "install"], []
+        call(ROOT, *installer, "--quiet", "--require-hashes", "-r", lock)
+        call(ROOT, *installer, "--quiet", *compile_all, "--no-deps", wheel)
         return self.size() - self.before
 
     def size(self):
