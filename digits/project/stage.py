@@ -44,6 +44,7 @@ def _run(function: Callable[..., None]) -> None:
     sections = section_arguments(function, params_file.load_params())
     with stage_lock(function.__name__):
         function(**sections)
+    print(f"{function.__name__}: {time.time() - psutil.Process().create_time():.0f} s in all")
 
 
 def section_arguments(function: Callable[..., None], params: Params) -> dict[str, Any]:

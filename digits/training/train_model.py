@@ -5,6 +5,7 @@ the same bytes. The epochs themselves are in `training_loop`, the files in `save
 """
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -53,12 +54,15 @@ def train(
         run.log_inputs({path.as_posix(): len(parts[name]) for name, path in paths.items()})
         for rows in _epochs(state, key, saved, run.id):
             run.log_epoch(rows[-1]["epoch"], _plottable(rows[-1]))
+        fitted = time.monotonic()
         summary = save_model(state, model, run, trained)
         # without the seconds, so that equal runs give equal files
         lasting = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
         atomic_files.write_csv(history, lasting)
         atomic_files.write_json(metrics, {"epochs": len(rows), **summary})
         run.log_model(trained, parts["validation"].images[:2], _plottable(summary), step=len(rows))
+    fitting = f"{sum(row['seconds'] for row in rows):.0f} s for all epochs"
+    print(f"{fitting}, {time.monotonic() - fitted:.0f} s to export, check and log the model")
     checkpoint.delete(key)
 
 
