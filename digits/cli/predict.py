@@ -16,6 +16,8 @@ from digits.cli.options import FILE, model_option, several_option
 from digits.project.errors import UserError
 
 if TYPE_CHECKING:
+    from digits.inference.classifier import Classifier
+    from digits.inference.model_integrity import ResolvedModel
     from digits.inference.prediction import Prediction
 
 PATHS = "Image files, folders (all files below them), glob patterns, or - for standard input."
@@ -57,18 +59,12 @@ def predict(
     """
     if json and csv:
         raise UserError("--json and --csv exclude each other; choose one")
-    # Python can import these while the model's files are hashed, which takes as long.
-    Thread(target=import_module, args=["digits.inference.prediction_stream"], daemon=True).start()
+    resolved, loaded = _load(model, fresh)
     from digits.datasets import image_files
-    from digits.registry import model_reference
-
-    files = list(image_files.list_images(paths))
-    max_age = 0.0 if fresh else model_reference.MAX_AGE_SECONDS
-    resolved = model_reference.resolve(model, max_age=max_age)
-    from digits.inference import classifier, prediction_stream
+    from digits.inference import prediction_stream
     from digits.inference.output_formats import CsvFormat, JsonFormat, TextFormat, print_predictions
 
-    loaded = classifier.load(resolved)
+    files = list(image_files.list_images(paths))
     top = min(top, len(loaded.classes))
     text = CsvFormat(top) if csv else TextFormat(top, files)
     form = JsonFormat(top, resolved.identity) if json else text
@@ -77,6 +73,18 @@ def predict(
         answers = _save_previews(answers, save_preview, resolved.title)
     print(f"model: {resolved.title}", file=sys.stderr)
     sys.exit(print_predictions(answers, form, len(files)))
+
+
+def _load(reference: str | None, fresh: bool) -> "tuple[ResolvedModel, Classifier]":
+    """Check and load a model, while a thread imports what reads images."""
+    Thread(target=import_module, args=["digits.inference.prediction_stream"], daemon=True).start()
+    from digits.registry import model_reference
+
+    max_age = 0.0 if fresh else model_reference.MAX_AGE_SECONDS
+    resolved = model_reference.resolve(reference, max_age=max_age)
+    from digits.inference import classifier
+
+    return resolved, classifier.load(resolved)
 
 
 def _save_previews(

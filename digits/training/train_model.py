@@ -61,8 +61,7 @@ def train(
         atomic_files.write_csv(history, lasting)
         atomic_files.write_json(metrics, {"epochs": len(rows), **summary})
         run.log_model(trained, parts["validation"].images[:2], _plottable(summary), step=len(rows))
-    fitting = f"{sum(row['seconds'] for row in rows):.0f} s for all epochs"
-    print(f"{fitting}, {time.monotonic() - fitted:.0f} s to export, check and log the model")
+        _print_times(rows, time.monotonic() - fitted)
     checkpoint.delete(key)
 
 
@@ -99,6 +98,12 @@ def _print_progress(epoch: EpochRecord, rows: list[Row], epochs: int) -> None:
     numbers = f"loss {epoch.train_loss:.4f}  validation loss {loss}, accuracy {accuracy}"
     times = f"{epoch.seconds:.1f} s, {left:.0f} s left"
     print(f"epoch {epoch.epoch:3}/{epochs}  {numbers}  {times}", flush=True)
+
+
+def _print_times(rows: list[Row], seconds: float) -> None:
+    """Print where the time went; `seconds` is what came after the last epoch."""
+    epochs = sum(row["seconds"] for row in rows)
+    print(f"{epochs:.0f} s for all epochs, {seconds:.0f} s to export, check and log the model")
 
 
 def _plottable(row: Row) -> dict[str, float]:
