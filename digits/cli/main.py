@@ -16,6 +16,7 @@ import io
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -81,6 +82,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
         sys.exit(shell_complete(app, {}, "digits", VARIABLE, instruction))
     words = sys.argv[1:] if arguments is None else arguments
+    if None in {sys.stdout, sys.stderr}:  # closed: nobody reads what is printed
+        sys.stdout, sys.stderr = (s or Path(os.devnull).open("w") for s in (sys.stdout, sys.stderr))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):  # None if it is closed
         is_utf8 = sys.stdout.encoding.lower() == "utf-8"  # then file names are printed unchanged
         sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")

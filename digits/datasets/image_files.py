@@ -30,7 +30,7 @@ def list_images(names: Iterable[str]) -> Iterator[str]:
             # pathlib has no globbing of absolute patterns
             matches = sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
         for match in matches:
-            files = list_folder(match) if Path(match).is_dir() else iter([match])
+            files = list_folder(match) if os.path.isdir(match) else iter([match])  # noqa: PTH112
             yield next(files, match)
             yield from files
 
@@ -61,13 +61,16 @@ def read_image_bytes(name: str) -> bytes:
     """
     try:
         if name == "-":
+            if sys.stdin is None:
+                raise UserError("-: standard input is closed; name a file, or pipe one in")
             return _bounded(sys.stdin.buffer.read(MAX_FILE_BYTES + 1), name)
         with Path(name).open("rb") as file:
             status = os.fstat(file.fileno())
             size = status.st_size if stat.S_ISREG(status.st_mode) else MAX_FILE_BYTES
             return _bounded(file.read(min(size, MAX_FILE_BYTES) + 1), name)
     except OSError as error:
-        raise UserError(f"{name}: {_reason(name, error)}") from error
+        shown = name if len(name) <= 100 else f"{name[:100]}..."
+        raise UserError(f"{shown}: {_reason(name, error)}") from error
     except ValueError as error:  # a null byte in the name
         raise UserError(f"{name!r}: {error}") from error
 
@@ -87,4 +90,4 @@ def _reason(name: str, error: OSError) -> str:
         return "no file matches; check the pattern"
     if isinstance(error, FileNotFoundError):
         return "no such file or folder; check the spelling"
-    return error.strerror or str(error)
+    return f"{error.strerror or error}; check the name"

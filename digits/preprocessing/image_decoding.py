@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from digits.preprocessing.arrays import ByteArray
+from digits.preprocessing.arrays import ByteArray, FloatArray
 from digits.project.errors import UserError
 
 MAX_PIXELS = 100_000_000  # width times height; a header that promises more is refused
@@ -97,13 +97,26 @@ def _open_image(data: bytes, name: str) -> Image.Image:
 def _to_rgb(image: Image.Image) -> ByteArray:
     """Convert any mode of Pillow to uint8 [height, width, 3]."""
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, np.float32)
-        scale = next((s for s in FULL_SCALES if s >= values.max()), values.max())
-        gray = np.clip(values / scale * 255, 0, 255).astype(np.uint8)
+        gray = _scale_to_bytes(np.asarray(image, np.float32))
         return np.repeat(gray[..., None], 3, axis=2)
     if image.has_transparency_data:
         return _flatten_transparency(np.asarray(image.convert("RGBA")))
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _scale_to_bytes(values: FloatArray) -> ByteArray:
+    """Scale numbers of any range to 0 to 255; one that is not finite becomes the mean of others.
+
+    The range is from 0 to the next of FULL_SCALES; with negative values it is the real one.
+    """
+    finite = np.isfinite(values)
+    mean = values.mean(where=finite, dtype=np.float64) if finite.any() else 0.0
+    values = np.where(finite, values, mean)  # float64: no difference overflows
+    low = min(values.min(), 0.0)
+    extent = values.max() - low
+    scale = next((s for s in FULL_SCALES if s >= extent and low == 0), extent or 1)
+    shares = (values - low).astype(np.float32) / np.float32(scale)
+    return np.clip(shares * 255, 0, 255).astype(np.uint8)
 
 
 def _reduce(pixels: ByteArray) -> ByteArray:

@@ -20,7 +20,8 @@ class UserError(Exception):
 def run_reporting_errors(name: str, action: Callable[[], object]) -> int:
     """Call `action`; print an error that a person can correct as one line after `name`.
 
-    Returns the exit status: 0, 2 after an error, 130 after Ctrl-C. Other errors are raised.
+    Those of the operating system are among them. Returns the exit status: 0, 2 after an error,
+    130 after Ctrl-C. Other errors are raised.
     """
     try:
         action()
@@ -28,11 +29,15 @@ def run_reporting_errors(name: str, action: Callable[[], object]) -> int:
     except UserError as error:
         message, status = str(error), 2
     except OSError as error:
-        if error.errno not in DISK_ERRORS:
+        if error.errno is None or isinstance(error, BrokenPipeError):
             raise
-        where = f" {error.filename}" if error.filename else ""
-        advice = "make room or correct the permissions, then run the same command again"
-        message, status = f"cannot write{where}: {error.strerror}; {advice}", 2
+        where = str(error.filename or "")[:100]
+        if error.errno in DISK_ERRORS:
+            where = f"cannot write {where}".rstrip()
+            advice = "make room or correct the permissions, then run the same command again"
+        else:
+            advice = "check the name and what is there, then run the same command again"
+        message, status = f"{where or 'the system'}: {error.strerror}; {advice}", 2
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         if package in {"None", "digits"}:

@@ -112,6 +112,7 @@ def test_an_unreadable_file_is_one_line_of_error(seven, capsys):
         "folder": (None, "a folder without images"),
         "nowhere.png": (None, "no such file"),
         "*.webp": (None, "no file"),
+        "x" * 300: (None, "File name too long"),
     }
     (seven.parent / "folder").mkdir()
     for name, (content, _) in bad.items():
@@ -123,10 +124,20 @@ def test_an_unreadable_file_is_one_line_of_error(seven, capsys):
     assert run("predict", "seven.png", *bad, "seven.png", "--json") == 1
     output, errors = capsys.readouterr()
     for line, (name, (_, words)) in zip(errors.splitlines()[1:], bad.items(), strict=True):
-        assert line.startswith(f"digits: {name}: ")
+        assert line.startswith(f"digits: {name[:100]}")
         assert words in line
     statuses = [row["status"] for row in json.loads(output)]
     assert statuses == ["ok", *["error"] * len(bad), "ok"]
+
+
+def test_closed_streams_are_no_traceback(seven):
+    """Without standard input, `-` is an unreadable file; without standard output all is read."""
+    command = f"{sys.executable} -m digits.cli predict - seven.png <&- >&-"
+    done = subprocess.run(["sh", "-c", command], cwd=seven.parent, stderr=subprocess.PIPE)
+
+    assert done.returncode == 1
+    assert b"\ndigits: -: standard input is closed; name a file" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_previews_go_into_a_new_folder_only(seven, capsys):

@@ -126,3 +126,15 @@ def test_damage_gives_pixels_or_one_line(kind):
             messages.append(str(error))
     assert len(messages) > 20
     assert all(line.startswith("x.png: ") and "\n" not in line for line in messages)
+
+
+@pytest.mark.parametrize(("low", "high", "odd"), [(0, 1, np.nan), (-50, 50, np.inf), (0, 200, 1)])
+def test_numbers_of_any_range_are_scaled(low, high, odd):
+    """Negative values and fractions are levels of gray; what is not finite is ignored."""
+    values = np.full((40, 40), high, np.float32)
+    values[10:30, 18:22], values[3, 3] = low, odd
+
+    gray = decode_image(packed(Image.fromarray(values), "TIFF"), "x").pixels[..., 0].astype(int)
+    background, ink = gray[0, 0], gray[20, 20]
+    assert (ink, background > 190) == (0, True)
+    assert abs(gray[3, 3] - background) <= (background if odd == 1 else 15)
