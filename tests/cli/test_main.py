@@ -52,7 +52,10 @@ def test_help_names_every_command(capsys):
         (["feedback"], "no feedback yet; `digits serve` has a page that collects it"),
         (["verify", "models/digits", "--rebuild", "1"], "takes neither MODEL nor --json"),
         (["predict", "a.png", "--json", "--csv"], "exclude each other"),
-        (["score", "x" * 300], "File name too long; check the name"),
+        (
+            ["compare", "x" * 300, "champion"],
+            "is no file, no folder and no git revision, and digits",
+        ),
         (["promote", "3"], "Missing option '--reason' (see `digits promote --help`)"),
         (["verson"], "No such command 'verson'. Did you mean 'versions'? (see `digits --help`)"),
         (["pull", "--too", "x"], "No such option '--too'. Did you mean '--to'?"),
