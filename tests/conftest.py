@@ -176,7 +176,8 @@ def _clone(folder, raw):
             shutil.copy2(ROOT / name, folder / name)
     text = (folder / "params.yaml").read_text()
     for value, small in SMALL.items():
-        text = re.sub(rf"^( +{value}:).*$", rf"\1 {small}", text, flags=re.MULTILINE)
+        old = rf"^( +{value}:).*(\n +- .*)*$"
+        text = re.sub(old, rf"\1 {small}", text, flags=re.MULTILINE)
     (folder / "params.yaml").write_text(text)
     shutil.copytree(raw, folder / "data/raw")
     commit(folder, "small")

@@ -19,6 +19,8 @@ from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.project.params_schema import Params
 
+Recipe = dict[str, Any]  # dotted keys of params.yaml -> other values
+
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check `path`.
@@ -91,9 +93,27 @@ def check_params(values: object, source: str) -> Params:
         params = Params.model_validate(values)
     except ValidationError as error:
         raise UserError(f"{source}: {'; '.join(map(_describe, error.errors()))}") from error
-    for name, changes in params.recipes.items():
+    recipes = {name: _with_base(source, params.recipes, name) for name in params.recipes}
+    for name, changes in recipes.items():
         with_changes(params, changes, f"{source}: recipes.{name}")
-    return params
+    return params.model_copy(update={"recipes": recipes})
+
+
+def _with_base(source: str, recipes: Mapping[str, Recipe], name: str, *above: str) -> Recipe:
+    """Return a recipe with all values of its `base`, another recipe, that it does not change.
+
+    `above` are the recipes that are built on it. Raises UserError for a base that does not exist
+    or that is built on the recipe itself.
+    """
+    own = {key: value for key, value in recipes[name].items() if key != "base"}
+    if "base" not in recipes[name]:
+        return own
+    base = str(recipes[name]["base"])
+    if base not in recipes.keys() - {name, *above}:
+        others = ", ".join(other for other in recipes if other not in {name, *above})
+        problem = f"recipes.{name}.base is {base!r}; expected another recipe"
+        raise UserError(f"{source}: {problem} ({others})")
+    return _with_base(source, recipes, base, name, *above) | own
 
 
 def with_changes(params: Params, changes: Mapping[str, Any], source: str) -> Params:

@@ -173,7 +173,10 @@ class TuneParams(ParamsSection):
 
 
 class Params(ParamsSection):
-    """All of params.yaml; each recipe maps dotted keys of the other sections to other values."""
+    """All of params.yaml; each recipe maps dotted keys of the other sections to other values.
+
+    In the file a recipe may name a `base`, an earlier recipe whose values it changes.
+    """
 
     split: SplitParams
     model: ModelParams
