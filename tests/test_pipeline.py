@@ -2,14 +2,20 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 
 import pytest
 
+from digits.evaluation import scores
+from digits.project import stage
 from digits.tracking.tracking_store import TrackingStore
 from tests import processes
-from tests.conftest import call
+from tests.conftest import ROOT, call
+from tests.drawing import CHROMIUM, browser, opened
+
+WIDE = {"width": 1440, "height": 900}
 
 
 @pytest.fixture(scope="module")
@@ -57,27 +63,106 @@ def test_results_and_versions_are_shown(built, monkeypatch):
     versions = processes.run("digits", "versions").stdout
 
     accuracy = accuracy_of(built)
-    assert re.search(rf"^test +{accuracy:.2%} ", results, re.MULTILINE)
+    low, high = scores.wilson_interval(round(accuracy * 10_000), 10_000)
+    row = rf"^test +{accuracy:.2%} +{low:.2%} to {high:.2%} +10,000 "
+    assert re.search(row, results, re.MULTILINE)
     assert "version 1, champion" in results
     assert versions.splitlines()[1].split()[:2] == ["1", "champion"]
     assert f"{accuracy:.2%}" in versions.splitlines()[1]
 
 
-def test_an_experiment_lands_in_the_same_store(built):
-    """The run of one in a temporary copy of the checkout is beside the others."""
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("params.yaml", None),
+        (
+            "dvc.lock",
+            "dvc.lock and the alias log name your run; all numbers are those of the last commit",
+        ),
+        ("metrics/train.json", "your last digits differ from those of the last commit"),
+    ],
+)
+def test_results_say_why_git_status_is_not_clean(built, monkeypatch, path, words):
+    """After a build with no changed input; a changed value is a reason of its own."""
+    monkeypatch.chdir(built)
+    lock, changed = (built / "dvc.lock").read_bytes(), (built / path).read_bytes()
+    try:
+        (built / "dvc.lock").write_bytes(lock + b"\n")
+        (built / path).write_bytes(changed + b"\n")
+        results = processes.run("digits", "results").stdout
+    finally:
+        (built / path).write_bytes(changed)
+        (built / "dvc.lock").write_bytes(lock)
+
+    said = re.findall(r"^git status +(.*?)(?:, as .*)?$", results, re.M)
+    assert said == ([words] if words else [])
+    assert ("git commit -m baseline" in results) == bool(words)
+
+
+@pytest.fixture(scope="module")
+def experiment(built):
+    """The checkout after an experiment `cold`, run in a temporary copy."""
     change = ("-S", "train.learning_rate=0.00001")
     call(built, "dvc", "exp", "run", "--temp", "-n", "cold", *change, "--single-item", "train")
+    return built
 
+
+def test_an_experiment_lands_in_the_same_store(experiment):
+    """The run of one in a temporary copy of the checkout is beside the others."""
+    built = experiment
     newest, *others = runs_of(built)
     assert others
     assert newest.data.tags["dvc.experiment"] == newest.info.run_name == "cold"
     assert newest.data.params["train.learning_rate"] == "1e-05"
     assert newest.info.status == "FINISHED"
     assert "mlflow.db" not in call(built, "git", "status", "--porcelain").stdout
-    told = call(built, "dvc", "metrics", "diff", "--all", "--json", "HEAD", "cold").stdout
-    diff = json.loads(told)
-    assert diff["metrics/train.json"]["validation_accuracy"]["diff"] < 0
-    assert diff["metrics/evaluate.json"]["accuracy"]["old"] == accuracy_of(built)
+
+
+def test_one_changed_value_is_seen_at_a_glance(experiment):
+    """`dvc metrics diff` has at most 8 rows, the table of `dvc exp show` at most 120 columns.
+
+    The table has the changed value and the accuracies.
+    """
+    paths = [experiment / f"metrics/{name}.json" for name in ("train", "evaluate")]
+    numbers = [json.loads(path.read_text()) for path in paths]
+    for path, values in zip(paths, numbers, strict=True):  # of a training with one other value
+        others = {k: v * 0.987654 if isinstance(v, float) else v for k, v in values.items()}
+        path.write_text(json.dumps(others))
+    diff = call(experiment, "dvc", "metrics", "diff").stdout.splitlines()
+    options = re.search(r"dvc exp show (.*)", (ROOT / "docs/getting-started.md").read_text())
+    table = call(experiment, "dvc", "exp", "show", *shlex.split(options.group(1))).stdout
+    call(experiment, "git", "restore", "metrics")
+
+    changed = {line.split()[1] for line in diff[1:]}
+    floats = {k for values in numbers for k, v in values.items() if isinstance(v, float)}
+    assert changed == floats
+    assert len(diff) <= 1 + 8
+    columns = table.splitlines()[1].split()
+    assert set(columns[2:-1]) == {key for key in floats if "accuracy" in key}
+    assert columns[-1] == "train.learning_rate"
+    assert re.search(r"\[cold\] .* 1e-05 ", table)
+    assert max(map(len, table.splitlines())) <= 120
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium")
+def test_plots_need_no_other_host(experiment):
+    """In a browser, all charts of `dvc plots diff` are drawn, and figures are side by side."""
+    (experiment / ".venv").mkdir()
+    call(experiment, "make", "-o", ".venv/.installed", ".venv/plots.html")
+    address = call(experiment, "dvc", "plots", "diff", "HEAD", "cold").stdout.strip()
+    folder = address.removesuffix("index.html")
+    with browser() as chromium, opened(chromium, folder, "WARN", viewport=WIDE) as page:
+        page.goto(address)
+        page.wait_for_function("document.querySelectorAll('canvas').length === 6")
+        figures = [image.bounding_box() for image in page.locator("img").all()]
+        assert page.evaluate("document.documentElement.scrollWidth") <= WIDE["width"]
+
+    assert len(figures) == 12
+    for left, right in zip(figures[::2], figures[1::2], strict=True):
+        assert left["y"] == right["y"]
+        assert (
+            left["x"] + left["width"] <= right["x"] < right["x"] + right["width"] <= WIDE["width"]
+        )
 
 
 def test_an_archive_without_git_still_runs(built, empty_store, tmp_path, monkeypatch):
@@ -104,17 +189,24 @@ def test_an_archive_without_git_still_runs(built, empty_store, tmp_path, monkeyp
 
 
 def test_a_bad_value_stops_before_anything_is_touched(built, monkeypatch):
-    """A typo in params.yaml: one line, status 2 of the stage, the model as before."""
+    """A typo in params.yaml: one line, status 2 of the stage, the model as before.
+
+    Under DVC, which has removed the outputs by then, a second line says how to go back.
+    """
     text = (built / "params.yaml").read_text()
     before = (built / "models/digits/manifest.json").read_bytes()
     monkeypatch.chdir(built)
     try:
         (built / "params.yaml").write_text(text.replace("  epochs:", "  epoch:"))
         done = processes.run("train")
+        monkeypatch.setenv("DVC_STAGE", "train")
+        under_dvc = processes.run("train").stderr.splitlines()
     finally:
         (built / "params.yaml").write_text(text)
 
     assert done.returncode == 2
     assert done.stderr.startswith("train: params.yaml: train.epochs is missing; ")
     assert done.stderr.count("\n") == 1
+    assert under_dvc[0] == done.stderr.strip()
+    assert under_dvc[1:] == [f"train: {stage.RESTORE}"]
     assert (built / "models/digits/manifest.json").read_bytes() == before

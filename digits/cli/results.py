@@ -1,6 +1,7 @@
 """`digits results`: show the trained model's scores, version and run."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from digits.cli.options import json_option
@@ -14,6 +15,14 @@ next        . .venv/bin/activate
             dvc exp run -S train.learning_rate=0.01  train with another value
             dvc exp run $(digits recipe cnn)         train another network
             dvc metrics diff                         compare the scores with the last commit"""
+# What `git status` shows after a build in which no value, code or data was changed.
+INPUTS = ("params.yaml", "dvc.yaml", "stages", "digits")
+OTHER_RUN = """\
+git status  dvc.lock and the alias log name your run; all numbers are those of the last commit"""
+OTHER_DIGITS = """\
+git status  your last digits differ from those of the last commit, as on any other processor"""
+KEEP_BASELINE = """
+            git add . && git commit -m baseline      compare with your numbers from now on"""
 
 
 @json_option
@@ -33,6 +42,7 @@ def results(as_json: bool = False) -> None:
         atomic_files.read_json(root / f"metrics/{name}.json")
         for name in ("train", "evaluate", "register")
     )
+    trained, tested = _with_interval(trained, "validation_"), _with_interval(tested, "")
     manifest = atomic_files.read_json(root / workspace.MODEL_OUTPUT / model_manifest.MANIFEST)
     if as_json:
         parts = {"train": trained, "evaluate": tested, "register": registered}
@@ -46,7 +56,28 @@ def results(as_json: bool = False) -> None:
     print(f"{format_table(HEAD, rows)}\n")
     print(f"network     {manifest['kind']}, {trained['parameters']:,} parameters")
     print(f"registered  {registered['name']}{version}")
-    print(f"MLflow run  {manifest['run_id']}\n\n{NEXT_STEPS}")
+    print(f"MLflow run  {manifest['run_id']}")
+    difference = _difference_from_commit()
+    print(f"{difference}\n\n{NEXT_STEPS}{KEEP_BASELINE}" if difference else f"\n{NEXT_STEPS}")
+
+
+def _difference_from_commit() -> str:
+    """Say why git shows other results than the last commit has, although no input was changed."""
+    from digits.project.git_revisions import changed_files
+
+    results = {Path(path).name for path in changed_files("dvc.lock", "metrics")}
+    if not results or changed_files(*INPUTS):
+        return ""
+    return OTHER_DIGITS if results & {"train.json", "evaluate.json"} else OTHER_RUN
+
+
+def _with_interval(metrics: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Add the 95 % interval of the accuracy, as the numbers of both splits have it."""
+    from digits.evaluation.scores import wilson_interval
+
+    n = int(metrics[f"{prefix}n"])
+    bounds = wilson_interval(round(metrics[f"{prefix}accuracy"] * n), n)
+    return metrics | {f"{prefix}accuracy_interval": [round(x, 6) for x in bounds]}
 
 
 def _scores(name: str, metrics: dict[str, Any], prefix: str) -> list[str]:

@@ -52,7 +52,7 @@ def evaluate(
         mean = round(fmean(row["accuracy"] for row in corrupted), 6)
         numbers = result.as_metrics() | {"corrupted_accuracy": mean}
         by_class = scores.per_class(split.labels, logits.argmax(1), model.classes)
-        atomic_files.write_json(metrics, numbers)
+        atomic_files.write_json(metrics, scores.comparable(numbers))
         atomic_files.write_csv(classes, by_class)
         atomic_files.write_csv(reliability, scores.reliability_curve(probabilities, split.labels))
         atomic_files.write_csv(robustness, corrupted)

@@ -3,6 +3,7 @@
 All functions take arrays. Drawing them is in `figures`, two models at once in `significance`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -32,6 +33,15 @@ class Scores:
         interval = [round(x, 6) for x in self.accuracy_interval]
         rounded = {name: round(x, 6) for name, x in vars(self).items() if isinstance(x, float)}
         return {"n": self.n, "accuracy_interval": interval, **rounded}
+
+
+def comparable(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers that `dvc metrics diff` compares between two models.
+
+    Left out are intervals, which follow from the accuracy and n, and the temperature, which the
+    model's manifest has.
+    """
+    return {k: v for k, v in numbers.items() if not k.endswith(("_interval", "temperature"))}
 
 
 def score(logits: Floats, labels: Ints) -> Scores:

@@ -26,6 +26,11 @@ def commits_introducing(oid: str) -> list[str]:
     return [commit for commit in commits if oid in run_git("show", f"{commit}:dvc.lock")]
 
 
+def changed_files(*paths: str) -> list[str]:
+    """The files below `paths` that differ from the last commit; none where there is no commit."""
+    return run_git("diff", "--name-only", "HEAD", "--", *paths).splitlines()
+
+
 def run_git(*arguments: str, strict: bool = False) -> str:
     """Return what git prints; after a failure an empty text, or UserError if `strict`."""
     root = workspace.state_root() if strict else workspace.find_state_root()

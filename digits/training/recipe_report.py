@@ -66,7 +66,7 @@ def _train_and_score(values: Params) -> Row:
         seconds = time.perf_counter() - start
         evaluate(values.evaluate, fitted["trained"], test, fitted["history"], **scored)
         numbers = [atomic_files.read_json(path) for path in (fitted["metrics"], scored["metrics"])]
-        return {**numbers[0], **numbers[1], "seconds": seconds}
+        return {**numbers[0], **numbers[1], "epochs": values.train.epochs, "seconds": seconds}
 
 
 def _table_row(name: str, rows: list[Row]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from digits.datasets import split_files
 from digits.datasets.split_files import CLASSES, LabelledImages
+from digits.evaluation import scores
 from digits.project import atomic_files, code_hash, hashing
 from digits.project.params_schema import AugmentParams, ModelParams, TrainParams
 from digits.tracking import runs
@@ -59,7 +60,7 @@ def train(
         # without the seconds, so that equal runs give equal files
         lasting = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
         atomic_files.write_csv(history, lasting)
-        atomic_files.write_json(metrics, {"epochs": len(rows), **summary})
+        atomic_files.write_json(metrics, scores.comparable(summary))
         run.log_model(trained, parts["validation"].images[:2], _plottable(summary), step=len(rows))
         _print_times(rows, time.monotonic() - fitted)
     checkpoint.delete(key)
