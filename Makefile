@@ -20,7 +20,7 @@ help:
 	@echo "make lock    resolve the dependencies of pyproject.toml anew"
 	@echo "make clean   remove .venv"
 
-repro: .venv/.installed
+repro: .venv/.installed .venv/plots.html
 	$(private)
 	@dvc repro
 	@digits results
@@ -72,6 +72,12 @@ endef
 .venv/.tested: requirements-test.lock pyproject.toml
 	$(call install,requirements-test.lock)
 	@touch .venv/.installed
+
+# The page of `dvc plots` with Vega inside it: DVC's own page asks another host for Vega.
+VEGA := import js_lib_vega_embed as v; print(v.__path__[0] + "/static/js_lib_vega_embed/vega-embed-full.js")
+.venv/plots.html: .venv/.installed .dvc/plots.html
+	@vega=$$(python -c '$(VEGA)') && sed "/^<script>/r $$vega" .dvc/plots.html > $@
+	@dvc config --local plots.html_template ../$@
 
 # Versions and hashes of each extra; what several of them have is of one version.
 LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
