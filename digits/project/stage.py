@@ -8,6 +8,7 @@ and leaves every path at its default. The five stages themselves are in `stages/
 import inspect
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,12 +18,14 @@ from typing import Any, NoReturn
 
 import psutil
 
-from digits.project import params_file
+from digits.project import params_file, workspace
 from digits.project.errors import run_reporting_errors
 from digits.project.params_schema import Params
 from digits.project.process_locks import stage_lock
 from digits.project.thread_environment import set_thread_environment
 
+# DVC removes the outputs of a stage before it runs it, and keeps a copy in its cache.
+RESTORE = "`git restore params.yaml && dvc repro` brings back the last commit's values and results"
 SHELLS = {"sh", "dash", "bash", "zsh", "ksh", "fish"}  # DVC runs commands through $SHELL
 
 
@@ -30,9 +33,23 @@ def main(function: Callable[..., None]) -> NoReturn:
     """Run `function` with the sections of params.yaml that it takes, and exit.
 
     Exit status: 0; 2 after an error that a person can correct, printed as one line; 130 after
-    Ctrl-C; 143 after SIGTERM or when the `dvc repro` that started this process has ended.
+    Ctrl-C; 143 after SIGTERM or when the `dvc repro` that started this process has ended. If
+    params.yaml has changed, a second line after an error says how to go back.
     """
-    sys.exit(run_reporting_errors(function.__name__, lambda: _run(function)))
+    status = run_reporting_errors(function.__name__, lambda: _run(function))
+    if status == 2 and "DVC_STAGE" in os.environ and _params_changed():
+        print(f"{function.__name__}: {RESTORE}", file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def _params_changed() -> bool:
+    """Whether params.yaml of the person's own checkout differs from the last commit."""
+    if workspace.state_root() != workspace.checkout_root():
+        return False  # `dvc exp run --temp` works in a copy
+    command = ["git", "diff", "--quiet", "HEAD", "--", "params.yaml"]
+    with suppress(OSError):  # git is not installed
+        return subprocess.run(command, check=False, capture_output=True).returncode == 1
+    return False
 
 
 def _run(function: Callable[..., None]) -> None:
