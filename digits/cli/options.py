@@ -13,11 +13,13 @@ MODEL_DEFAULT = f"{MODEL} [default: models/digits, or else champion]"
 SEVERAL = "Find several digits per image, or one. [default: automatic]"
 REASON = "Why; stored in the alias log."
 PORT = "Port, or the next free one after it."
+STUDY = "Name of the study. [default: tune.study]"
 STORAGE = "Study database. [default: DIGITS_TUNE_STORAGE or tune.storage]"
 
 model_option = click.option("--model", metavar="MODEL", type=click.Path(), help=MODEL_DEFAULT)
 several_option = click.option("--multi/--single", "several", default=None, help=SEVERAL)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+study_option = click.option("--study", metavar="NAME", help=STUDY)
 storage_option = click.option("--storage", metavar="URL", help=STORAGE)
 
 version_argument = click.argument("version", help="A version number, an alias or a run id.")

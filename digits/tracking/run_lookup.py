@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from digits.tracking import tracking_store
+from digits.tracking import store_uri, tracking_store
 from digits.tracking.tracking_store import StoredRun, TrackingStore
 
 # A run that has its id from this checkout carries it as a tag. Version 1 used the other tags.
@@ -14,6 +14,7 @@ CONDITIONS = (
     "tags.`outbox.continues` = '{}'",
 )
 PARENT_TAG = "mlflow.parentRunId"
+UI_ADDRESS = "http://127.0.0.1:5000"  # where `digits ui` serves, unless the port is taken
 
 
 def find_run(run_id: str) -> StoredRun | None:
@@ -33,6 +34,19 @@ def find_in_store(store: TrackingStore, run_id: str) -> StoredRun | None:
         return StoredRun(store, run_id) if info.lifecycle_stage == "active" else None
     copies = (_search(store, condition.format(run_id)) for condition in CONDITIONS)
     return next((StoredRun(store, ids[0]) for ids in copies if ids), None)
+
+
+def run_page(run_id: str) -> str | None:
+    """The address of the run's page in MLflow, on the tracking server or else in `digits ui`.
+
+    None when no store that answers has the run.
+    """
+    run = find_run(run_id)
+    if run is None:
+        return None
+    is_server = store_uri.uri_scheme(run.store.uri) in {"http", "https"}
+    host = store_uri.redact(run.store.uri).rstrip("/") if is_server else UI_ADDRESS
+    return f"{host}/#/experiments/{run.store.experiment}/runs/{run.run_id}"
 
 
 def _search(store: TrackingStore, condition: str) -> list[str]:

@@ -11,7 +11,7 @@ import optuna_dashboard
 from digits.project.errors import UserError
 from digits.project.params_schema import TuneParams
 from digits.tracking.mlflow_ui import HOST, first_free_port
-from digits.tuning import study_storage
+from digits.tuning import study_notes, study_storage
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -27,23 +27,24 @@ class _QuietHandler(WSGIRequestHandler):
         """Log nothing."""
 
 
-def serve_dashboard(tune: TuneParams, address: str | None, port: int) -> None:
+def serve_dashboard(tune: TuneParams, address: str | None, name: str | None, port: int) -> None:
     """Serve the pages until Ctrl-C, on `port` or the next free one.
 
-    `address` replaces the configured storage. Raises UserError when the storage cannot be used
-    or does not have the study.
+    `address` replaces the configured storage, `name` the configured study. Raises UserError when
+    the storage cannot be used or does not have the study.
     """
+    study = name or tune.study
     url = study_storage.storage_url(address, tune.storage)
     with study_storage.translate_storage_errors(url):
         storage = study_storage.connect_storage(url)
-        if tune.study not in optuna.get_all_study_names(storage):
-            text = f"{study_storage.display_url(url)} has no study {tune.study} yet"
-            raise UserError(f"{text}; `digits tune` begins it")
-        page = f"dashboard/studies/{storage.get_study_id_from_name(tune.study)}"
+        if study not in optuna.get_all_study_names(storage):
+            problem = study_notes.unknown_study(study, storage)
+            raise UserError(f"{study_storage.display_url(url)} {problem}")
+        page = f"dashboard/studies/{storage.get_study_id_from_name(study)}"
     free = first_free_port(port)
     application = _reject_other_sites(optuna_dashboard.wsgi(storage), f"{HOST}:{free}")
     with make_server(HOST, free, application, _Server, _QuietHandler) as server:
-        print(f"http://{HOST}:{free}/{page}  (study {tune.study}; Ctrl-C ends it)", flush=True)
+        print(f"http://{HOST}:{free}/{page}  (study {study}; Ctrl-C ends it)", flush=True)
         with suppress(KeyboardInterrupt):
             server.serve_forever()
 

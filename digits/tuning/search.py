@@ -9,10 +9,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 
@@ -20,8 +21,15 @@ from digits.project import atomic_files, code_hash, hashing, params_file, worksp
 from digits.project.errors import UserError
 from digits.project.progress_bar import ProgressBar
 from digits.project.thread_environment import set_thread_environment
-from digits.tracking import nested_runs, runs
-from digits.tuning import study, study_figures, study_results, study_storage, worker_pool
+from digits.tracking import nested_runs, run_lookup, runs
+from digits.tuning import (
+    study,
+    study_figures,
+    study_notes,
+    study_results,
+    study_storage,
+    worker_pool,
+)
 from digits.tuning.search_space import SearchSpace
 from digits.tuning.study_storage import URL
 
@@ -41,16 +49,20 @@ class TuningSearch:
     leads: bool = True
 
 
-def run_search(workers: int, address: str | None, *, apply: bool) -> None:
+def run_search(
+    workers: int, address: str | None, changes: Mapping[str, Any], *, apply: bool
+) -> None:
     """Run or join the search of params.yaml, and print its result.
 
-    `address` replaces the configured storage. With `apply`, a better setting is written into
-    params.yaml. Raises UserError, before any trial, when params.yaml, the storage or `workers`
-    do not allow the search.
+    `address` replaces the configured storage, `changes` values of the section tune. With `apply`,
+    a better setting is written into params.yaml. Raises UserError, before any trial, when
+    params.yaml, the storage, `changes` or `workers` do not allow the search.
     """
     set_thread_environment()  # for the workers
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends in order
     values = params_file.load_params(workspace.checkout_root() / "params.yaml")
+    changed = {f"tune.{name}": value for name, value in changes.items()}
+    values = params_file.with_changes(values, changed, "options")
     cores = os.cpu_count() or 1
     if not 1 <= workers <= cores:
         raise UserError(f"--workers is {workers}; this computer runs 1 to {cores} workers")
@@ -63,6 +75,7 @@ def run_search(workers: int, address: str | None, *, apply: bool) -> None:
     ):
         search = open_search(space, url, workers, leads=leads)
         if leads:
+            _print_progress(study_notes.introduce(search.study, values.tune.trials))
             _lead(search, apply=apply)
         else:
             _join(search)
@@ -106,6 +119,10 @@ def _lead(search: TuningSearch, *, apply: bool) -> None:
         study_results.offer_change(search.space.current, winner, apply=apply)
 
 
+def _print_progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def _join(search: TuningSearch) -> None:
     """Run trials of a search that another command leads."""
     print(f"joining study {search.study.study_name}, which another command began", flush=True)
@@ -120,12 +137,12 @@ def enqueue_current_values(search: TuningSearch) -> None:
     if current in settings:
         return
     failed = study.all_trials(search.study, optuna.trial.TrialState.FAIL)
-    was_killed = any(trial.user_attrs.get("setting") == current for trial in failed)
+    was_killed = any(study.stored(trial, "setting") == current for trial in failed)
     if len(settings) >= goal and not was_killed:
         text = f"study {search.study.study_name} has its {goal} trials, but none with the values"
-        raise UserError(f"{text} of params.yaml; raise tune.trials or give tune.study another name")
-    attributes = {"setting": current, "current": True}
-    search.study.enqueue_trial(search.space.to_optuna(current), user_attrs=attributes)
+        advice = "raise their number with --trials, or begin another study with --study"
+        raise UserError(f"{text} of params.yaml; {advice}")
+    study.enqueue(search.study, search.space.to_optuna(current), current, current=True)
 
 
 @contextmanager
@@ -141,6 +158,8 @@ def _study_run(search: TuningSearch) -> Iterator[runs.TrackedRun]:
     ) as run:
         for owner in (search.study, search.confirmation):
             owner.set_user_attr(study.RUN_ID_ATTRIBUTE, run.id)
+        page = run_lookup.run_page(run.id)
+        study_notes.write_notes(search.study, search.confirmation, search.space, page)
         try:
             yield run
         finally:
@@ -165,7 +184,7 @@ def _run_trials(search: TuningSearch, target: optuna.Study, goal: int, timeout: 
         done = study.count_done(target)
         note = f"{done}/{goal} trials, {study_results.progress_note(target)}"
         if done > printed and not sys.stderr.isatty():
-            print(note, file=sys.stderr, flush=True)
+            _print_progress(note)
         printed = done
         bar.update(done - before, note)
 
@@ -184,6 +203,9 @@ def _confirm(search: TuningSearch) -> list[study_results.Candidate]:
         seeded = [s | {study_results.SEED_KEY: n} for n in seeds for s in settings.values()]
         known = study.counted_settings(target)
         for setting in (setting for setting in seeded if setting not in known):
-            target.enqueue_trial(space.to_optuna(setting), user_attrs={"setting": setting})
+            study.enqueue(
+                target, space.to_optuna(setting), setting, seed=setting[study_results.SEED_KEY]
+            )
+        _print_progress(f"the best trials and the current values, with {len(seeds)} other seeds")
         _run_trials(search, target, len(seeded))
     return study_results.load_candidates(target, settings, seeds)

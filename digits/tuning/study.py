@@ -27,6 +27,7 @@ DONE_STATES = (TrialState.COMPLETE, TrialState.PRUNED)
 CLAIMED_STATES = (*DONE_STATES, TrialState.RUNNING)
 FINGERPRINT_ATTRIBUTE = "recipe"
 RUN_ID_ATTRIBUTE = "run_id"  # of a study or a trial: its run in MLflow
+PREFIX = "digits:"  # of the attributes for programs
 # Asynchronous successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter
 # Tuning"). The first rung is after the share FIRST_RUNG of all epochs, each further one after
 # REDUCTION times as many. A trial goes on if it is among the best 1/REDUCTION of all trials that
@@ -65,6 +66,26 @@ def study_fingerprint(space: SearchSpace) -> dict[str, str]:
     return fixed | run_context.flatten_params({"metric": METRIC, "tune.space": searched})
 
 
+def store(trial: optuna.Trial, key: str, value: Any) -> None:
+    """Store a value for programs in a trial; Optuna Dashboard shows only user attributes."""
+    trial.storage.set_trial_system_attr(trial._trial_id, PREFIX + key, value)
+
+
+def stored(trial: FrozenTrial, key: str, default: Any = None) -> Any:
+    """The value that `store` wrote into a trial. Older studies have it as a user attribute."""
+    return trial.system_attrs.get(PREFIX + key, trial.user_attrs.get(key, default))
+
+
+def enqueue(study: optuna.Study, params: dict[str, Any], setting: Setting, **shown: Any) -> None:
+    """Queue a trial that trains with `setting`; `params` are what Optuna draws for it.
+
+    `shown` are user attributes of the trial.
+    """
+    attributes = {"fixed_params": params, f"{PREFIX}setting": setting}  # as `Study.enqueue_trial`
+    trial = optuna.create_trial(state=TrialState.WAITING, system_attrs=attributes, user_attrs=shown)
+    study.add_trial(trial)
+
+
 def open_study(url: URL, name: str, fingerprint: dict[str, str], goal: int = 0) -> optuna.Study:
     """Open the study `name`, which should have `goal` trials, or create it.
 
@@ -78,11 +99,12 @@ def open_study(url: URL, name: str, fingerprint: dict[str, str], goal: int = 0) 
         # Studies of release 0.1.0 have no version.
         study.set_user_attr(FINGERPRINT_ATTRIBUTE, fingerprint | {"version": "2"})
     _check_fingerprint(study, fingerprint, goal)
+    study.set_metric_names([METRIC.replace("_", " ")])  # for pages and figures
     return study
 
 
 def _check_fingerprint(study: optuna.Study, fingerprint: dict[str, str], goal: int) -> None:
-    name, rename = study.study_name, "give tune.study another name for another search"
+    name, rename = study.study_name, "give another search another name with --study"
     if study.directions != [MAXIMIZE] or FINGERPRINT_ATTRIBUTE not in study.user_attrs:
         raise UserError(f"study {name} was not created by `digits tune`; {rename}")
     stored: dict[str, str] = study.user_attrs[FINGERPRINT_ATTRIBUTE]
@@ -127,7 +149,7 @@ def all_trials(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
 def counted_settings(study: optuna.Study) -> list[Setting | None]:
     """The setting of each trial except failed attempts; None where the worker is to draw it."""
     counted = (trial for trial in all_trials(study) if trial.state is not TrialState.FAIL)
-    return [trial.user_attrs.get("setting") for trial in counted]
+    return [stored(trial, "setting") for trial in counted]
 
 
 def count_states(study: optuna.Study) -> Counter[TrialState]:
@@ -160,7 +182,7 @@ def requeue_abandoned(study: optuna.Study) -> None:
         if _is_abandoned(trial):
             with suppress(UpdateFinishedTrialError):  # another process was faster
                 storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-                trial.user_attrs.pop("process", None)
+                trial.system_attrs.pop(f"{PREFIX}process", None)
                 retry(study, trial)
     for trial in all_trials(study, TrialState.WAITING):
         # An interrupted trial would look abandoned when it is begun again.
@@ -169,7 +191,7 @@ def requeue_abandoned(study: optuna.Study) -> None:
 
 def _is_abandoned(trial: FrozenTrial) -> bool:
     """Whether the process of a running trial has ended. A worker first stores its identity."""
-    process = trial.user_attrs.get("process")
+    process = stored(trial, "process")
     if process is None and trial.datetime_start:
         return (datetime.now() - trial.datetime_start).total_seconds() > GRACE_SECONDS
     return process is not None and run_context.has_ended(process)

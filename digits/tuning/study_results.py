@@ -22,7 +22,7 @@ from digits.project import params_file, workspace
 from digits.project.errors import UserError
 from digits.project.text_table import format_table
 from digits.tuning.search_space import SearchSpace, Setting, short_name
-from digits.tuning.study import all_trials, count_states
+from digits.tuning.study import all_trials, count_states, stored
 
 CURRENT_NAME = "current values"
 SEED_KEY = "train.seed"
@@ -57,7 +57,7 @@ class Candidate:
 def format_results(study: optuna.Study, space: SearchSpace, candidates: list[Candidate]) -> str:
     """Format the best trials, the time that they took, and the comparison, as text."""
     parts = [best_table(study, space.current)]
-    results = [t.user_attrs["result"] for t in all_trials(study) if "result" in t.user_attrs]
+    results = [r for t in all_trials(study) if (r := stored(t, "result"))]
     if finished := [r["seconds"] for r in results if r["outcome"] == "finished"]:
         share = sum(r["seconds"] for r in results) / (np.mean(finished) * len(results))
         parts.append(f"pruning: {share:.0%} of the time of training every trial to the end")
@@ -80,14 +80,14 @@ def progress_note(study: optuna.Study) -> str:
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The trials that trained to the end, most accurate first; ties by lower loss."""
     finished = all_trials(study, TrialState.COMPLETE)
-    return sorted(finished, key=lambda t: (-float(t.value or 0), t.user_attrs["result"]["loss"]))
+    return sorted(finished, key=lambda t: (-float(t.value or 0), stored(t, "result")["loss"]))
 
 
 def select_finalists(study: optuna.Study, current: Setting, count: int) -> dict[str, Setting]:
     """Map names to the settings to compare: the current values, then the `count` best others."""
     finalists = {CURRENT_NAME: current}
     for trial in finished_trials(study):
-        setting = trial.user_attrs["setting"]
+        setting = stored(trial, "setting")
         if len(finalists) <= count and setting not in finalists.values():
             finalists[f"trial {trial.number}"] = setting
     return finalists
@@ -98,7 +98,7 @@ def load_candidates(
 ) -> list[Candidate]:
     """Those of the named `settings` that the confirming `study` has trained with all `seeds`."""
     finished = all_trials(study, TrialState.COMPLETE)
-    results = {_key(t.user_attrs["setting"]): t.user_attrs["result"] for t in finished}
+    results = {_key(stored(t, "setting")): stored(t, "result") for t in finished}
     candidates = []
     for name, setting in settings.items():
         keys = [_key(setting | {SEED_KEY: seed}) for seed in seeds]
@@ -124,7 +124,7 @@ def best_table(study: optuna.Study, current: Setting) -> str:
     head = ["trial", "accuracy", "loss", "time", *map(short_name, current)]
     rows = []
     for trial in finished_trials(study)[:SHOWN_TRIALS]:
-        result, setting = trial.user_attrs["result"], trial.user_attrs["setting"]
+        result, setting = stored(trial, "result"), stored(trial, "setting")
         mark = "*" if setting == current else ""
         cells = [f"{trial.value:.2%}", f"{result['loss']:.4f}", f"{result['seconds']:.0f} s"]
         values = [params_file.format_value(setting[key]) for key in current]

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from digits.datasets import split_files
 from digits.project import code_hash, params_file, workspace
 from digits.project.params_schema import Params
-from digits.tracking import nested_runs, run_context, runs, tracking_store
+from digits.tracking import nested_runs, run_context, run_lookup, runs, tracking_store
 from digits.training import checkpoint, device, networks, training_loop
 from digits.tuning import study, study_storage
 from digits.tuning.search_space import SearchSpace, training_values
@@ -111,21 +111,24 @@ class TrialWorker:
         except BaseException as error:
             # The trial has ended already if this process stood still and another one took it over.
             with suppress(*study_storage.FAILURES, UpdateFinishedTrialError):
-                trial.set_user_attr("process", {})
+                study.store(trial, "process", {})
                 trial.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             raise _RequeuedError(error) from error
 
     def _run(self, trial: optuna.Trial) -> float:
         # This comes first: `study.requeue_abandoned` reads it.
-        trial.set_user_attr("process", run_context.process_identity())
-        setting = self._space.draw(trial) | trial.user_attrs.get("setting", {})
-        trial.set_user_attr("setting", setting)
+        study.store(trial, "process", run_context.process_identity())
+        queued = study.stored(trial.storage.get_trial(trial._trial_id), "setting", {})
+        setting = self._space.draw(trial) | queued
+        study.store(trial, "setting", setting)
         name = f"{self._study.study_name} {trial.number}"
         parent = self._study.user_attrs.get(study.RUN_ID_ATTRIBUTE)
         resume = trial.user_attrs.get(study.RUN_ID_ATTRIBUTE)
         run = nested_runs.start_trial_run(parent, name, resume, setting)
         try:
             trial.set_user_attr(study.RUN_ID_ATTRIBUTE, run.id)
+            if page := run_lookup.run_page(run.id):
+                trial.set_user_attr("MLflow", page)
             values = params_file.with_changes(self._job.values, setting, name)
             return self._train(trial, values, run)
         except (optuna.TrialPruned, _StoppedError, UpdateFinishedTrialError):
@@ -143,7 +146,10 @@ class TrialWorker:
         outcome = training.train(self._stop)
         scores = training.result() if outcome == "finished" else {}
         result = scores | {"outcome": outcome, "seconds": round(training.seconds, 3)}
-        trial.set_user_attr("result", result)
+        study.store(trial, "result", result)
+        trial.set_user_attr("outcome", outcome)
+        if scores:
+            trial.set_user_attr("loss", round(scores["loss"], 4))
         run.set_tags({"trial.state": outcome, "trial.number": str(trial.number)})
         # MLflow first: if the process is killed here, the trial and its run are repeated.
         run.end(STATUS[outcome], CLOCK_METRIC, training.seconds)

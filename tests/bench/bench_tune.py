@@ -27,6 +27,7 @@ from digits.project import atomic_files, params_file
 from digits.project.errors import UserError
 from digits.tracking import nested_runs
 from digits.tuning import study_storage
+from digits.tuning.study import stored
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 8
@@ -77,7 +78,7 @@ def told_again(folder, done):
     with contextlib.chdir(folder):
         for trial in done:
             start = time.perf_counter()
-            run = nested_runs.start_trial_run(None, "again", None, trial.user_attrs["setting"])
+            run = nested_runs.start_trial_run(None, "again", None, stored(trial, "setting"))
             run.log_history(rows)
             run.set_tags({"trial.state": "finished", "trial.number": str(trial.number)})
             run.end("FINISHED", "training_seconds", 1.0)
@@ -92,7 +93,7 @@ def main():
     for workers, threads in ((1, 1), (1, cores), (cores, cores)):
         done, told = trials(workers, threads)
         span = max(t.datetime_complete for t in done) - min(t.datetime_start for t in done)
-        training = sum(t.user_attrs["result"]["seconds"] for t in done)
+        training = sum(stored(t, "result")["seconds"] for t in done)
         whole = sum(t.duration.total_seconds() for t in done)
         paces.append(60 * len(done) / span.total_seconds())
         print(f"{workers} worker(s), {threads // workers} thread(s) each: ", end="")

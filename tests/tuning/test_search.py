@@ -12,13 +12,14 @@ import psutil
 import pytest
 import yaml
 from optuna.trial import TrialState
+from optuna_dashboard import get_note
 
 from digits.datasets import split_files
 from digits.project import params_file
 from digits.tracking import tracking_store
 from digits.tuning import search, study_storage
 from digits.tuning.search_space import SearchSpace
-from digits.tuning.study import DONE_STATES, confirmation_name
+from digits.tuning.study import DONE_STATES, confirmation_name, stored
 from tests import processes
 from tests.cli.test_main import refusal
 from tests.conftest import part
@@ -113,7 +114,7 @@ def is_running(trials):
 
 def process_ids(trials, state):
     """The processes that have trials in a state."""
-    of_state = [t.user_attrs.get("process") for t in trials if t.state is state]
+    of_state = [stored(t, "process") for t in trials if t.state is state]
     return {process["process.pid"] for process in of_state if process}
 
 
@@ -132,7 +133,7 @@ def check_counts(url, goal, workers):
     assert {run.info.status for run in runs} <= {"FINISHED", "KILLED"}
     tags = Counter(run.data.tags.get("trial.state") for run in runs)
     ended = counted + load_trials(url, confirmation_name("mlp"))
-    outcomes = Counter(t.user_attrs["result"]["outcome"] for t in ended)
+    outcomes = Counter(stored(t, "result")["outcome"] for t in ended)
     assert all(tags[end] == outcomes[end] for end in ("finished", "pruned"))
 
 
@@ -165,6 +166,7 @@ def test_ctrl_c_keeps_all_epochs_and_apply_writes_a_better_setting(
     check_output(done.stdout, url)
     check_applied(before, (workspace / "params.yaml").read_text(), done.stdout)
     check_mlflow(store)
+    check_dashboard(url, store)
 
 
 def check_output(text, url):
@@ -198,6 +200,27 @@ def check_mlflow(store):
     files = {f.path for f in store.client.list_artifacts(parent.info.run_id)}
     assert files >= {"history.png", "parallel.png", "slices.png", "result.txt"}
     assert parent.data.params["train.epochs"] == str(EPOCHS)
+
+
+def check_dashboard(url, store):
+    """Check what Optuna Dashboard shows: notes, a named metric, attributes in a few words."""
+    storage = study_storage.connect_storage(url)
+    main, confirmation = (
+        optuna.load_study(study_name=name, storage=storage)
+        for name in ("mlp", confirmation_name("mlp"))
+    )
+    assert main.metric_names == ["validation accuracy"]
+    assert "`mlp:confirm`" in get_note(main)
+    assert "Nothing is searched here" in get_note(confirmation)
+    page = f"http://127.0.0.1:5000/#/experiments/{store.experiment}/runs"
+    assert f"[{page}/{main.user_attrs['run_id']}]" in get_note(main)
+    for trial in (*main.trials, *confirmation.trials):
+        shown = trial.user_attrs
+        assert shown["MLflow"] == f"{page}/{shown['run_id']}"
+        assert max(len(str(value)) for value in shown.values()) < 100
+    finished = [t.user_attrs for t in main.trials if t.state is TrialState.COMPLETE]
+    assert all(attributes["outcome"] == "finished" for attributes in finished)
+    assert all(0 < attributes["loss"] < 5 for attributes in finished)
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
@@ -244,6 +267,9 @@ def test_a_search_that_is_joined_and_killed_runs_all_its_trials(url, small, rewr
         ({}, ["--workers", "0"], "--workers is 0; this computer runs 1 to"),
         ({}, ["--workers", "5000"], "--workers is 5000"),
         ({"study": "a:confirm"}, [], "tune.study is 'a:confirm'"),
+        ({}, ["--study", "a:confirm"], "options: tune.study is 'a:confirm'"),
+        ({}, ["--trials", "0"], "options: tune.trials is 0; it should be greater than 0"),
+        ({}, ["--timeout", "-1"], "options: tune.timeout is -1.0; it should be"),
         ({"space": {"train.lr": {"low": 1, "high": 2}}}, [], "train.lr is not a known key"),
         ({}, ["--storage", "postgresql://a:s3cret@127.0.0.1:1/x"], "cannot be used"),
         ({"storage": "postgresql://a:s3cret@h/x"}, [], "put the address into DIGITS_TUNE"),
@@ -283,7 +309,7 @@ def test_another_search_with_the_same_name_is_refused(small, capsys, case):
     message = refusal(capsys, "tune")
 
     assert words in message
-    assert "give tune.study another name" in message
+    assert "give another search another name with --study" in message
     assert (begun.study.user_attrs, begun.study.trials) == (before, [])
 
 
@@ -309,11 +335,18 @@ def test_a_full_study_without_the_current_values_is_refused(workspace, small, va
     assert begun.study.trials[-1].state is TrialState.WAITING
 
 
-def test_without_a_tracking_server_the_search_goes_on(workspace, rewrite_params, monkeypatch):
-    """Every run is kept here until `digits send`, and one line reports the missing server."""
-    rewrite_params(trials=2)
+def test_without_a_tracking_server_the_search_goes_on(
+    workspace, rewrite_params, monkeypatch, capsys
+):
+    """Every run is kept here until `digits send`, and one line reports the missing server.
+
+    Options replace values of params.yaml. `digits dashboard` names the studies that there are.
+    """
+    rewrite_params(trials=5)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:s3cret@127.0.0.1:1")
-    done = processes.run("digits", "tune")
+    done = processes.run("digits", "tune", "--study", "short", "--trials", "2", "--timeout", "600")
+    assert done.stderr.startswith("study short is new; 2 trials\n")
+    assert "tune.db has no study mlp; it has short" in refusal(capsys, "dashboard")
 
     assert done.returncode == 0, done.stderr
     assert "s3cret" not in done.stdout + done.stderr

@@ -20,11 +20,11 @@ def new_study(workspace):
     return study.open_study(URL, "s", {})
 
 
-def begin_trial(study):
+def begin_trial(opened):
     """A trial that this process runs."""
-    trial = study.ask()
+    trial = opened.ask()
     trial.storage.record_heartbeat(trial._trial_id)
-    trial.set_user_attr("process", run_context.process_identity())
+    study.store(trial, "process", run_context.process_identity())
     return trial
 
 
@@ -59,7 +59,7 @@ def test_draws_depend_on_the_seed_and_the_position_alone(workspace, checked, kin
                 trial.storage.set_trial_state_values(trial._trial_id, WAITING)
                 trial, setting = draw(opened)
                 dead = run_context.process_identity() | {"process.started": "0"}
-                trial.set_user_attr("process", dead)
+                study.store(trial, "process", dead)
                 study.requeue_abandoned(opened)
                 trial, setting = draw(opened)
             opened.tell(trial, 0.5 + setting["augment.elastic"] / 3)
@@ -151,7 +151,7 @@ def old_study(workspace):
 def test_an_unfinished_study_of_version_1_is_refused(old_study, states):
     """The message names the next step, and the study stays as it was."""
     add_trials(old_study, states)
-    with pytest.raises(UserError, match=r"is unfinished .* release 0.1.0.*give tune.study another"):
+    with pytest.raises(UserError, match=r"is unfinished .* release 0.1.0.*another name with"):
         study.open_study(URL, "old", {"metric": "accuracy"}, 2)
 
     assert old_study.user_attrs == {"recipe": {"metric": "accuracy"}}

@@ -11,7 +11,7 @@ from digits.tracking import tracking_store
 from digits.training import checkpoint, training_loop
 from digits.tuning import search, study_storage
 from digits.tuning.search_space import SearchSpace
-from digits.tuning.study import TrialJob
+from digits.tuning.study import TrialJob, stored
 from digits.tuning.worker import TrialWorker
 from tests.conftest import mounted
 from tests.training.test_train_model import run_train
@@ -41,7 +41,7 @@ def trial_runs():
 def trial_records(study):
     """Setting, state, value and epochs of every trial except failed attempts."""
     return [
-        (t.user_attrs["setting"], t.state.name, t.value, sorted(t.intermediate_values.items()))
+        (stored(t, "setting"), t.state.name, t.value, sorted(t.intermediate_values.items()))
         for t in study.trials
         if t.state is not TrialState.FAIL
     ]
@@ -100,7 +100,7 @@ def test_a_diverging_trial_counts_and_the_search_goes_on(workspace, rewrite_para
     study, job = begin_search(rewrite_params(trials=6))
     work(job)
 
-    outcomes = [t.user_attrs["result"]["outcome"] for t in study.trials]
+    outcomes = [stored(t, "result")["outcome"] for t in study.trials]
     assert len(outcomes) == 6
     assert set(outcomes) == {"finished", "diverged"}
     assert {t.state.name for t in study.trials} == {"COMPLETE", "PRUNED"}
