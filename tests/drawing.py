@@ -57,7 +57,7 @@ def browser():
 def opened(chromium, address, forgiven="", **device):
     """Open a page; at the end, fail if it logged errors or sent requests to other servers.
 
-    Lines of the console that begin with `forgiven` are ignored.
+    Lines of the console that begin with `forgiven`, or one of several, are ignored.
     """
     context = chromium.new_context(**device)
     page = context.new_page()

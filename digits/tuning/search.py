@@ -75,7 +75,6 @@ def run_search(
     ):
         search = open_search(space, url, workers, leads=leads)
         if leads:
-            _print_progress(study_notes.introduce(search.study, values.tune.trials))
             _lead(search, apply=apply)
         else:
             _join(search)
@@ -102,7 +101,9 @@ def open_search(space: SearchSpace, url: URL, workers: int, *, leads: bool = Tru
 
 def _lead(search: TuningSearch, *, apply: bool) -> None:
     """Run all trials, compare the best settings, save the result, and print or apply it."""
+    introduction = study_notes.introduce(search.study, search.space.tune.trials)
     enqueue_current_values(search)
+    _print_progress(introduction)
     folder = workspace.state_root() / ".state" / "tune" / search.study.study_name
     with _study_run(search) as run:
         _run_trials(search, search.study, search.space.tune.trials, search.space.tune.timeout)

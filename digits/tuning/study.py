@@ -182,7 +182,8 @@ def requeue_abandoned(study: optuna.Study) -> None:
         if _is_abandoned(trial):
             with suppress(UpdateFinishedTrialError):  # another process was faster
                 storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-                trial.system_attrs.pop(f"{PREFIX}process", None)
+                for attributes, key in ((trial.system_attrs, PREFIX), (trial.user_attrs, "")):
+                    attributes.pop(f"{key}process", None)
                 retry(study, trial)
     for trial in all_trials(study, TrialState.WAITING):
         # An interrupted trial would look abandoned when it is begun again.
