@@ -74,10 +74,12 @@ def make_model(tmp_path):
 def trained(make_model, example):
     """A function from an accuracy to a registered version of a new model with that accuracy."""
 
-    def train(accuracy, name="m"):
+    def train(accuracy, name="m", **params):
         folder = make_model(f"model-{accuracy}", accuracy)
-        with runs.tracked_run("mlp", **LINEAGE) as run:
-            run.log_model(folder, example, {"validation_accuracy": accuracy}, 1)
+        with runs.tracked_run("mlp", **LINEAGE | {"params": params}) as run:
+            scores = {"validation/accuracy": accuracy, "test/accuracy": accuracy - 0.01}
+            run.log_model(folder, example, scores, 1)
+            run.describe("Model", f"A tiny network that is right on {accuracy:.0%}.")
         metrics = {"validation_accuracy": accuracy, "test_accuracy": accuracy - 0.01}
         return registration.register_version(
             name, folder, run_id=run.id, content_hash=f"hash {accuracy}", metrics=metrics

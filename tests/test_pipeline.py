@@ -10,6 +10,7 @@ import pytest
 
 from digits.evaluation import scores
 from digits.project import stage
+from digits.tracking.run_context import unfold_tags
 from digits.tracking.tracking_store import TrackingStore
 from tests import processes
 from tests.conftest import ROOT, call
@@ -112,7 +113,7 @@ def test_an_experiment_lands_in_the_same_store(experiment):
     built = experiment
     newest, *others = runs_of(built)
     assert others
-    assert newest.data.tags["dvc.experiment"] == newest.info.run_name == "cold"
+    assert unfold_tags(newest.data.tags)["dvc.experiment"] == newest.info.run_name == "cold"
     assert newest.data.params["train.learning_rate"] == "1e-05"
     assert newest.info.status == "FINISHED"
     assert "mlflow.db" not in call(built, "git", "status", "--porcelain").stdout
@@ -182,7 +183,7 @@ def test_an_archive_without_git_still_runs(built, empty_store, tmp_path, monkeyp
 
     assert trained.returncode == 0, trained.stderr
     (run,) = runs_of(folder)
-    assert run.data.tags["git.commit"] == "no commit"
+    assert unfold_tags(run.data.tags)["git.commit"] == "no commit"
     for name in ("model.onnx", "weights.pt"):
         path = f"models/digits/{name}"
         assert (folder / path).read_bytes() == (built / path).read_bytes()

@@ -20,7 +20,7 @@ from digits.inference.classifier import Classifier
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.project.params_schema import EvaluateParams
-from digits.tracking import runs
+from digits.tracking import metric_names, runs
 
 MAX_IMAGES = 4 * figures.COLUMNS  # in a grid
 Row = dict[str, Any]
@@ -62,7 +62,9 @@ def evaluate(
             figures.plot_robustness(corrupted, result.accuracy, folder / "robustness.png")
             _draw_predictions(folder, model, split, probabilities)
         run.log_inputs({test.as_posix(): len(split)})
-        run.log_metrics(_flatten_metrics(numbers, by_class, corrupted))
+        run.log_metrics(_metrics(numbers, by_class, corrupted))
+        text = f"{scores.describe_accuracy(numbers)}; nothing else uses the official test images."
+        run.describe("Test", f"{text} Corrupted images: {mean:.2%}, the mean of all corruptions.")
         run.log_files([metrics, classes, predictions, reliability], "evaluation")
         run.log_files([robustness, history, *sorted(pictures.iterdir())], "evaluation")
     _print_scores(result, mean)
@@ -122,14 +124,11 @@ def _draw_predictions(
         figures.plot_image_grid(split.images[chosen], captions, heading, folder / f"{name}.png")
 
 
-def _flatten_metrics(numbers: Row, by_class: list[Row], corrupted: list[Row]) -> dict[str, float]:
-    """Return every number under a name of its own, as MLflow stores metrics."""
-    low, high = numbers["accuracy_interval"]
-    flat = {f"test_{k}": float(v) for k, v in numbers.items() if k != "accuracy_interval"}
-    flat |= {"test_accuracy_low": low, "test_accuracy_high": high}
-    flat |= {f"test_accuracy_{row['corruption']}": row["accuracy"] for row in corrupted}
-    measures = ("precision", "recall", "f1")
-    return flat | {f"test_{m}_{row['class']}": row[m] for row in by_class for m in measures}
+def _metrics(numbers: Row, by_class: list[Row], corrupted: list[Row]) -> dict[str, float]:
+    """Return the scores as metrics of the run, the most important first."""
+    metrics = metric_names.score_metrics("test", numbers)
+    metrics |= {f"class/recall/{row['class']}": row["recall"] for row in by_class}
+    return metrics | {f"corruption/{row['corruption']}": row["accuracy"] for row in corrupted}
 
 
 def read_history(path: Path) -> dict[str, Floats]:

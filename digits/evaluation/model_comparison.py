@@ -114,7 +114,8 @@ def _describe(
     size = (model.folder / model_integrity.ONNX).stat().st_size
     if run := run_lookup.find_run(str(model.manifest["run_id"])):
         data = run.store.client.get_run(run.run_id).data
-        same = data.tags.get(f"{INPUT_TAG}{VALIDATION.as_posix()}") == split_hash
+        tags = run_context.unfold_tags(data.tags)
+        same = tags.get(f"{INPUT_TAG}{VALIDATION.as_posix()}") == split_hash
         notes = [] if same else ["it was trained on another split, perhaps on these images"]
         params = dict(data.params)
     else:

@@ -59,6 +59,14 @@ def score(logits: Floats, labels: Ints) -> Scores:
     )
 
 
+def describe_accuracy(numbers: Mapping[str, Any], prefix: str = "") -> str:
+    """Return in words the accuracy in `Scores.as_metrics`, whose keys may have a prefix."""
+    n, interval = (numbers.get(f"{prefix}{key}") for key in ("n", "accuracy_interval"))
+    images = f"{n:,} images" if n else "the images"
+    text = f"{numbers[f'{prefix}accuracy']:.2%} of {images} are read right"
+    return f"{text} (95 % interval {interval[0]:.2%} to {interval[1]:.2%})" if interval else text
+
+
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a share, after Wilson 1927; it holds near 0 and 1 too."""
     z = NormalDist().inv_cdf((1 + CONFIDENCE_LEVEL) / 2)

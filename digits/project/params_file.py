@@ -45,6 +45,14 @@ def read_yaml(path: Path, kind: str = "safe") -> Any:
         raise UserError(f"{path} is not valid YAML: {' '.join(text.split())}; fix it") from error
 
 
+def parse_yaml(text: str) -> Any:
+    """Return the values in `text`; None when it is empty or not valid YAML."""
+    try:
+        return _yaml("safe").load(text)
+    except YAMLError:
+        return None
+
+
 def _yaml(kind: str) -> YAML:
     yaml = YAML(typ=kind, pure=True)
     yaml.width = sys.maxsize  # no line is broken

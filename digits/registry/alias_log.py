@@ -20,9 +20,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from digits.project.errors import UserError
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-ENTRY_TAG_PREFIX = "alias."  # of the tags that hold entries
-OLD_TAG_PREFIX = "ledger."  # the same in release 0.1.0, which put such tags on versions, too
-IDENTITY_TAG = "aliases.registry"  # the tag that tells one registered model from all others
+ENTRY_TAG_PREFIX = "mlflow.digits.alias."  # of the tags that hold entries; pages hide them
+OLD_TAG_PREFIXES = ("alias.", "ledger.")  # the same in older stores
+IDENTITY_TAG = "mlflow.digits.registry"  # the tag that tells one registered model from all others
+OLD_IDENTITY_TAG = "aliases.registry"
 LOG_FILE = "metrics/aliases.jsonl"
 AliasMove = tuple[int | None, int | None]
 
@@ -139,11 +140,11 @@ def read_log(tags: Mapping[str, str], lines: Iterable[str] = ()) -> AliasLog:
     A line belongs to this registered model by its IDENTITY_TAG, or because an entry here has
     that registry, too. Where the two copies of an entry differ, the file's counts.
     """
-    prefixes = (ENTRY_TAG_PREFIX, OLD_TAG_PREFIX)
+    prefixes, identity = (ENTRY_TAG_PREFIX, *OLD_TAG_PREFIXES), registry_identity(tags)
     in_tags = {k: parse_entry(v, id=k) for k, v in tags.items() if k.startswith(prefixes)}
     parsed = {line: parse_entry(line) for line in lines if line.strip()}
     valid = [e for e in parsed.values() if e]
-    names = {tags.get(IDENTITY_TAG), *(e.registry for e in valid if e.id in in_tags)}
+    names = {identity or None, *(e.registry for e in valid if e.id in in_tags)}
     in_file = [e.model_copy(update={"registry": ""}) for e in valid if e.registry in names]
     by_id = {e.id: e for e in (*in_tags.values(), *in_file) if e}
     entries = sorted(by_id.values(), key=lambda e: (e.number, e.when, e.id))
@@ -158,8 +159,13 @@ def read_log(tags: Mapping[str, str], lines: Iterable[str] = ()) -> AliasLog:
         unwritten=tuple(e for e in entries if e.id not in written),
         problems=tuple(p for p in problems if problem_id(p) not in accepted),
         accepted=tuple(p for p in problems if problem_id(p) in accepted),
-        identity=tags.get(IDENTITY_TAG, ""),
+        identity=identity,
     )
+
+
+def registry_identity(tags: Mapping[str, str]) -> str:
+    """Return what tells a registered model from all others; empty before its first entry."""
+    return tags.get(IDENTITY_TAG, tags.get(OLD_IDENTITY_TAG, ""))
 
 
 def _differences(

@@ -13,7 +13,7 @@ from digits.inference import model_integrity
 from digits.project import dvc_storage, git_revisions, workspace
 from digits.registry import model_reference, registration, version_download, version_lookup
 from digits.registry.model_version import DVC_TAG, REMOVED_TAG, RUN_TAG_PREFIX, RegisteredVersion
-from digits.tracking import run_lookup, store_uri
+from digits.tracking import run_context, run_lookup, store_uri
 from digits.tracking.run_context import INPUT_TAG, NO_COMMIT
 from digits.tracking.tracking_store import StoreUnavailableError, TrackingStore, translate_errors
 
@@ -31,7 +31,8 @@ def trace_lineage(reference: str) -> dict[str, dict[str, Any]]:
     version = version or _find_by_content(content)
     stored = run_lookup.find_run(run_id)
     run = stored.store.client.get_run(stored.run_id) if stored else None
-    tags = {**(version.tags if version else {}), **(run.data.tags if run else {})}
+    run_tags = run_context.unfold_tags(run.data.tags) if run else {}
+    tags = {**(version.tags if version else {}), **run_tags}
     folders = _find_copies(content)
     paths = [str(folder).removeprefix(f"{workspace.work_folder()}/") for folder in folders]
     return {
@@ -84,7 +85,7 @@ def _strip_prefix(tags: Mapping[str, str], prefix: str) -> dict[str, str]:
 def _describe_run(run: "Run", store: TrackingStore) -> dict[str, Any]:
     head = {"id": run.info.run_id, "name": run.info.run_name, "status": run.info.status}
     started = datetime.fromtimestamp(run.info.start_time / 1000, UTC).isoformat(timespec="seconds")
-    experiment = run.data.tags.get("dvc.experiment", "")
+    experiment = run_context.unfold_tags(run.data.tags).get("dvc.experiment", "")
     return {**head, "started": started, "store": str(store), "experiment": experiment}
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from digits.inference.checkout_model import describe_version
+from digits.tracking import run_context
 from digits.tracking.tracking_store import TrackingStore, found_or_none
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class RegisteredVersion:
 
         A search leaves out its aliases: then `aliases` are those of the registered model.
         """
-        number, tags = int(version.version), dict(version.tags)
+        number, tags = int(version.version), run_context.unfold_tags(version.tags)
         own = (
             version.aliases
             if aliases is None

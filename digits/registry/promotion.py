@@ -44,6 +44,7 @@ def apply_decision(version: RegisteredVersion, decide: Decide) -> PromotionDecis
                 registration.tag_version(version, decision.tags)
                 gate = decision.summary
                 alias_moves.change_aliases(state, moves, action="register", why=why, gate=gate)
+                registration.describe_gate(version, decision.verdict, decision.text)
             model_reference.expire_answers()
             return decision
         except ConcurrentUpdateError as error:

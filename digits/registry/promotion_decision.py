@@ -25,8 +25,9 @@ from digits.registry.alias_moves import AliasState
 from digits.registry.gate_rules import RuleVerdict
 from digits.registry.model_version import RegisteredVersion
 
-DECISION_TAG = "gate.record"  # the tag that holds all of a decision
 LEAST_SKILL = 0.1  # share of the way from guessing to no mistakes
+DECISION_TAG = "mlflow.digits.gate"  # holds all of a decision; MLflow's pages hide it
+OLD_DECISION_TAG = "gate.record"
 FIRST = "the first version, there is none to beat"
 NEXT_STEPS = "`digits rollback` or `digits promote` makes another version champion"
 
@@ -55,6 +56,20 @@ class PromotionDecision:
         return {**head, "champion": self.champion, "n": self.n, "rules": rules}
 
     @property
+    def text(self) -> str:
+        """The decision in Markdown: the verdict, its consequence, against whom, and why."""
+        alias = f"it became {self.alias}" if self.alias else "its alias did not change"
+        mode = "" if self.mode == "enforce" else f" (gate: {self.mode})"
+        head = f"{self.verdict.capitalize()}{mode}: {alias}."
+        if not self.rules:
+            return f"{head} Why: {self.why}."
+        champion = f"the champion, version {self.champion}"
+        rows = self.table[1]
+        rules = [f"- {r}: {a}, champion {b}: {word}. {why}." for r, a, b, word, why in rows]
+        head += f" Compared with {champion}, on {self.n:,} validation images:"
+        return "\n".join([head, *rules])
+
+    @property
     def tags(self) -> dict[str, str]:
         """As tags of a version: verdict, mode, and all of it, measured times included."""
         text = json.dumps(asdict(self))
@@ -72,7 +87,9 @@ class PromotionDecision:
 def recorded_decision(tags: Mapping[str, str]) -> PromotionDecision | None:
     """Return the decision in a version's tags, moving no alias; None when there is none."""
     try:
-        decision = TypeAdapter(PromotionDecision).validate_json(tags.get(DECISION_TAG, ""))
+        decision = TypeAdapter(PromotionDecision).validate_json(
+            tags.get(DECISION_TAG, tags.get(OLD_DECISION_TAG, ""))
+        )
     except ValidationError:
         return None
     return replace(decision, alias=None)

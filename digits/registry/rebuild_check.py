@@ -58,6 +58,7 @@ def possible_differences(version: RegisteredVersion, commit: str) -> Iterator[st
         yield "it was built with uncommitted changes; its commit alone may give other bytes"
     run = run_lookup.find_run(version.run_id)
     tags = run.store.client.get_run(run.run_id).data.tags if run else {}
+    tags = run_context.unfold_tags(tags)
     current_tags = run_context.environment_tags()
     for name in DECISIVE_TAGS:
         old, new = tags.get(name, "unknown"), current_tags.get(name, "unknown")

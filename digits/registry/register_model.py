@@ -38,8 +38,8 @@ def register(
     manifest = model_manifest.check_files(trained)
     run_id, content = str(manifest["run_id"]), str(manifest["content_sha256"])
     metrics = {  # the numbers of a version by which it is compared
-        "validation_accuracy": atomic_files.read_json(training)["validation_accuracy"],
         "test_accuracy": atomic_files.read_json(evaluation)["accuracy"],
+        "validation_accuracy": atomic_files.read_json(training)["validation_accuracy"],
     }
     request: dict[str, Any] = {"name": register.name, "content_hash": content, "metrics": metrics}
     decide = partial(decide_alias, rules=register, validation=validation, trained=trained)

@@ -19,7 +19,7 @@ from digits.inference import model_manifest
 from digits.project import atomic_files
 from digits.registry import alias_moves, lineage, promotion_decision, registration
 from digits.registry.alias_log import CHAMPION, AliasLogEntry, format_time
-from digits.tracking import run_lookup, store_uri, tracking_store
+from digits.tracking import metric_names, run_lookup, store_uri, tracking_store
 from digits.tracking.tracking_store import StoredRun
 
 Card = dict[str, Any]
@@ -88,14 +88,16 @@ def _test_predictions(run: StoredRun) -> Card:
 
 def _scores(run: StoredRun) -> Card:
     """Return accuracy, its interval and the calibration error on test and validation data."""
-    metrics = run.store.client.get_run(run.run_id).data.metrics
-    card: Card = {"parameters": int(metrics["parameters"])} if "parameters" in metrics else {}
+    stored = run.store.client.get_run(run.run_id)
+    read = partial(metric_names.read_metric, stored.data.metrics)
+    size, counts = read("model/parameters"), run_lookup.image_counts(stored)
+    card: Card = {} if size is None else {"parameters": int(size)}
     for split in ("test", "validation"):
-        n, accuracy = metrics.get(f"{split}_n"), metrics.get(f"{split}_accuracy")
+        n, accuracy = counts.get(split), read(f"{split}/accuracy")
         if n and accuracy is not None:
-            interval = wilson_interval(round(accuracy * n), int(n))
-            card[split] = {"n": int(n), "accuracy": accuracy, "interval": interval}
-            card[split]["ece"] = metrics.get(f"{split}_ece")
+            interval = wilson_interval(round(accuracy * n), n)
+            card[split] = {"n": n, "accuracy": accuracy, "interval": interval}
+            card[split]["ece"] = read(f"{split}/ece")
     return card
 
 

@@ -19,7 +19,7 @@ run as KILLED.
 Writing a line twice changes nothing, so a kill at any moment loses nothing. Numbers keep their
 time and step; a model is known by the SHA-256 of its graph, a version by that of all its files.
 A run that no store could create yet has an id from here, and the model's manifest has that id.
-The run that is later created for it carries that id as the tag `digits.run`.
+The run that is later created for it carries that id as the tag `mlflow.digits.run`.
 """
 
 import json

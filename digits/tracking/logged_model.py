@@ -3,6 +3,7 @@
 Versions of a registered model, which are made from logged models, are in `digits.registry`.
 """
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -94,8 +95,9 @@ def upload_model(target: StoredRun, packed: Path, digest: str, step: int) -> str
 
     client, run_id = target.store.client, target.run_id
     run = client.get_run(run_id)
+    name = re.sub("[/:.%\"']", "-", run.info.run_name or "model")  # MLflow allows no others
     model = _find_by_hash(target, digest) or client.create_logged_model(
-        target.store.experiment, "model", run_id, {ONNX_HASH_TAG: digest}, run.data.params
+        target.store.experiment, name, run_id, {ONNX_HASH_TAG: digest}, run.data.params
     )
     if not _is_ready(model):
         description = Model.load(str(packed / "MLmodel"))

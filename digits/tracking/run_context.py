@@ -12,12 +12,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from digits.project import workspace
+
 INPUT_TAG = "input."  # and a path: the tag with its SHA-256
 NO_COMMIT = "no commit"
+# The tag with all that programs alone read, as JSON. MLflow's pages hide tags with "mlflow.".
+RECORD_TAG = "mlflow.digits.record"
+RECORD_PREFIXES = ("git.", "input.", "code.", "dvc.", "env.")  # of the tags in it
 PACKAGES = ("torch", "numpy", "onnx", "onnxruntime", "mlflow", "dvc")
 # dvc.lock and metrics/ change with every run: results, not sources.
 EXCLUDED = (":(exclude)dvc.lock", ":(exclude)metrics")
@@ -35,7 +42,7 @@ def git_state(folder: Path) -> tuple[dict[str, str], str]:
         # A copy from an archive may lie inside another repository, which lacks this file.
         _git(folder, "ls-files", "--error-unmatch", "dvc.yaml")
         commit = _git(folder, "rev-parse", "HEAD").strip()
-        branch = _git(folder, "branch", "--show-current").strip() or "detached"
+        branch = _git(folder, "branch", "--show-current").strip() or _experiment_branch(folder)
         diff = _git(folder, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", ".", *EXCLUDED)
         new = _git(folder, "ls-files", "--others", "--exclude-standard", "stages", "digits")
     except (OSError, subprocess.CalledProcessError):
@@ -43,6 +50,28 @@ def git_state(folder: Path) -> tuple[dict[str, str], str]:
     diff += "".join(f"# not in git: {path}\n" for path in new.splitlines())
     state = {"commit": commit, "branch": branch, "dirty": str(bool(diff)).lower()}
     return {f"{p}{k}": v for p in ("git.", "mlflow.source.git.") for k, v in state.items()}, diff
+
+
+def _experiment_branch(folder: Path) -> str:
+    """Return the branch that `dvc exp run` left for its detached HEAD; "detached" without it.
+
+    In a copy of the checkout (`--temp`, `--queue`) that is the original's branch, unless it has
+    another commit by now.
+    """
+    baseline = os.environ.get("DVC_EXP_BASELINE_REV")
+    for root, name in ((folder, "@{-1}"), (workspace.state_root(), "HEAD")):
+        with suppress(subprocess.CalledProcessError):
+            branch = _git(root, "rev-parse", "--abbrev-ref", name).strip()
+            if branch != "HEAD" and _git(root, "rev-parse", branch).strip() == baseline:
+                return branch
+    return "detached"
+
+
+def committed_text(folder: Path, path: str) -> str:
+    """Return a file of `folder` as it is in the last commit; an empty text where it is not."""
+    with suppress(OSError, subprocess.CalledProcessError):
+        return _git(folder, "show", f"HEAD:./{path}")
+    return ""
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -112,6 +141,33 @@ def flatten_params(values: Mapping[str, object], prefix: str = "") -> dict[str, 
         else:
             flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value)
     return flat
+
+
+def parse_param(text: str) -> Any:
+    """Undo `flatten_params` for one value."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def fold_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Put tags for programs into one that MLflow's pages do not show; its own stay."""
+    own = {key: value for key, value in tags.items() if key.startswith("mlflow.")}
+    record = {key: value for key, value in tags.items() if key not in own}
+    return {**own, RECORD_TAG: json.dumps(record)}
+
+
+def unfold_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a run or version with those that `fold_tags` put into one.
+
+    The record can neither replace a tag nor stand in for one of another kind.
+    """
+    try:
+        record = json.loads(tags.get(RECORD_TAG, "{}")).items()
+    except (ValueError, AttributeError):
+        return dict(tags)
+    return {k: str(v) for k, v in record if k.startswith(RECORD_PREFIXES)} | dict(tags)
 
 
 def _cpu() -> str:

@@ -1,15 +1,21 @@
 """Runs in a store: looked up by any of their ids, and created."""
 
+import json
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from digits.tracking import store_uri, tracking_store
 from digits.tracking.tracking_store import StoredRun, TrackingStore
 
-# A run that has its id from this checkout carries it as a tag. Version 1 used the other tags.
-LOCAL_ID_TAG = "digits.run"
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+# A run that has its id from this checkout carries it as a tag. Older runs have the other tags.
+LOCAL_ID_TAG = "mlflow.digits.run"  # MLflow's pages hide tags with "mlflow."
 CONDITIONS = (
     f"tags.`{LOCAL_ID_TAG}` = '{{}}'",
+    "tags.`digits.run` = '{}'",
     "tags.`outbox.sent_from.{}` = 'true'",
     "tags.`outbox.continues` = '{}'",
 )
@@ -47,6 +53,12 @@ def run_page(run_id: str) -> str | None:
     is_server = store_uri.uri_scheme(run.store.uri) in {"http", "https"}
     host = store_uri.redact(run.store.uri).rstrip("/") if is_server else UI_ADDRESS
     return f"{host}/#/experiments/{run.store.experiment}/runs/{run.run_id}"
+
+
+def image_counts(run: "Run") -> dict[str, int]:
+    """Return the number of images in each data set of a run, by its name."""
+    datasets = [item.dataset for item in run.inputs.dataset_inputs] if run.inputs else []
+    return {dataset.name: json.loads(dataset.profile)["num_rows"] for dataset in datasets}
 
 
 def _search(store: TrackingStore, condition: str) -> list[str]:

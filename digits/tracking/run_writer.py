@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from digits.tracking import logged_model
-from digits.tracking.tracking_store import StoredRun
+from digits.tracking import logged_model, metric_names, run_summary
+from digits.tracking.tracking_store import NOTE_TAG, StoredRun
 
 # A value of a metric: its name, the value, the step, and milliseconds since 1970.
 Point = tuple[str, float, int, int]
@@ -27,6 +27,13 @@ def set_tags(target: StoredRun, values: Mapping[str, str]) -> None:
     from mlflow.entities import RunTag
 
     target.store.client.log_batch(target.run_id, tags=[RunTag(*tag) for tag in values.items()])
+
+
+def describe_run(target: StoredRun, title: str, text: str) -> None:
+    """Write one paragraph of a run's description."""
+    tags = target.store.client.get_run(target.run_id).data.tags
+    note = tags.get(NOTE_TAG, "")
+    set_tags(target, {NOTE_TAG: run_summary.replace_paragraph(note, title, text)})
 
 
 def log_params(target: StoredRun, values: Mapping[str, str]) -> None:
@@ -49,6 +56,7 @@ def log_metrics(
 ) -> None:
     """Log points of a run and, if `of_model`, of the model that it logged last.
 
+    A metric of a model names the run's data set that it was measured on: that of its group.
     Points that a `resumed` run already has keep their time, so that MLflow does not double them.
     """
     from mlflow.entities import Metric
@@ -56,16 +64,25 @@ def log_metrics(
     client, run_id = target.store.client, target.run_id
     model_id = logged_model.last_model_id(target) if of_model else None
     known = client.get_run(run_id).data.metrics if resumed else {}
+    datasets = _datasets(target) if model_id else {}
     times = {
         (m.key, m.value, m.step): m.timestamp
         for key in {key for key, *_ in points} & known.keys()
         for m in client.get_metric_history(run_id, key)
     }
-    metrics = [
-        Metric(key, value, times.get((key, value, step), moment), step, model_id, run_id=run_id)
-        for key, value, step, moment in points
-    ]
+    metrics = []
+    for key, value, step, moment in points:
+        dataset = datasets.get(metric_names.dataset_of(key), (None, None))
+        logged_at = times.get((key, value, step), moment)
+        metrics.append(Metric(key, value, logged_at, step, model_id, *dataset, run_id=run_id))
     client.log_batch(run_id, metrics)
+
+
+def _datasets(target: StoredRun) -> dict[str, tuple[str, str]]:
+    """Return name and digest of each data set of a run, by its name."""
+    inputs = target.store.client.get_run(target.run_id).inputs
+    datasets = [item.dataset for item in inputs.dataset_inputs] if inputs else []
+    return {dataset.name: (dataset.name, dataset.digest) for dataset in datasets}
 
 
 def log_inputs(target: StoredRun, pictures: Sequence[tuple[str, int, str]]) -> None:
@@ -94,7 +111,8 @@ def log_artifacts(target: StoredRun, files: Path, folder: str | None = None) -> 
 def end_run(target: StoredRun, status: str, moment: int, clock: str, seconds: float) -> None:
     """Close a run; the metric `clock` is the sum of the seconds spent on it."""
     client = target.store.client
-    history = client.get_metric_history(target.run_id, clock)
+    old = metric_names.old_name(clock)
+    history = [m for key in (clock, old) for m in client.get_metric_history(target.run_id, key)]
     if all(point.timestamp != moment for point in history):
         before = max((point.value for point in history), default=0.0)
         log_metrics(target, [(clock, round(before + seconds, 3), 0, moment)])
@@ -110,6 +128,7 @@ def end_killed_run(target: StoredRun, moment: int) -> None:
 
 WRITERS: Mapping[str, Callable[..., object]] = {
     "tags": set_tags,
+    "description": describe_run,
     "params": log_params,
     "reopen": reopen_run,
     "metrics": log_metrics,

@@ -1,10 +1,10 @@
 """The runs of training, of evaluation, and of whatever adds to a run later.
 
 with tracked_run("mlp", resume=None, params=..., inputs=..., code=...) as run:
-    run.log_epoch(1, {"validation_accuracy": 0.98})
+    run.log_epoch(1, {"validation/accuracy": 0.98})
     run.log_model(Path("models"), example)
 with reopen_run(run_id) as run:
-    run.log_metrics({"test_accuracy": 0.98})
+    run.log_metrics({"test/accuracy": 0.98})
 """
 
 import json
@@ -19,7 +19,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from digits.project import hashing, workspace
-from digits.tracking import journal_folders, logged_model, run_context, run_writer, store_uri
+from digits.tracking import (
+    journal_folders,
+    logged_model,
+    run_context,
+    run_summary,
+    run_writer,
+    store_uri,
+)
 from digits.tracking.journal import Journal
 from digits.tracking.run_writer import Point
 
@@ -94,6 +101,10 @@ class TrackedRun:
         """Set tags of the run."""
         self._journal.add("tags", values=dict(tags))
 
+    def describe(self, title: str, text: str) -> None:
+        """Write the paragraph `title` of the run's description, in Markdown."""
+        self._journal.add("description", title=title, text=text)
+
     def log_params(self, params: Params) -> None:
         """Log parameters, nested ones under dotted names."""
         self._journal.add("params", values=run_context.flatten_params(params))
@@ -123,7 +134,10 @@ def tracked_run(
     Ends FINISHED, KILLED after Ctrl-C or SIGTERM, FAILED after any other exception.
     """
     journal_folders.close_dead_runs()
-    with _ended(open_run(name, resume, {}), activity) as run:
+    tags = run_summary.summary_tags(workspace.checkout_root(), params)
+    if activity == "training":
+        tags[run_summary.GATE_TAG] = run_summary.NOT_REGISTERED
+    with _ended(open_run(name, resume, tags), activity) as run:
         _log_lineage(run, params, inputs, code)
         yield run
 
@@ -152,14 +166,15 @@ def _ended(run: TrackedRun, activity: str) -> Iterator[TrackedRun]:
         run.set_tags({"error": store_uri.describe_error(error)})
         raise
     finally:
-        run.end(status, f"{activity}_seconds", time.monotonic() - started)
+        run.end(status, f"time/{activity}", time.monotonic() - started)
 
 
 def _log_lineage(run: TrackedRun, params: Params, inputs: Hashes, code: Hashes) -> None:
     tags, diff = run_context.git_state(workspace.checkout_root())
     hashes = {f"{run_context.INPUT_TAG}{path}": digest for path, digest in inputs.items()}
     hashes["code.sha256"] = hashing.json_sha256(dict(code))
-    run.set_tags(tags | hashes | run_context.environment_tags() | run_context.dvc_tags())
+    tags |= hashes | run_context.environment_tags() | run_context.dvc_tags()
+    run.set_tags(run_context.fold_tags(tags))
     run.log_params(params)
     if diff:
         run.log_text("source.diff", diff)

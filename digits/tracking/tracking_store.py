@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "digits"
+NOTE_TAG = "mlflow.note.content"  # MLflow shows it as the description
+DESCRIPTION = """\
+Each run trained one network on images of handwritten digits, or searched for good values \
+(`digits tune`). `test/accuracy` is the share of the official test images that are read right; \
+`gate` tells whether the model was good enough to become champion, and `changed` which values \
+differ from the recipe or from the last commit. To compare runs, mark two and press Compare."""
 T = TypeVar("T")
 
 
@@ -56,7 +62,8 @@ class TrackingStore:
         if experiment is None:
             with process_lock("mlflow"):  # another process may have just created it
                 if (experiment := client.get_experiment_by_name(name)) is None:
-                    return str(client.create_experiment(name, _artifact_root(self, name)))
+                    root, tags = _artifact_root(self, name), {NOTE_TAG: DESCRIPTION}
+                    return str(client.create_experiment(name, root, tags))
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)

@@ -1,6 +1,5 @@
 """Repeat a training run: from its commit, uncommitted changes and parameters."""
 
-import json
 import re
 import sys
 import tempfile
@@ -10,12 +9,12 @@ from typing import Any
 from digits.inference import model_manifest
 from digits.project import atomic_files, clean_clone, git_revisions, params_file, workspace
 from digits.project.errors import UserError
-from digits.tracking import logged_model, run_context, run_lookup
+from digits.tracking import logged_model, metric_names, run_context, run_lookup
 from digits.tracking.tracking_store import StoredRun, translate_errors
 
 RERUN_TAG = "digits.rerun_of"  # of a repeated run: the id of the first one
 DIFF = "source.diff"
-SCORES = ("validation_accuracy", "test_accuracy")
+SCORES = ("validation/accuracy", "test/accuracy")
 
 
 def repeat_run(run_id: str) -> list[dict[str, Any]]:
@@ -29,7 +28,8 @@ def repeat_run(run_id: str) -> list[dict[str, Any]]:
     if run is None:
         raise UserError(f"no run has the id {run_id!r}; `digits ui` and `digits lineage` show ids")
     data = run.store.client.get_run(run.run_id).data
-    commit = data.tags.get("git.commit", run_context.NO_COMMIT)
+    tags = run_context.unfold_tags(data.tags)
+    commit = tags.get("git.commit", run_context.NO_COMMIT)
     if commit == run_context.NO_COMMIT:
         raise UserError(f"run {run_id} names no git commit to repeat it from; choose another run")
     try:
@@ -40,7 +40,7 @@ def repeat_run(run_id: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="digits-rerun-") as scratch:
         clone = Path(scratch) / "digits"
         clean_clone.clone_commit(commit, clone)
-        if data.tags.get("git.dirty") == "true":
+        if tags.get("git.dirty") == "true":
             _apply_changes(run, clone)
         _set_params(clone / "params.yaml", data.params)
         repro = (sys.executable, "-m", "dvc", "repro", "--quiet", "evaluate")
@@ -71,17 +71,11 @@ def _set_params(path: Path, recorded: dict[str, str]) -> None:
     present = run_context.flatten_params(params_file.read_yaml(path))
     changed = {key: text for key, text in recorded.items() if present.get(key, text) != text}
     if changed:
-        params_file.write_values(path, {key: _parse(text) for key, text in changed.items()})
-
-
-def _parse(text: str) -> Any:
-    """Undo `run_context.flatten_params` for one value."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        values = {key: run_context.parse_param(text) for key, text in changed.items()}
+        params_file.write_values(path, values)
 
 
 def _scores(run: StoredRun) -> dict[str, Any]:
     metrics = run.store.client.get_run(run.run_id).data.metrics
-    return {"run_id": run.run_id, **{name: metrics.get(name) for name in SCORES}}
+    numbers = {name.replace("/", "_"): metric_names.read_metric(metrics, name) for name in SCORES}
+    return {"run_id": run.run_id, **numbers}

@@ -16,7 +16,7 @@ from digits.datasets.split_files import CLASSES, LabelledImages
 from digits.evaluation import scores
 from digits.project import atomic_files, code_hash, hashing
 from digits.project.params_schema import AugmentParams, ModelParams, TrainParams
-from digits.tracking import runs
+from digits.tracking import metric_names, runs
 from digits.training import checkpoint, device, networks, training_loop
 from digits.training.save_model import save_model
 from digits.training.training_loop import EpochRecord, TrainingState
@@ -54,14 +54,16 @@ def train(
     with runs.tracked_run(name, resume=saved["run_id"], **decisive) as run:
         run.log_inputs({path.as_posix(): len(parts[name]) for name, path in paths.items()})
         for rows in _epochs(state, key, saved, run.id):
-            run.log_epoch(rows[-1]["epoch"], _plottable(rows[-1]))
+            run.log_epoch(rows[-1]["epoch"], metric_names.epoch_metrics(rows[-1]))
         fitted = time.monotonic()
         summary = save_model(state, model, run, trained)
         # without the seconds, so that equal runs give equal files
-        lasting = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
-        atomic_files.write_csv(history, lasting)
+        atomic_files.write_csv(
+            history, [{k: row[k] for k in row if k != "seconds"} for row in rows]
+        )
         atomic_files.write_json(metrics, scores.comparable(summary))
-        run.log_model(trained, parts["validation"].images[:2], _plottable(summary), step=len(rows))
+        run.log_model(trained, parts["validation"].images[:2], _metrics(summary), step=len(rows))
+        run.describe("Model", _describe(model.kind, summary, len(rows), len(parts["training"])))
         _print_times(rows, time.monotonic() - fitted)
     checkpoint.delete(key)
 
@@ -107,6 +109,16 @@ def _print_times(rows: list[Row], seconds: float) -> None:
     print(f"{epochs:.0f} s for all epochs, {seconds:.0f} s to export, check and log the model")
 
 
-def _plottable(row: Row) -> dict[str, float]:
-    """Return the numbers of `row` that MLflow can plot."""
-    return {k: float(v) for k, v in row.items() if isinstance(v, int | float) and k != "epoch"}
+def _metrics(summary: Row) -> dict[str, float]:
+    """Return the numbers of the finished model as metrics of its run."""
+    validation = {k.removeprefix("validation_"): v for k, v in summary.items()}
+    size = {f"model/{key}": float(validation.pop(key)) for key in ("parameters", "temperature")}
+    return metric_names.score_metrics("validation", validation) | size
+
+
+def _describe(kind: str, summary: Row, epochs: int, n: int) -> str:
+    """Return the first sentences of the run's description."""
+    size = f"A network of kind {kind} with {summary['parameters']:,} parameters"
+    passes = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    trained = f"{size} learned {n:,} images of handwritten digits in {passes}."
+    return f"{trained} Validation: {scores.describe_accuracy(summary, 'validation_')}."

@@ -111,10 +111,9 @@ def _lead(search: TuningSearch, *, apply: bool) -> None:
         text = study_results.format_results(search.study, search.space, candidates)
         atomic_files.write_bytes(folder / "result.txt", text.encode())
         run.log_files([folder / "result.txt", *study_figures.draw_study(search.study, folder)])
-        shares = study_figures.parameter_importances(search.study)
-        metrics = {f"importance.{key}": share for key, share in shares.items()}
-        metrics |= {f"confirmed.{c.name}": c.accuracy for c in candidates}
-        run.log_history([(0, metrics)])
+        best = study_results.best_table(search.study, search.space.current)
+        run.describe("Best trials", f"* marks the current values.\n```\n{best}\n```")
+        run.log_history([(0, _metrics(search, candidates))])
     print(f"\n{text}\n\nfigures: {folder}, and in the study's run (`digits ui`)")
     if winner := study_results.choose_winner(candidates):
         study_results.offer_change(search.space.current, winner, apply=apply)
@@ -122,6 +121,15 @@ def _lead(search: TuningSearch, *, apply: bool) -> None:
 
 def _print_progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _metrics(search: TuningSearch, candidates: list[study_results.Candidate]) -> dict[str, float]:
+    """Return the numbers of a study for its run: the best trial, the finalists, importances."""
+    finished = study_results.finished_trials(search.study)
+    metrics = {"validation/accuracy": float(finished[0].value or 0)} if finished else {}
+    metrics |= {f"confirmed/{c.name}": c.accuracy for c in candidates}
+    shares = study_figures.parameter_importances(search.study)
+    return metrics | {f"importance/{key}": share for key, share in shares.items()}
 
 
 def _join(search: TuningSearch) -> None:

@@ -13,6 +13,7 @@ from optuna import Trial
 
 from digits.evaluation import temperature_scaling
 from digits.project.errors import UserError
+from digits.tracking import metric_names
 from digits.tracking.runs import TrackedRun
 from digits.training import checkpoint, training_loop
 from digits.training.training_loop import TrainingState
@@ -67,8 +68,7 @@ class TrialTraining:
             row = asdict(epoch)
             self.rows.append(row)
             checkpoint.save(self._key, {"rows": self.rows, "training": self._training.state_dict()})
-            metrics = {name: value for name, value in row.items() if name != "epoch"}
-            self._run.log_history([(epoch.epoch, metrics)])
+            self._run.log_history([(epoch.epoch, metric_names.epoch_metrics(row))])
             yield row
 
     @property

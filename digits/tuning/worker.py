@@ -27,9 +27,10 @@ from digits.tuning import study, study_storage
 from digits.tuning.search_space import SearchSpace, training_values
 from digits.tuning.trial_training import TrialTraining
 
-# The status of the trial's run; MLflow has none for a pruned run.
-STATUS = {"finished": "FINISHED", "pruned": "KILLED", "diverged": "FAILED", "interrupted": "KILLED"}
-CLOCK_METRIC = "training_seconds"
+# The status of the trial's run. A pruned trial did not fail: its tag trial.state tells.
+OUTCOMES = ("finished", "pruned", "diverged", "interrupted")
+STATUS = dict(zip(OUTCOMES, ("FINISHED", "FINISHED", "FAILED", "KILLED"), strict=True))
+CLOCK_METRIC = "time/training"
 
 
 class _RequeuedError(BaseException):

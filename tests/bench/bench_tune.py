@@ -81,7 +81,7 @@ def told_again(folder, done):
             run = nested_runs.start_trial_run(None, "again", None, stored(trial, "setting"))
             run.log_history(rows)
             run.set_tags({"trial.state": "finished", "trial.number": str(trial.number)})
-            run.end("FINISHED", "training_seconds", 1.0)
+            run.end("FINISHED", "time/training", 1.0)
             seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
 

@@ -45,8 +45,8 @@ def test_scores_are_written_and_logged(evaluated):
 
     run = the_run()
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["test_accuracy"] == scores["accuracy"]
-    assert run.data.metrics["test_recall_7"] > 0
+    assert run.data.metrics["test/accuracy"] == scores["accuracy"]
+    assert run.data.metrics["class/recall/7"] > 0
     assert {i.dataset.name for i in run.inputs.dataset_inputs} == {"train", "validation", "test"}
 
 

@@ -14,6 +14,7 @@ from digits.registry.alias_moves import AliasState
 from digits.registry.model_version import RegisteredVersion
 from digits.registry.promotion_decision import (
     DECISION_TAG,
+    OLD_DECISION_TAG,
     PromotionDecision,
     decide_alias,
     recorded_decision,
@@ -85,7 +86,8 @@ def test_a_decision_comes_back_from_its_tags():
 
     assert again == replace(DECISION, alias=None, notes=[])
     older = DECISION.tags[DECISION_TAG].replace('"notes"', '"timed": {"times": 1.0}, "notes"')
-    assert recorded_decision({DECISION_TAG: older}) == again  # as it was written before
+    for tag in (DECISION_TAG, OLD_DECISION_TAG):
+        assert recorded_decision({tag: older}) == again  # as it was written before
     for text in ("", "[]", "{}", '{"rules": 3}', '{"rules": [{"rule": 1}]}'):
         assert recorded_decision({DECISION_TAG: text}) is None
     assert recorded_decision({}) is None

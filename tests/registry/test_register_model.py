@@ -10,6 +10,7 @@ from digits.cli.send import send
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.registry import alias_moves
+from digits.registry.promotion_decision import DECISION_TAG
 from digits.tracking import tracking_store
 from tests.conftest import standing
 from tests.registry.conftest import embedded_client, list_versions, move
@@ -60,7 +61,7 @@ def check_accepted(entry, output):
     assert gate["rules"]["better"]["interval"][0] > 0
     tags = list_versions()[0].tags
     assert tags["gate"] == "passed"
-    assert " us" in tags["gate.record"]
+    assert " us" in tags[DECISION_TAG]
     assert "\nbetter    " in output
     assert "digits version 5 is champion; passed: better: " in output
     before, *_, after = standing().log.entries
@@ -160,4 +161,4 @@ def test_what_waits_is_judged_against_the_servers_champion(
     assert (entry["version"], entry["alias"]) == (3, "champion")
     sent = list_versions()
     assert [v.tags["gate"] for v in sent] == ["passed", "failed", "first"]
-    assert json.loads(sent[0].tags["gate.record"])["champion"] == 1
+    assert json.loads(sent[0].tags[DECISION_TAG])["champion"] == 1

@@ -94,7 +94,7 @@ def test_trials_stay_below_their_study(team, monkeypatch):
         for number, uri in enumerate((NOBODY, team.uri)):
             monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
             trial = nested_runs.start_trial_run(study.id, f"trial {number}", None, {})
-            trial.end("FINISHED", "training_seconds", 1.0)
+            trial.end("FINISHED", "time/training", 1.0)
     send_pending.send_pending(first_wins)
 
     condition = f"tags.`{run_lookup.PARENT_TAG}` = '{run_lookup.find_run(study.id).run_id}'"

@@ -35,10 +35,10 @@ def train(name, folder, example, during=lambda: None, after=lambda: None):
         during()
         for epoch in (2, 3):
             run.log_epoch(epoch, {"accuracy": 0.9})
-        run.log_model(folder, example, {"validation_accuracy": 0.9}, 2)
+        run.log_model(folder, example, {"validation/accuracy": 0.9}, 2)
     after()
     with runs.reopen_run(run.id) as added:
-        added.log_metrics({"test_accuracy": 0.7})
+        added.log_metrics({"test/accuracy": 0.7})
         added.log_files([folder / "weights.pt"])
     register_later(name, folder, run.id)
     return run.id
@@ -52,7 +52,7 @@ def check_whole(name, run_id):
     assert (run_lookup.find_run(run_id).run_id, run.info.status) == (stored_id, "FINISHED")
     history = store.client.get_metric_history(stored_id, "accuracy")
     assert [(m.step, m.value) for m in history] == [(1, 0.8), (2, 0.9), (3, 0.9)]
-    for key in ("test_accuracy", "training_seconds", "evaluation_seconds"):
+    for key in ("test/accuracy", "time/training", "time/evaluation"):
         assert len(store.client.get_metric_history(stored_id, key)) == 1
     assert run.data.params == {"a.b": "1"}
     files = {file.path for file in store.client.list_artifacts(stored_id)}
@@ -62,7 +62,7 @@ def check_whole(name, run_id):
     (model,) = store.client.search_logged_models([store.experiment])
     assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
     numbers = sorted((m.key, m.value) for m in model.metrics)
-    assert numbers == [("test_accuracy", 0.7), ("validation_accuracy", 0.9)]
+    assert numbers == [("test/accuracy", 0.7), ("validation/accuracy", 0.9)]
     (version,) = list_versions(name)
     expected = (1, stored_id, ("champion",))
     assert (version.number, version.run_id, version.aliases) == expected
@@ -161,7 +161,7 @@ def test_files_go_and_come_back(server, trained, tmp_path):
     assert (size_on_disk(gone), size_on_disk(intact)) == (0, before[1])
     assert before[0] > len(linear(0.0).SerializeToString())
     metrics = gone.store.client.get_logged_model(artifact_removal.logged_model_id(gone)).metrics
-    assert [m.key for m in metrics] == ["validation_accuracy"]
+    assert {m.key for m in metrics} == {"validation/accuracy", "test/accuracy"}
     folder = tmp_path / "model-0.7"
     assert register(server.name, folder, version.run_id, "hash 0.7").number == version.number
     assert REMOVED_TAG not in list_versions(server.name)[-1].tags

@@ -33,8 +33,9 @@ def test_a_run_has_its_lineage(project, client, monkeypatch):
     assert stored.data.params == {"model.hidden": "[8, 4]", "train.learning_rate": "0.1"}
     code = hashing.json_sha256({"stages/train.py": "cd"})
     tags = {"input.train.npz": "ab", "code.sha256": code, "dvc.experiment": "brave-cow"}
-    assert tags.items() <= stored.data.tags.items()
-    assert stored.data.metrics["training_seconds"] > 0
+    assert tags.items() <= run_context.unfold_tags(stored.data.tags).items()
+    assert [tag for tag in stored.data.tags if not tag.startswith("mlflow.")] == ["gate"]
+    assert stored.data.metrics["time/training"] > 0
     assert json.loads(_text(client, run.id, "lineage.json")) == hashes
     assert "mlflow==" in _text(client, run.id, "packages.txt")
     (data,) = stored.inputs.dataset_inputs
@@ -43,13 +44,22 @@ def test_a_run_has_its_lineage(project, client, monkeypatch):
     assert json.loads(data.dataset.profile)["num_rows"] == 3
 
 
+def test_the_record_of_a_run_stands_in_for_no_other_tag():
+    """Tags of the record are read as if they were tags; those of older runs are there as well."""
+    tags = {"git.commit": "a", "recipe": "mlp"}
+    folded = run_context.fold_tags({"git.commit": "b", "git.branch": "main", "run.x": "true"})
+    assert run_context.unfold_tags(tags) == tags
+    assert run_context.unfold_tags(tags | folded) == tags | folded | {"git.branch": "main"}
+    assert run_context.unfold_tags({run_context.RECORD_TAG: "["}) == {run_context.RECORD_TAG: "["}
+
+
 def _text(client, run_id, name):
     return Path(client.get_run(run_id).info.artifact_uri, name).read_text()
 
 
-def test_the_diff_of_a_dirty_checkout_has_no_results(project, client):
-    """It has the changes of the code, and names new files."""
-    _git(project, "init", "-q")
+def test_the_diff_of_a_dirty_checkout_has_no_results(project, client, monkeypatch):
+    """It has the changes of the code, and names new files; the branch is that before DVC's run."""
+    _git(project, "init", "-q", "-b", "feature")
     (project / "metrics").mkdir()
     (project / "metrics/a.json").write_text("1")
     (project / "code.py").write_text("old = 1\n")
@@ -68,6 +78,11 @@ def test_the_diff_of_a_dirty_checkout_has_no_results(project, client):
     with runs.tracked_run("r", **NOTHING) as run:
         pass
     assert _text(client, run.id, "source.diff") == diff
+    _git(project, "branch", "other")
+    _git(project, "checkout", "-q", "--detach")  # as `dvc exp run` does
+    assert run_context.git_state(project)[0]["git.branch"] == "detached"
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", clean["git.commit"])
+    assert run_context.git_state(project)[0]["git.branch"] == clean["git.branch"] == "feature"
 
 
 def _git(folder, *arguments):
@@ -129,21 +144,23 @@ def test_only_processes_of_this_machine_can_have_ended(project):
 
 
 def test_a_logged_model_has_the_files_byte_by_byte(project, client, make_model, example):
-    """It has the numbers of its run, and is logged once."""
+    """It has the name and numbers of its run, with their data set, and is logged once."""
     folder = make_model()
     with runs.tracked_run("r", **NOTHING) as run:
-        run.log_epoch(7, {"validation_accuracy": 0.9})
-        run.log_model(folder, example, {"validation_accuracy": 0.9}, step=7)
+        (project / "test.npz").touch()
+        run.log_inputs({"test.npz": 3})
+        run.log_epoch(7, {"validation/accuracy": 0.9})
+        run.log_model(folder, example, {"validation/accuracy": 0.9}, step=7)
         run.log_model(folder, example)
     with runs.reopen_run(run.id) as again:
-        again.log_metrics({"test_accuracy": 0.8})
+        again.log_metrics({"test/accuracy": 0.8})
         again.log_files([folder / "weights.pt"])
     (output,) = client.get_run(run.id).outputs.model_outputs
     model = client.get_logged_model(output.model_id)
 
-    assert (output.step, str(model.status)) == (7, "READY")
+    assert (output.step, str(model.status), model.name) == (7, "READY", "r")
     for name in ("model.onnx", "weights.pt", "manifest.json"):
         assert Path(model.artifact_location, name).read_bytes() == (folder / name).read_bytes()
-    values = {m.key: (m.value, m.step) for m in model.metrics}
-    assert values == {"validation_accuracy": (0.9, 7), "test_accuracy": (0.8, 0)}
-    assert "evaluation_seconds" in client.get_run(run.id).data.metrics
+    values = {m.key: (m.value, m.step, m.dataset_name) for m in model.metrics}
+    assert values == {"validation/accuracy": (0.9, 7, None), "test/accuracy": (0.8, 0, "test")}
+    assert "time/evaluation" in client.get_run(run.id).data.metrics

@@ -16,7 +16,7 @@ from digits.datasets import split_files
 from digits.inference import classifier
 from digits.project import atomic_files, hashing, params_file, stage
 from digits.project.errors import UserError
-from digits.tracking import tracking_store
+from digits.tracking import run_context, tracking_store
 from digits.training import checkpoint, onnx_export, save_model
 from stages.evaluate import evaluate
 from stages.train import train
@@ -90,7 +90,7 @@ def test_a_killed_and_interrupted_training_ends_with_the_same_bytes(trained, cap
     assert not remaining.exists()
     others = [r for r in here.client.search_runs([here.experiment]) if r.info.run_id != first]
     assert [r.info.status for r in others] == ["FINISHED"]
-    losses = here.client.get_metric_history(newest.info.run_id, "validation_loss")
+    losses = here.client.get_metric_history(newest.info.run_id, "validation/loss")
     assert {m.step for m in losses} == {1, 2, 3}
 
 
@@ -112,12 +112,13 @@ def test_the_run_records_the_lineage_of_the_model(trained):
     assert run.info.status == "FINISHED"
     assert run.data.params["model.mlp.hidden"] == "[32]"
     assert run.data.params["train.epochs"] == "3"
-    assert run.data.tags["git.commit"] == "no commit"
+    tags = run_context.unfold_tags(run.data.tags)
+    assert tags["git.commit"] == "no commit"
     digest = hashing.file_sha256(trained / "data/splits/train.npz")
-    assert run.data.tags["input.data/splits/train.npz"] == digest
+    assert tags["input.data/splits/train.npz"] == digest
     assert {i.dataset.digest for i in run.inputs.dataset_inputs} >= {digest[:36]}
     assert len(run.outputs.model_outputs) == 1
-    assert run.data.metrics["validation_accuracy"] > 0.5
+    assert run.data.metrics["validation/accuracy"] > 0.5
     manifest = atomic_files.read_json(trained / "models/digits/manifest.json")
     assert manifest["run_id"] == run.info.run_id
 
