@@ -7,8 +7,9 @@ from contextlib import suppress
 from importlib import metadata
 
 from digits.project.errors import UserError
-from digits.tracking import journal_folders, mlflow_import, store_uri
+from digits.tracking import experiment_page, journal_folders, mlflow_import, store_uri
 from digits.tracking.tracking_store import (
+    TrackingStore,
     artifact_folder,
     current_store,
     embedded_store,
@@ -19,19 +20,22 @@ HOST = "127.0.0.1"
 
 
 def serve_ui(port: int = 5000) -> None:
-    """Replace this process by MLflow's server, on `port` or the next free one.
+    """Print the address of the runs, and replace this process by MLflow's server.
 
-    If a configured tracking server answers, only print its address.
+    The server listens on `port` or the next free one. If a configured tracking server answers,
+    only its address is printed.
     """
     store = current_store() if is_reachable(current_store()) else embedded_store()
     if store_uri.uri_scheme(store.uri) in {"http", "https"}:
-        print(f"the tracking server has the pages: {store_uri.redact(store.uri)}", flush=True)
+        address = _address_of_runs(store, store_uri.redact(store.uri))
+        print(f"the tracking server has the pages: {address}", flush=True)
         return
     if not list(metadata.distributions(name="mlflow")):  # mlflow-skinny has no pages
         raise UserError("MLflow has no pages here; install digits[train] in place of digits")
     journal_folders.close_dead_runs()
     free = first_free_port(port)
-    print(f"http://{HOST}:{free}  ({store}; ready in some seconds, Ctrl-C ends it)", flush=True)
+    address = _address_of_runs(store, f"http://{HOST}:{free}")
+    print(f"{address}\n({store}; ready in some seconds, Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(free)]
     command += ["--workers", "1", "--uvicorn-opts", "--no-access-log"]
     mlflow_import.configure_mlflow()
@@ -43,6 +47,14 @@ def serve_ui(port: int = 5000) -> None:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # unused here, and several processes
     }
     os.execve(sys.executable, command, os.environ | settings)  # noqa: S606  (no shell is needed)
+
+
+def _address_of_runs(store: TrackingStore, server: str) -> str:
+    """Return the address of the runs' page on `server`; of `server` alone if the store fails."""
+    try:
+        return experiment_page.page_address(store, server)
+    except Exception:  # such as a store that this user may only read
+        return server
 
 
 def first_free_port(first: int) -> int:

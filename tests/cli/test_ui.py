@@ -1,4 +1,4 @@
-"""`digits ui` shows two runs side by side, in a real browser, and leaves no process behind."""
+"""`digits ui`: a real browser shows what matters first, and no process is left behind."""
 
 import json
 import re
@@ -11,9 +11,19 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from digits.tracking import runs, store_uri, tracking_store
+from digits.registry import promotion
+from digits.tracking import store_uri, tracking_store
 from tests import processes
 from tests.drawing import CHROMIUM, browser
+from tests.stores import better, example, make_model, trained
+
+__all__ = ["example", "make_model", "trained"]  # fixtures
+# The texts of a column's cells that can be seen now.
+VISIBLE_CELLS = """column => [...document.querySelectorAll(".ag-cell")].filter(cell => {
+  const box = cell.getBoundingClientRect();
+  const seen = document.elementFromPoint(box.x + 15, box.y + box.height / 2);
+  return cell.getAttribute("col-id") === column && cell.contains(seen);
+}).map(cell => cell.innerText.trim())"""
 
 
 @contextmanager
@@ -21,7 +31,7 @@ def served(port):
     """Run `digits ui` in the working directory; its address. At the end press Ctrl-C."""
     with processes.Process("digits", "ui", "--port", port) as process:
         address = process.readline().split()[0]
-        while store_uri.connection_problem(address) is not None:
+        while store_uri.connection_problem(address.partition("#")[0]) is not None:
             assert process.returncode is None, process.communicate()
             time.sleep(0.2)
         yield address
@@ -34,26 +44,55 @@ def served(port):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_two_learning_rates_are_shown_side_by_side(workspace):
-    """The compare page, on the next free port, shows both runs and their accuracies."""
-    for rate in (0.001, 0.02):
-        params = {"train": {"learning_rate": rate}}
-        with runs.tracked_run("mlp", resume=None, params=params, inputs={}, code={}) as run:
-            run.log_epoch(1, {"validation_accuracy": 0.9})
+def test_the_pages_begin_with_what_matters(workspace, trained):
+    """At 1,440 pixels, without a click: accuracy, gate, recipe and changed values of three runs.
+
+    A comparison begins with accuracy, a model and a version with a sentence. The port is free,
+    and no page asks another host.
+    """
+    (workspace / "params.yaml").write_text("recipes: {small: {train.learning_rate: 0.02}}")
+    for accuracy, rate in ((0.7, 0.02), (0.8, 0.001), (0.75, 0.02)):
+        version = trained(accuracy, "digits", train={"learning_rate": rate})
+        promotion.apply_decision(version, better)
     store = tracking_store.current_store()
     ids = [run.info.run_id for run in store.client.search_runs([store.experiment])]
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with served(port) as address, browser() as chromium:
-            page, urls = chromium.new_page(), []
+            page, urls = chromium.new_page(viewport={"width": 1440, "height": 900}), []
+            page.set_default_timeout(60_000)
             page.on("request", lambda request: urls.append(request.url))
-            query = {"runs": json.dumps(ids), "experiments": json.dumps([store.experiment])}
-            page.goto(f"{address}/#/compare-runs?{urllib.parse.urlencode(query)}")
-            page.get_by_text("train.learning_rate").first.wait_for(timeout=60_000)
-            text = page.inner_text("body")
+            page.goto(address)
+            page.get_by_role("gridcell", name="0.79").wait_for()
+            names = ("metrics.`test/accuracy`", "metrics.`validation/accuracy`")
+            tags = ("tags.`gate`", "tags.`recipe`", "tags.`changed`")
+            runs_table = [page.evaluate(VISIBLE_CELLS, name) for name in names + tags]
+            server = address.partition("#")[0]
+            query = {"runs": json.dumps(ids[:2]), "experiments": json.dumps([store.experiment])}
+            begins = {
+                f"compare-runs?{urllib.parse.urlencode(query)}": (
+                    "Metrics:",
+                    "validation/accuracy",
+                ),
+                "models/digits": ("Edit", "Networks that read handwritten digits"),
+                "models/digits/versions/2": ("Edit", "Model. A tiny network that is right on 80%."),
+            }
+            texts = []
+            for path, (heading, beginning) in begins.items():
+                page.goto(f"{server}#/{path}")
+                page.get_by_text(beginning.partition(". ")[2] or beginning).first.wait_for()
+                texts.append(page.inner_text("body").partition(heading)[2].strip())
 
-    assert int(address.rpartition(":")[2]) > port
-    assert {"0.001", "0.02", *ids} <= set(re.split(r"\s+", text))
-    assert "validation_accuracy" in text
-    assert [url for url in urls if not url.startswith((address, "data:", "blob:"))] == []
+    assert int(re.findall(r":(\d+)/", address)[0]) > port
+    assert runs_table == [
+        ["0.79", "0.74", "0.69"],
+        ["0.8", "0.75", "0.7"],
+        ["passed", "failed", "passed"],
+        ["small, changed", "small", "small"],
+        ["train.learning_rate=0.001", "nothing", "nothing"],
+    ]
+    beginnings = [beginning for _, beginning in begins.values()]
+    assert [text[: len(b)] for text, b in zip(texts, beginnings, strict=True)] == beginnings
+    assert "Gate. Passed: it became champion" in texts[-1]
+    assert [url for url in urls if not url.startswith((server, "data:", "blob:"))] == []
