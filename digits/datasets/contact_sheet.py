@@ -101,19 +101,25 @@ def enlarge(glyph: NDArray[np.uint8], zoom: int) -> Image.Image:
 
 
 def add_caption(image: Image.Image, lines: Sequence[CaptionLine]) -> Image.Image:
-    """Write lines of text below an image; lines that are wider are cut."""
+    """Write lines of text below an image; those that are wider go on in the next line."""
     top = image.height + GAP
-    card = paste((image.width, top + LINE * len(lines)), (image, (0, 0)))
+    wrapped = [(part, color) for line, color in lines for part in _wrap(line, image.width)]
+    card = paste((image.width, top + LINE * len(wrapped)), (image, (0, 0)))
     draw = ImageDraw.Draw(card)
-    for i, (line, color) in enumerate(lines):
-        draw.text((0, top + LINE * i), _truncate(line, image.width), color, font(15))
+    for i, (line, color) in enumerate(wrapped):
+        draw.text((0, top + LINE * i), line, color, font(15))
     return card
 
 
-def _truncate(line: str, width: int) -> str:
-    """Return `line`, or as much of it as fits `width` pixels and three dots."""
-    cuts = (line, *(f"{line[:n]}..." for n in range(len(line), 0, -1)))
-    return next((cut for cut in cuts if font(15).getlength(cut) <= width), "...")
+def _wrap(line: str, width: int) -> list[str]:
+    """Split `line` into parts of at most `width` pixels, between words where there are any."""
+    fits = [n for n in range(len(line) + 1) if font(15).getlength(line[:n].rstrip()) <= width]
+    end = max(1, fits[-1])
+    if end >= len(line):
+        return [line]
+    cut = line.rfind(" ", 1, end + 1)
+    end = cut if cut > 0 else end
+    return [line[:end].rstrip(), *_wrap(line[end:].lstrip(), width)]
 
 
 @cache

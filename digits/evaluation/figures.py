@@ -10,8 +10,10 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
@@ -45,30 +47,38 @@ def plot_learning_curves(history: dict[str, Floats], path: Path) -> None:
     epochs, errors = history["epoch"], 100 * (1 - history["validation_accuracy"])
     best = int(np.lexsort((history["validation_loss"], errors))[0])
     label = f"best: {errors[best]:.2f} % in epoch {epochs[best]:.0f}"
+    line: Any = {"marker": "o", "markersize": 4 if len(epochs) < 10 else 0}
     with figure_file((9, 3.4), path) as figure:
         left, right = figure.subplots(1, 2)
-        left.plot(epochs, history["train_loss"], color=GRAY, label="training (augmented)")
-        left.plot(epochs, history["validation_loss"], color=BLUE, label="validation")
-        left.set(title="Cross-entropy", xlabel="epoch", yscale="log")
-        left.legend(frameon=False)
-        right.plot(epochs, errors, color=BLUE)
+        left.plot(epochs, history["train_loss"], color=GRAY, label="training (augmented)", **line)
+        left.plot(epochs, history["validation_loss"], color=BLUE, label="validation", **line)
+        right.plot(epochs, errors, color=BLUE, **line)
         right.plot(epochs[best], errors[best], "o", color=ORANGE, label=label)
-        right.legend(frameon=False)
-        right.set(title="Validation error, %", xlabel="epoch", yscale="log")
-        for axes in (left, right):
-            axes.xaxis.get_major_locator().set_params(integer=True)
+        for axes, title in ((left, "Cross-entropy"), (right, "Validation error, %")):
+            axes.set(xlabel="epoch", yscale="log", xlim=(0, epochs[-1] + 1))
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
             use_plain_log_ticks(axes.yaxis)
+            put_legend_above(axes, title)
+
+
+def put_legend_above(axes: Axes, title: str, **options: Any) -> None:
+    """Put title and legend above the axes, the legend below the title, where nothing is drawn."""
+    axes.set_title(title, loc="left", pad=24)
+    place: Any = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1), "borderaxespad": 0.1}
+    axes.legend(frameon=False, ncols=2, columnspacing=1.2, **place, **options)
 
 
 def use_plain_log_ticks(axis: Axis) -> None:
-    """Label the ticks of a logarithmic axis as plain numbers, not as powers of ten."""
-    axis.set_major_formatter(_format_tick)
-    axis.set_minor_formatter(_format_tick)
-
-
-def _format_tick(value: float, _position: float) -> str:
-    """Return the label of a tick: only 1, 2 and 5 of each decade have one."""
-    return f"{value:g}" if f"{value:e}"[0] in "125" else ""
+    """Label a logarithmic axis, whose range is final, with three to six plain numbers."""
+    low, high = sorted(axis.get_view_interval())
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high) + 1)
+    choices = [decades, *np.outer(((1, 2, 5),), decades).reshape(1, -1)]
+    choices += [MaxNLocator(n).tick_values(low, high) for n in (4, 6, 9)]
+    visible = [np.sort(ticks[(ticks >= low) & (ticks <= high)]) for ticks in choices]
+    ticks = next((ticks for ticks in visible if len(ticks) >= 3), visible[-1])
+    step = -(-len(ticks) // 6)
+    axis.set_ticks(ticks[::step], [f"{tick:,.6g}" for tick in ticks[::step]])
+    axis.set_minor_locator(NullLocator())
 
 
 def plot_confusion(labels: Ints, predicted: Ints, classes: list[str], path: Path) -> None:
@@ -104,7 +114,9 @@ def plot_reliability(curve: list[dict[str, float]], path: Path) -> None:
         top.set(title=f"Calibration: ECE {error:.2%}", ylabel="share right", ylim=(-0.03, 1.03))
         left, width = [row["bin"] for row in curve], 0.9 / scores.BINS
         bottom.bar(left, [n for _, n in counts], width, align="edge", color=GRAY)
-        bottom.set(yscale="log", xlabel="confidence", ylabel="images", xlim=(0, 1.01))
+        bottom.set(yscale="log", xlabel="confidence", ylabel="images", xlim=(0, 1.02))
+        bottom.set_ylim(0.8, max(100, 2 * max(n for _, n in counts)))
+        use_plain_log_ticks(bottom.yaxis)
 
 
 def plot_robustness(rows: Sequence[dict[str, Any]], clean: float, path: Path) -> None:
@@ -119,8 +131,8 @@ def plot_robustness(rows: Sequence[dict[str, Any]], clean: float, path: Path) ->
         axes.barh(names, shares, xerr=np.abs(bounds - shares), **style)
         axes.axvline(100 * clean, color=ORANGE, linewidth=1, label=f"clean: {clean:.2%}")
         heading = f"Accuracy on corrupted images, % (n = {ordered[0]['n']:,} each)"
-        axes.set(title=heading, xlim=(0, 101))
-        axes.legend(frameon=False, loc="lower right")
+        axes.set_xlim(0, 101)
+        put_legend_above(axes, heading)
 
 
 def plot_image_grid(

@@ -6,10 +6,10 @@ Cards and sheets of any content are drawn by `digits.datasets.contact_sheet`.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from digits.datasets import contact_sheet
-from digits.datasets.contact_sheet import GAP, GRAY, INK, LINE, ORANGE, SIDE, CaptionLine
+from digits.datasets.contact_sheet import GAP, GRAY, INK, LINE, ORANGE, PAPER, SIDE, CaptionLine
 from digits.inference.prediction import Prediction
 from digits.preprocessing.digit_extraction import ExtractedGlyphs
 from digits.project import atomic_files
@@ -27,7 +27,8 @@ def save_previews(
             path = folder / f"{number:05}-{Path(prediction.reading.file).stem}.png"
             with atomic_files.atomic_file(path) as partial:
                 lines = [*caption(prediction), (model, GRAY)]
-                prediction_card(prediction, lines, zoom=8).save(partial, "PNG")
+                card = prediction_card(prediction, lines, zoom=8)
+                ImageOps.expand(card, GAP, PAPER).save(partial, "PNG")
         yield prediction
 
 
@@ -56,6 +57,8 @@ def prediction_card(prediction: Prediction, lines: Sequence[CaptionLine], zoom: 
         left = contact_sheet.center_in_square(image, glyphs.boxes, side)
         enlarged = [(contact_sheet.enlarge(glyph, zoom), (0, 0)) for glyph in glyphs.images]
         right = contact_sheet.paste((side, side), *enlarged)
+    frame = (0, 0, left.width - 1, left.height - 1)
+    ImageDraw.Draw(left).rectangle(frame, outline=GRAY)  # white paper has an edge, too
     size = (left.width + GAP + right.width, max(left.height, right.height))
     card = contact_sheet.paste(size, (left, (0, 0)), (right, (left.width + GAP, 0)))
     return contact_sheet.add_caption(card, lines)

@@ -8,10 +8,11 @@ from typing import Any
 import matplotlib
 import optuna
 from matplotlib import pyplot, ticker
+from optuna.distributions import IntDistribution
 from optuna.trial import TrialState
 from optuna.visualization import matplotlib as plots
 
-from digits.evaluation.figures import use_plain_log_ticks
+from digits.evaluation.figures import put_legend_above, use_plain_log_ticks
 from digits.tuning.search_space import short_name
 from digits.tuning.study import DONE_STATES, all_trials
 
@@ -71,10 +72,11 @@ def _error_study(study: optuna.Study) -> optuna.Study:
 def _history(study: optuna.Study) -> None:
     axes = plots.plot_optimization_history(study, target_name=ERROR)
     pyplot.gcf().set_size_inches(8, 4)
-    axes.set(title="Trials, grey where pruned", yscale="log")
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    axes.set(yscale="log", xlim=(-0.5, max(2.5, len(study.trials) - 0.5)))
+    axes.set_title("")
+    axes.xaxis.set_major_locator(ticker.MaxNLocator("auto", integer=True))
     use_plain_log_ticks(axes.yaxis)
-    axes.legend(["finished", "best so far"], loc="upper right")
+    put_legend_above(axes, "Trials, grey where pruned", labels=["finished", "best so far"])
 
 
 def _slices(study: optuna.Study) -> None:
@@ -82,16 +84,31 @@ def _slices(study: optuna.Study) -> None:
     figure = pyplot.gcf()
     for axes in (axes for axes in figure.axes if axes.get_xscale() == "log"):
         use_plain_log_ticks(axes.xaxis)
+        axes.tick_params("x", rotation=45)
     figure.suptitle("Error by each parameter; darker: later; grey: pruned")
 
 
 def _parallel(study: optuna.Study) -> None:
     axes = plots.plot_parallel_coordinate(study, target_name=ERROR)
-    pyplot.gcf().set_size_inches(14, 5)
-    axes.set_title("What each trial trained with; infeasible: pruned", y=1.1)
+    figure = pyplot.gcf()
+    figure.set_size_inches(14, 5)
+    axes.set_title("")
+    axes.set_title("What each trial trained with", loc="left", y=1.03)
+    legend = axes.get_legend()
+    assert legend is not None  # since some trials are marked as pruned, and others as not
+    for text, label in zip(legend.get_texts(), ("finished", "pruned"), strict=True):
+        text.set_text(label)
+    distributions = {k: kind for trial in study.trials for k, kind in trial.distributions.items()}
+    names = [label.get_text() for label in axes.get_xticklabels()[1:]]
+    for name, scale in zip(names, figure.axes[2:], strict=True):  # after its own and the colors'
+        if scale.get_yscale() == "log":
+            use_plain_log_ticks(scale.yaxis)
+        elif isinstance(distributions[name], IntDistribution):
+            scale.yaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _importances(study: optuna.Study) -> None:
     axes = plots.plot_param_importances(study)
     pyplot.gcf().set_size_inches(8, 4)
+    axes.legend().remove()  # all bars are the same
     axes.set_title("Importance among finished trials (PED-ANOVA)", loc="left")
