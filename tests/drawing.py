@@ -2,7 +2,7 @@
 
     python -m tests.drawing
 
-makes the screenshot of the README, with the model in models/digits.
+makes the screenshot of the README, with the model in models/digits, and the page's samples.
 """
 
 import shutil
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.service import service
@@ -18,6 +19,8 @@ from tests.strokes import page as page_with
 
 ROOT = Path(__file__).parents[1]
 SCREENSHOT = ROOT / "metrics/readme/draw.png"
+SAMPLES = {"digit": "4", "number": "2026", "rows": "31/42"}  # images to try
+WEB = ROOT / "digits/service/web"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -71,6 +74,18 @@ def opened(chromium, address, forgiven="", **device):
     context.close()
     assert [url for url in urls if not url.startswith((address, "data:", "blob:"))] == []
     assert [e for e in errors if not (forgiven and e.startswith(forgiven))] == []
+
+
+def barriers(page):
+    """What axe-core finds on a page in light, and of its colors in dark: rules and elements."""
+    package = pytest.importorskip("axe_playwright_python")
+    page.evaluate(Path(package.__file__).with_name("axe.min.js").read_text())
+    found = []
+    for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+        page.emulate_media(color_scheme=scheme)
+        for violation in page.evaluate("options => axe.run(options)", options)["violations"]:
+            found += [(scheme, violation["id"], node["html"][:200]) for node in violation["nodes"]]
+    return found
 
 
 def curves(text, frame):
@@ -135,6 +150,16 @@ def draw(model, path):
     colours.save(path, optimize=True)
 
 
+def draw_samples(folder):
+    """Write the images that the page offers to try, 4:3."""
+    for seed, (name, text) in enumerate(SAMPLES.items()):
+        drawn = page_with(text, np.random.default_rng(seed), shape=(240, 320), pen=7)
+        (folder / f"sample-{name}.jpg").write_bytes(
+            packed(Image.fromarray(drawn), "JPEG", quality=80)
+        )
+
+
 if __name__ == "__main__":
+    draw_samples(WEB)
     draw(ROOT / "models/digits", SCREENSHOT)
     print(SCREENSHOT)

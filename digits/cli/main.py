@@ -29,7 +29,7 @@ from digits.project.errors import UserError, run_reporting_errors
 GROUPS = {
     "Read digits": "predict score serve feedback",
     "Train and compare": "results recipe ui compare tune dashboard report rerun",
-    "Manage versions": "versions promote rollback history lineage verify pull prune",
+    "Manage versions": "versions promote rollback history lineage card verify pull prune",
     "Other": "send completion",
 }
 COMMANDS = " ".join(GROUPS.values())

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from digits.inference import reject_option
 from digits.preprocessing.digit_extraction import ExtractedGlyphs, extract_glyphs
+from digits.preprocessing.foreground import extract_foreground
 from digits.preprocessing.image_decoding import MAX_PIXELS, DecodedImage, decode_image
+
+BLANK = "the image is blank"  # a note on an image without anything that could be ink
 
 
 @dataclass(frozen=True)
@@ -88,4 +91,7 @@ def read_image(
     bytes are no image, damaged, or of more than `max_pixels`.
     """
     image = decode_image(content, name, max_pixels)
-    return ImageReading(name, extract_glyphs(image, several), notes=image.notes), image
+    glyphs, notes = extract_glyphs(image, several), image.notes
+    if not len(glyphs.boxes) and not extract_foreground(image.pixels).intensity.any():
+        notes = (*notes, BLANK)
+    return ImageReading(name, glyphs, notes=notes), image

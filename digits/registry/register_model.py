@@ -10,7 +10,7 @@ from typing import Any
 from digits.inference import model_manifest
 from digits.project import atomic_files, text_table
 from digits.project.params_schema import RegisterParams
-from digits.registry import promotion
+from digits.registry import lineage, promotion
 from digits.registry.model_version import RegisteredVersion
 from digits.registry.promotion_decision import PromotionDecision, decide_alias
 from digits.registry.registration import register_version
@@ -46,6 +46,7 @@ def register(
     try:
         version = register_version(folder=trained, run_id=run_id, **request)
         write_registration(version, promotion.apply_decision(version, decide), registration)
+        lineage.store_card(version, trained)
     except tracking_store.StoreUnavailableError as error:
         store_uri.warn_once(str(error), topic=tracking_store.current_store().uri)
         journal_folders.postpone_registration(run_id, trained, **request)

@@ -12,7 +12,7 @@ from typing import Any
 from digits.project import atomic_files, process_locks
 from digits.project.errors import UserError
 from digits.project.params_schema import RegisterParams
-from digits.registry import promotion, register_model, registration
+from digits.registry import lineage, promotion, register_model, registration
 from digits.registry.model_version import UNSENT_TAG, RegisteredVersion
 from digits.registry.promotion_decision import PromotionDecision, decide_alias
 from digits.tracking import journal_folders, store_uri, tracking_store
@@ -74,6 +74,7 @@ def _send_journal(journal: Journal, decide: promotion.Decide, sent: SentSummary)
     def register(target: tracking_store.StoredRun, kept: Path, **request: Any) -> None:
         version = registration.publish_version(target, folder=kept, **request)
         sent.versions.append((version, promotion.apply_decision(version, decide)))
+        lineage.store_card(version, kept)
 
     journal.end_killed()
     kinds = {line["kind"] for line in journal.waiting}

@@ -24,6 +24,7 @@ MLMODEL_FILE = "MLmodel"  # what MLflow's own loader goes by
 ENVIRONMENT_FILES = {"conda.yaml", "python_env.yaml", "requirements.txt"}
 EXAMPLE_FILES = {"input_example.json", "serving_input_example.json"}
 MLFLOW_FILES = {"registered_model_meta", *ENVIRONMENT_FILES, *EXAMPLE_FILES}
+CARD_FILE = "model-card.html"  # for people: nothing reads it, so it is not downloaded either
 
 
 def cached_folder(content: str) -> Path:
@@ -96,7 +97,7 @@ def _check_file_list(version: RegisteredVersion, uri: str) -> dict[str, int | No
     sizes = {file.path.rpartition("/")[2]: file.file_size for file in files if not file.is_dir}
     folders = [file.path for file in files if file.is_dir]
     expected = model_integrity.MODEL_FILES | {MLMODEL_FILE}
-    for name in [*sorted((sizes.keys() - MLFLOW_FILES) ^ expected), *folders]:
+    for name in [*sorted((sizes.keys() - MLFLOW_FILES - {CARD_FILE}) ^ expected), *folders]:
         state = "is missing" if name in expected else "does not belong there"
         raise _changed(version, f"{name} {state}")
     return sizes

@@ -1,9 +1,8 @@
 """The application of a worker: the routes of all modules, and the middleware around them.
 
-Each protocol's routes are in a module of its own; `/metrics` and `/openapi.json` are here.
+Each protocol's routes are in a module of its own; `/metrics` is here.
 """
 
-import functools
 from itertools import chain
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -11,13 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from digits.service import mlflow_scoring, open_inference, predict_route, web_pages
+from digits.service import api_docs, mlflow_scoring, open_inference, predict_route, web_pages
 from digits.service.admission_limits import WorkerSettings
 from digits.service.dynamic_batching import BatchQueue
 from digits.service.middleware import RequestMiddleware
-from digits.service.openapi_routes import ApiRoute, RouteTable, openapi_document
+from digits.service.openapi_routes import ApiRoute, RouteTable
 from digits.service.prometheus_metrics import exposition
-from digits.service.responses import json_response
 from digits.service.served_model import ModelHolder
 
 
@@ -30,20 +28,10 @@ def create_app(holder: ModelHolder, settings: WorkerSettings) -> RequestMiddlewa
         "Open Inference Protocol": open_inference.routes(queue),
         "Pages": web_pages.routes(queue, settings.feedback),
     }
-    groups["Operations"] = _operations(groups)
+    groups["Operations"] = [ApiRoute("/metrics", metrics), *api_docs.routes(groups, holder)]
     return RequestMiddleware(RouteTable(chain(*groups.values())), holder, settings)
 
 
-def _operations(groups: dict[str, list[ApiRoute]]) -> list[ApiRoute]:
-    """Routes for operators and for programs that generate clients."""
-    document = functools.cache(lambda: openapi_document(groups))
-
-    async def metrics(_: Request) -> Response:
-        """Metrics in the format of Prometheus."""
-        return Response(await run_in_threadpool(exposition), media_type=CONTENT_TYPE_LATEST)
-
-    async def openapi(_: Request) -> Response:
-        """The description of this API, as an OpenAPI document."""
-        return json_response(await run_in_threadpool(document))
-
-    return [ApiRoute("/metrics", metrics), ApiRoute("/openapi.json", openapi, response=dict)]
+async def metrics(_: Request) -> Response:
+    """Metrics in the format of Prometheus."""
+    return Response(await run_in_threadpool(exposition), media_type=CONTENT_TYPE_LATEST)

@@ -36,10 +36,11 @@ class ModelOutput:
 
 
 class PendingRequest(NamedTuple):
-    """The images (n, 28, 28) of a request, and their future output."""
+    """The images (n, 28, 28) of a request, their future output, and whether metrics count it."""
 
     images: ImageArray
     output: asyncio.Future[ModelOutput]
+    counted: bool
 
 
 class BatchQueue:
@@ -64,13 +65,17 @@ class BatchQueue:
             return parser(body, *arguments)
         return await self.run_in_thread(parser, body, *arguments)
 
-    async def predict(self, images: ImageArray) -> ModelOutput:
-        """Return the model's output for `images` (n, 28, 28); n may be 0."""
+    async def predict(self, images: ImageArray, *, counted: bool = True) -> ModelOutput:
+        """Return the model's output for `images` (n, 28, 28); n may be 0.
+
+        Metrics count the digits in them if they are to be `counted`.
+        """
         if not len(images):
             served = self.holder.served
             empty = np.zeros((0, len(served.classifier.classes)), np.float32)
             return ModelOutput(served, empty, empty)
-        return await (self.small if len(images) <= BATCH_SIZE else self.large).predict(images)
+        thread = self.small if len(images) <= BATCH_SIZE else self.large
+        return await thread.predict(images, counted)
 
 
 class InferenceThread:
@@ -82,11 +87,11 @@ class InferenceThread:
         self.queue: deque[PendingRequest] = deque()
         self.running = False
 
-    def predict(self, images: ImageArray) -> asyncio.Future[ModelOutput]:
+    def predict(self, images: ImageArray, counted: bool) -> asyncio.Future[ModelOutput]:
         """Enqueue `images` (n, 28, 28), n at least 1; return their future output."""
         loop = asyncio.get_running_loop()
         output: asyncio.Future[ModelOutput] = loop.create_future()
-        self.queue.append(PendingRequest(images, output))
+        self.queue.append(PendingRequest(images, output, counted))
         if not self.running:
             self.running = True
             loop.call_soon(self._run)  # after the requests that have already arrived
@@ -99,8 +104,7 @@ class InferenceThread:
         while self.queue and size + len(self.queue[0].images) <= BATCH_SIZE:
             group.append(self.queue.popleft())
             size += len(group[-1].images)
-        arrays = [request.images for request in group]
-        run = asyncio.wrap_future(self.thread.submit(_run_network, self.holder.served, arrays))
+        run = asyncio.wrap_future(self.thread.submit(_run_network, self.holder.served, group))
         run.add_done_callback(lambda run: self._finish(group, run))
 
     def _finish(self, group: list[PendingRequest], run: asyncio.Future[list[ModelOutput]]) -> None:
@@ -109,7 +113,7 @@ class InferenceThread:
         if self.running:
             self._run()
         error = run.exception()
-        for i, (_, output) in enumerate(group):
+        for i, (_, output, _) in enumerate(group):
             if output.done():  # the request was cancelled
                 continue
             if error is None:
@@ -118,11 +122,13 @@ class InferenceThread:
                 output.set_exception(error)
 
 
-def _run_network(served: ServedModel, arrays: list[ImageArray]) -> list[ModelOutput]:
-    """Return the output for each of several arrays of images, from one run of the network."""
-    logits = served.classifier.logits(np.concatenate(arrays))
+def _run_network(served: ServedModel, group: list[PendingRequest]) -> list[ModelOutput]:
+    """Return the output for each of several requests, from one run of the network."""
+    sizes = [len(request.images) for request in group]
+    logits = served.classifier.logits(np.concatenate([request.images for request in group]))
     probabilities = softmax(logits)
-    prometheus_metrics.count_predictions(probabilities, served)
-    stops = accumulate(map(len, arrays))
-    parts = [slice(stop - len(array), stop) for array, stop in zip(arrays, stops, strict=True)]
+    prometheus_metrics.BATCH.observe(len(probabilities))
+    is_counted = np.repeat([request.counted for request in group], sizes)
+    prometheus_metrics.count_predictions(probabilities[is_counted], served)
+    parts = [slice(stop - n, stop) for n, stop in zip(sizes, accumulate(sizes), strict=True)]
     return [ModelOutput(served, logits[part], probabilities[part]) for part in parts]

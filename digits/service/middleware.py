@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from digits.service import json_logs, prometheus_metrics, responses
+from digits.service import json_logs, prometheus_metrics, web_pages
 from digits.service.access_control import SAFE_METHODS, SECURITY_HEADERS
 from digits.service.admission_limits import WorkerSettings
 from digits.service.openapi_routes import RouteTable
@@ -46,12 +46,12 @@ class RequestMiddleware:
         try:
             response = await self._respond(scope, protocol)
         except HTTPException as refused:
-            response = responses.error_response(scope["request_id"], refused)
+            response = web_pages.error_response(scope, refused)
         except Exception:  # the client gets a sentence, the log gets the traceback
             fields = {"level": "error", "request_id": scope["request_id"]}
             json_logs.log_event(event="failed", **fields, trace=traceback.format_exc())
             failed = RequestRefusedError(500, "internal error; the service's log has the details")
-            response = responses.error_response(scope["request_id"], failed)
+            response = web_pages.error_response(scope, failed)
         headers = [(name.decode(), value.decode()) for name, value in response.raw_headers]
         headers += [("x-request-id", scope["request_id"]), *SECURITY_HEADERS]
         headers += [] if self.holder.ready else CLOSE.items()
@@ -117,6 +117,7 @@ class RequestMiddleware:
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request and log it."""
         route = getattr(scope.get("route"), "path", "other")
+        route += " (draft)" if scope.get("draft") else ""
         prometheus_metrics.labelled_metric(prometheus_metrics.REQUESTS, route, status).inc()
         prometheus_metrics.labelled_metric(prometheus_metrics.DURATIONS, route).observe(seconds)
         fields = {"request_id": scope["request_id"], "method": scope["method"], "route": route}

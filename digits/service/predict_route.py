@@ -18,7 +18,13 @@ from digits.project.errors import UserError
 from digits.service import prometheus_metrics, responses
 from digits.service.dynamic_batching import BatchQueue
 from digits.service.openapi_routes import ApiRoute
-from digits.service.responses import Base64, ModelIdentity, RequestBody, RequestRefusedError, Status
+from digits.service.responses import (
+    Base64,
+    ModelDescription,
+    RequestBody,
+    RequestRefusedError,
+    Status,
+)
 
 MAX_PIXELS = 24_000_000  # of a phone's photograph; 72 MB when decoded
 Digit = Annotated[int | str, Field(description="A number if the name of the class is one.")]
@@ -30,6 +36,7 @@ class PredictOptions(RequestBody):
     top: Annotated[int, Field(ge=1, le=10, description="Number of classes for each digit.")] = 1
     several: Annotated[bool | None, Field(description="true: several digits; false: one")] = None
     pictures: Annotated[bool, Field(description="Add the 28 x 28 inputs of the network.")] = False
+    draft: Annotated[bool, Field(description="true: not finished, /metrics leaves it out")] = False
 
 
 class PredictRequest(PredictOptions):
@@ -61,7 +68,7 @@ class PredictResponse(TypedDict):
     notes: list[str]
     top: NotRequired[list[list[TopClass]]]
     pictures: NotRequired[Annotated[list[Base64], Field(description="Network inputs, as PNG.")]]
-    model: ModelIdentity
+    model: ModelDescription
     request_id: str
 
 
@@ -77,17 +84,18 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
         parsed, reading = await queue.run_in_thread(_read_request, request)
         assert reading.glyphs is not None  # the image was read
         glyphs = reading.glyphs.images
-        output = await queue.predict(glyphs)
+        output = await queue.predict(glyphs, counted=not parsed.draft)
         served = output.served
         prediction = Prediction(reading, served.classifier.classes, output.probabilities)
-        if prediction.status != "ok":
+        request.scope["draft"] = parsed.draft
+        if prediction.status != "ok" and not parsed.draft:
             prometheus_metrics.labelled_metric(prometheus_metrics.REJECTS, prediction.status).inc()
         content = prediction_record(prediction, parsed.top)
         del content["file"]
         if parsed.pictures:
             files = [cv2.imencode(".png", glyph)[1].data for glyph in glyphs]
             content["pictures"] = [b64encode(file).decode() for file in files]
-        content |= {"model": served.identity, "request_id": request["request_id"]}
+        content |= {"model": served.description, "request_id": request["request_id"]}
         return responses.model_response(content, served)
 
     types = {"response": PredictResponse, "body": PredictRequest}

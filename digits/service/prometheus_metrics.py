@@ -50,8 +50,7 @@ def exposition() -> bytes:
 
 
 def count_predictions(probabilities: NDArray[np.float32], served: ServedModel) -> None:
-    """Count one run of the network; `probabilities` are (n, classes)."""
-    BATCH.observe(len(probabilities))
+    """Count the digits that were read; `probabilities` are (n, classes)."""
     confidence = labelled_metric(CONFIDENCE, served.version)
     digits, tops = probabilities.argmax(1).tolist(), probabilities.max(1).tolist()
     for digit, top in zip(digits, tops, strict=True):

@@ -13,8 +13,8 @@ from pathlib import Path
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.registry import model_reference, version_lookup
+from digits.registry.lineage import build_card
 from digits.service.json_logs import StderrToLog, log_event
-from digits.service.model_card import build_card
 from digits.service.served_model import LOCAL_VERSION
 from digits.tracking.tracking_store import StoreUnavailableError
 

@@ -7,10 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from digits.service.served_model import ServedModel
 
 JSON = "application/json"
+NO_CACHE = {"Cache-Control": "no-cache"}  # so that browsers never run an old script
 PLAIN_MESSAGES = {  # instead of pydantic's own, which speak of Python
     "bytes_type": "Input should be a text in base64",
     "model_type": "Input should be an object",
@@ -32,6 +34,17 @@ class ModelIdentity(RequestBody):
     name: Name
     version: Name
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ModelDescription(TypedDict):
+    """The model that computed the response: its identity, and what people know it by."""
+
+    name: str
+    version: str
+    sha256: str
+    title: Annotated[str, Field(description="The model in words.")]
+    aliases: Annotated[list[str], Field(description="Of its version, when it was loaded.")]
+    test_accuracy: float | None
 
 
 RequestModel = TypeVar("RequestModel", bound=BaseModel)

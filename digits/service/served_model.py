@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from digits.evaluation import model_card
 from digits.inference import classifier
 from digits.inference.classifier import Classifier
 
@@ -16,13 +17,14 @@ LOCAL_VERSION = "local"  # of a folder that is not a registered version
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded model with its name, its version, the hash of its files, and its model card.
+    """A loaded model with its folder, name, version, the hash of its files, and its model card.
 
     `version` is a number of the registry or `LOCAL_VERSION`; `card` is that of
-    `digits.service.model_card`.
+    `digits.registry.lineage`.
     """
 
     classifier: Classifier
+    folder: Path
     name: str
     version: str
     content_sha256: str
@@ -39,6 +41,19 @@ class ServedModel:
         return {"name": self.name, "version": self.version, "sha256": self.content_sha256}
 
     @cached_property
+    def description(self) -> dict[str, Any]:
+        """The fields of responses that describe the model, its identity among them."""
+        aliases = list(self.card.get("version", {}).get("aliases", []))
+        accuracy = self.card.get("test", {}).get("accuracy")
+        known = {"title": self.title, "aliases": aliases, "test_accuracy": accuracy}
+        return {**self.identity, **known}
+
+    @cached_property
+    def title(self) -> str:
+        """The model in words, such as `models/digits: version 4, challenger, test 99.42 %`."""
+        return model_card.title(self.card, self.name, self.folder, self.version != LOCAL_VERSION)
+
+    @cached_property
     def headers(self) -> dict[str, str]:
         """The headers of responses that identify the model."""
         return {"x-model": f"{self.name}/{self.version}", "x-model-sha256": self.content_sha256}
@@ -51,7 +66,8 @@ def load_served_model(folder: Path, name: str, version: str, card: dict[str, Any
     """
     model = classifier.load(folder, threads=1)  # requests run in parallel already
     model.probabilities(np.zeros((1, 28, 28), np.uint8))
-    return ServedModel(model, name, version, str(model.manifest["content_sha256"]), card)
+    content = str(model.manifest["content_sha256"])
+    return ServedModel(model, folder, name, version, content, card)
 
 
 class ModelHolder:

@@ -1,32 +1,46 @@
-"""The pages: drawing, the model, the API; and the feedback that the drawing page sends.
+"""The pages: drawing, the model, errors; and the feedback that the drawing page sends.
 
-The files of the pages are in `web`. Feedback is stored by `digits.datasets.feedback_store`.
+The files of the pages are in `web`, that of the model's page in `digits.evaluation`. Feedback
+is stored by `digits.datasets.feedback_store`.
 """
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from digits.datasets import feedback_store, labelled_folder
 from digits.datasets.feedback_store import DamagedTableError, StoreFullError
+from digits.evaluation import model_card
 from digits.project import html_templates
 from digits.project.errors import UserError
 from digits.service import json_logs, responses
 from digits.service.dynamic_batching import BatchQueue
 from digits.service.openapi_routes import ApiRoute
-from digits.service.responses import Base64, ModelIdentity, RequestBody, RequestRefusedError, Status
-from digits.service.served_model import LOCAL_VERSION, ServedModel
+from digits.service.responses import (
+    NO_CACHE,
+    Base64,
+    ModelIdentity,
+    RequestBody,
+    RequestRefusedError,
+    Status,
+)
+from digits.service.served_model import ServedModel
 
 WEB = Path(__file__).with_name("web")
 CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-SWAGGER = ("swagger-ui.css", "swagger-ui-bundle.js")  # in the package flask-swagger-ui
-NO_CACHE = {"Cache-Control": "no-cache"}  # so that browsers never run an old script
+CONTENT_TYPES |= {".jpg": "image/jpeg"}
+SAMPLES = {  # images to try, drawn by `python -m tests.drawing`
+    "sample-digit.jpg": "one digit",
+    "sample-number.jpg": "a number",
+    "sample-rows.jpg": "two rows",
+}
 
 
 class FeedbackRequest(RequestBody):
@@ -47,7 +61,8 @@ def routes(queue: BatchQueue, folder: Path) -> list[ApiRoute]:
 
     async def draw(_: Request) -> Response:
         """The page to draw on."""
-        return _html(html_templates.render(WEB / "draw.html", model=_display_name(holder.served)))
+        values = {"model": holder.served.title, "samples": SAMPLES}
+        return _html(html_templates.render(WEB / "draw.html", **values))
 
     async def static(request: Request) -> Response:
         """A script, style sheet or icon of the pages."""
@@ -60,10 +75,6 @@ def routes(queue: BatchQueue, folder: Path) -> list[ApiRoute]:
         """The page about the model: where it comes from and how good it is."""
         return _html(render_model_page(holder.served))
 
-    async def docs(_: Request) -> Response:
-        """The page that describes this API."""
-        return _html(html_templates.render(WEB / "docs.html"))
-
     async def feedback(request: Request) -> Response:
         """Store an image with the digits that a person says are in it."""
         arguments = request["body"], holder.served.classifier.classes, folder
@@ -74,16 +85,14 @@ def routes(queue: BatchQueue, folder: Path) -> list[ApiRoute]:
         ApiRoute("/feedback", feedback, response=dict[str, str], body=FeedbackRequest),
         ApiRoute("/", draw),
         ApiRoute("/model", model),
-        ApiRoute("/docs", docs),
         ApiRoute("/static/{name}", static),
     ]
 
 
 def _static_files() -> dict[str, Path]:
     """Return the files that pages load, by name."""
-    files = {path.name: path for path in WEB.iterdir() if path.suffix in CONTENT_TYPES}
-    swagger = metadata.distribution("flask-swagger-ui").locate_file("")
-    return files | {name: Path(str(swagger), "flask_swagger_ui/dist", name) for name in SWAGGER}
+    paths = [model_card.STYLES, *WEB.iterdir()]
+    return {path.name: path for path in paths if path.suffix in CONTENT_TYPES}
 
 
 def _html(text: str) -> Response:
@@ -92,13 +101,20 @@ def _html(text: str) -> Response:
 
 def render_model_page(served: ServedModel) -> str:
     """Return the page about the model."""
-    return html_templates.render(WEB / "model.html", name=_display_name(served), served=served)
+    card = model_card.describe_model(served.classifier.manifest) | served.card
+    return model_card.render_page(card, served.title, standalone=False)
 
 
-def _display_name(served: ServedModel) -> str:
-    """Return the name of the model for people."""
-    is_local = served.version == LOCAL_VERSION
-    return f"{served.name} " + (f"({LOCAL_VERSION})" if is_local else f"version {served.version}")
+def error_response(scope: Scope, refused: HTTPException) -> Response:
+    """Return the response to a refused request: a page for a browser, else JSON."""
+    request_id = scope["request_id"]
+    accepted = [value for name, value in scope["headers"] if name == b"accept"]
+    if scope["method"] != "GET" or not any(b"text/html" in value for value in accepted):
+        return responses.error_response(request_id, refused)
+    root = "../" * (scope["path"].count("/") - 1) or "./"
+    values = {"status": refused.status_code, "error": refused.detail, "request_id": request_id}
+    text = html_templates.render(WEB / "error.html", root=root, **values)
+    return Response(text, refused.status_code, refused.headers, "text/html")
 
 
 def _store_feedback(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:

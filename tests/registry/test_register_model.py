@@ -9,7 +9,7 @@ import yaml
 from digits.cli.send import send
 from digits.project import atomic_files
 from digits.project.errors import UserError
-from digits.registry import alias_moves
+from digits.registry import alias_moves, artifact_removal, version_download
 from digits.registry.promotion_decision import DECISION_TAG
 from digits.tracking import tracking_store
 from tests.conftest import standing
@@ -59,7 +59,11 @@ def check_accepted(entry, output):
     assert (gate["champion"], gate["n"], failed(entry)) == (1, 500, set())
     assert gate["rules"]["better"]["p"] < 0.05
     assert gate["rules"]["better"]["interval"][0] > 0
-    tags = list_versions()[0].tags
+    version = list_versions()[0]
+    model, tags = artifact_removal.logged_model_id(version), version.tags
+    files = [file.path for file in version.store.client.list_logged_model_artifacts(model)]
+    assert version_download.CARD_FILE in files
+    assert version_download.download_to_cache(version).name == version.content_sha256
     assert tags["gate"] == "passed"
     assert " us" in tags[DECISION_TAG]
     assert "\nbetter    " in output

@@ -165,7 +165,8 @@ def test_metrics_and_log_record_each_request(ask, project):
     """Requests by route and status, digits, empty pages; one line of JSON for each request."""
     empty = cv2.imencode(".png", np.full((90, 90), 255, np.uint8))[1].tobytes()
     assert ask("POST", "/predict", written("12"), X_Request_Id="metrics")[0] == 200
-    assert ask("POST", "/predict", empty)[2]["status"] == "no digit"
+    answer = ask("POST", "/predict", empty)[2]
+    assert (answer["status"], answer["notes"]) == ("no digit", ["the image is blank"])
     metrics = ask("GET", "/metrics")[2].decode()
 
     assert re.search(r'digits_requests_total{route="/predict",status="200"} [1-9]', metrics)
@@ -173,6 +174,10 @@ def test_metrics_and_log_record_each_request(ask, project):
     assert re.search(r'digits_confidence_count{version="local"} [1-9]', metrics)
     assert re.search(r"digits_predictions_total{digit=", metrics)
     assert re.search(r'digits_model{name="model",sha256="\w{64}",version="local"} 1.0', metrics)
+    assert ask("POST", "/predict?draft=true", written("12"))[0] == 200
+    again, counted = ask("GET", "/metrics")[2].decode(), r"digits_predictions_total{.*"
+    assert re.findall(counted, again) == re.findall(counted, metrics)
+    assert 'route="/predict (draft)"' in again
     events = [json.loads(line) for line in (project / "log").read_text().splitlines()]
     (event,) = (event for event in events if event.get("request_id") == "metrics")
     assert event["time"].endswith("+00:00")

@@ -1,19 +1,23 @@
 """The pages as HTML, the files and model cards behind them, and the feedback that they send."""
 
 import base64
+import html
 import json
 import re
 import shutil
+import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urljoin
 
 import numpy as np
 import pytest
 
 from digits.datasets import feedback_store
+from digits.evaluation import model_card
 from digits.project import atomic_files
+from digits.registry.lineage import build_card
 from digits.service import served_model, web_pages
-from digits.service.model_card import build_card
 from digits.service.served_model import ServedModel
 from tests.drawing import written
 
@@ -59,7 +63,8 @@ class PageParser(HTMLParser):
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("/", "l (local)"), ("/model", "l (local)"), ("/docs", "Digits: API")]
+    ("path", "words"),
+    [("/", ">model</span>"), ("/model", "<h1>model</h1>"), ("/docs", "Digits: API")],
 )
 def test_pages_obey_a_strict_policy_and_their_links_work(ask, path, words):
     """There is no inline script or style. Every link is relative and leads to a file."""
@@ -85,6 +90,34 @@ def test_other_files_are_not_served(ask, name):
 
     assert status == 404
     assert body["error"]
+
+
+def test_an_unknown_address_is_a_page_for_browsers(ask):
+    """Its links work at any depth. A program gets JSON."""
+    status, headers, body = ask("GET", "/no/such/page", Accept="text/html,*/*;q=0.8")
+    page = PageParser(body.decode())
+
+    assert (status, headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert page.inline == []
+    for link in page.links:
+        assert ask("GET", urljoin("/no/such/page", link))[0] == 200, link
+    status, _, body = ask("GET", "/no/such/page", Accept="application/json")
+    assert (status, body["error"]) == (404, "Not Found")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
+def test_each_command_of_the_docs_is_answered(ask, feedback):
+    """There is one for each route, and a second one for an image; all get status 200."""
+    text = ask("GET", "/docs")[2].decode()
+    commands = [html.unescape(c) for c in re.findall(r'class="command">(.*?)</code>', text, re.S)]
+
+    assert len(commands) == len(ask("GET", "/openapi.json")[2]["paths"]) + 1
+    for command in commands:
+        loud = command.replace("curl ", "curl --fail -sS ")
+        done = subprocess.run(loud, shell=True, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), command
+    (row,) = feedback_store.read_corrections(feedback)
+    assert row.label == "7"
 
 
 def test_a_correction_is_stored(ask, feedback):
@@ -154,29 +187,39 @@ def test_a_full_or_damaged_store_is_not_changed(ask, feedback, pattern, value, s
     assert table.read_text() == before
 
 
-def test_every_text_is_escaped(model):
-    """Other people write to a registry, so its texts are not trusted."""
-    gate = {**dict.fromkeys(("verdict", "why", "mode"), EVIL), "head": [EVIL], "rows": [[EVIL]]}
-    confusion = {"classes": [EVIL], "counts": [[1]]}
+def full_card(text):
+    """A card that has every section, with `text` wherever there is one."""
+    gate = {**dict.fromkeys(("verdict", "why", "mode"), text), "head": [text], "rows": [[text]]}
+    confusion = {"classes": [text], "counts": [[1]]}
     confusion["recall"] = [{"n": 1, "right": 1, "interval": [0, 1]}]
-    card = {
-        "kind": EVIL,
-        "version": {"name": EVIL, "number": 1, "aliases": [EVIL], "registered": EVIL},
-        "run": {"id": EVIL, "started": EVIL},
-        "commit": {"id": EVIL},
-        "data": {EVIL: EVIL},
-        "promotion": [{"when": EVIL, "who": EVIL, "what": EVIL, "why": EVIL}],
+    return {
+        "kind": text,
+        "version": {"name": text, "number": 1, "aliases": [text], "registered": text},
+        "run": {"id": text, "started": text, "address": f"https://localhost/{text}"},
+        "model": {"content_sha256": SHA256},
+        "commit": {"id": text},
+        "data": {text: text},
+        "promotion": [{"when": text, "who": text, "what": text, "why": text}],
         "gate": gate | {"n": 1},
         "test": {"n": 1, "accuracy": 1.0, "interval": [0.0, 1.0], "ece": 0.0},
         "parameters": 1,
-        "examples": EVIL,
+        "sizes": text,
+        "classes": [text],
+        "corrupted": {text: 0.5},
+        "examples": text,
+        "mistakes": text,
         "confusion": confusion,
     }
-    text = web_pages.render_model_page(ServedModel(model.classifier, EVIL, "1", SHA256, card))
 
-    assert "<script" not in text
-    assert text.count("&lt;script&gt;") > 15
-    assert PageParser(text).inline == []
+
+def test_every_text_is_escaped(model):
+    """Other people write to a registry, so its texts are not trusted."""
+    card = full_card(EVIL)
+    served = ServedModel(model.classifier, Path(), EVIL, "1", SHA256, card)
+    for text in (web_pages.render_model_page(served), model_card.render_markdown(card, EVIL)):
+        assert "<script" not in text
+        assert text.count("&lt;script&gt;") > 15
+        assert PageParser(text).inline == []
 
 
 def test_the_page_of_an_unknown_model_says_that_nothing_is_recorded(model):

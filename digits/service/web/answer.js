@@ -2,6 +2,7 @@
 
 import { HEIGHT, WIDTH } from "./sheet.js";
 
+const BLANK = "the image is blank"; // a note of the service
 const SPEAK_DELAY = 700; // milliseconds without a change before a screen reader is told
 const get = (id) => document.getElementById(id);
 const percent = (share) => {
@@ -46,8 +47,10 @@ export function show(prediction, frame) {
   const count = prediction.top.length;
   chosen = Math.min(chosen, Math.max(0, count - 1));
   if (!count) {
-    showText("–", "No digit found", "Nothing in this image looks like a digit.");
-    speak("No digit found");
+    const title = prediction.notes.includes(BLANK) ? "Nothing is on it" : "No digit found";
+    const note = prediction.notes.join("; ") || "Nothing in this image looks like a digit.";
+    showText("–", title, `${note[0].toUpperCase()}${note.slice(1)}`);
+    speak(title);
   } else {
     const doubtful = prediction.status === "doubtful";
     const probability = percent(prediction.probability);

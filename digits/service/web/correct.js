@@ -54,7 +54,9 @@ function setOpen(open) {
 }
 
 async function store({ prediction, image }, label) {
-  const { text, probability, status, model } = prediction;
+  const { text, probability, status } = prediction;
+  const { name, version, sha256 } = prediction.model;
+  const model = { name, version, sha256 };
   const body = JSON.stringify({ picture: await base64(image), label, answer: text, probability, status, model });
   showStatus("Storing …");
   try {

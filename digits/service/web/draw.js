@@ -2,13 +2,15 @@
 
 import * as answer from "./answer.js";
 import * as correct from "./correct.js";
-import { Reader } from "./service.js";
+import { post, Reader } from "./service.js";
 import { Sheet } from "./sheet.js";
 
+const FINISHED = 1500; // milliseconds without a change, after which a drawing counts as finished
 const get = (id) => document.getElementById(id);
 const sheet = new Sheet(get("paper"), onChange);
 const reader = new Reader(() => sheet.snapshot(), onPrediction, onFailure);
 let model = null; // SHA-256 of the model that answered last
+let timer = null; // until the drawing is finished
 
 answer.prepare();
 correct.prepare(() => reader.settled());
@@ -17,9 +19,19 @@ function onChange(replaced) {
   get("undo").disabled = !sheet.undoable;
   get("clear").disabled = sheet.empty;
   get("hint").hidden = !sheet.empty;
-  if (!sheet.empty) return reader.request(replaced);
-  reader.stop();
-  showNothing();
+  clearTimeout(timer);
+  if (sheet.empty) {
+    reader.stop();
+    return showNothing();
+  }
+  reader.request(replaced, !sheet.state.image); // strokes are a draft
+  if (!sheet.state.image) timer = setTimeout(countFinished, FINISHED);
+}
+
+// Let the service count the drawing in its metrics; the answer is on the page already.
+async function countFinished() {
+  if (sheet.pointer !== null) timer = setTimeout(countFinished, FINISHED);
+  else await post("predict", await sheet.snapshot(), "application/octet-stream").catch(() => {});
 }
 
 function showNothing(...reason) {
@@ -31,8 +43,7 @@ function showNothing(...reason) {
 function onPrediction(prediction, image) {
   const swapped = model !== null && model !== prediction.model.sha256;
   model = prediction.model.sha256;
-  const { name, version } = prediction.model;
-  const title = /^\d/.test(version) ? `${name} version ${version}` : `${name} (${version})`;
+  const { title } = prediction.model;
   get("model").textContent = title;
   showNotice(swapped ? `The model was replaced: ${title} answers now.` : "");
   answer.show(prediction, sheet.frame);
@@ -50,7 +61,10 @@ function showNotice(sentence) {
   get("notice").hidden = !sentence;
 }
 
-// --- image files: chosen, pasted, dropped
+// --- image files: samples, chosen, pasted, dropped
+
+for (const sample of document.querySelectorAll(".samples button"))
+  sample.addEventListener("click", async () => sheet.load(await (await fetch(sample.firstElementChild.src)).blob()));
 
 get("file").addEventListener("change", () => {
   load(get("file").files);

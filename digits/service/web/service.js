@@ -37,16 +37,18 @@ export async function post(path, body, type, signal) {
 export class Reader {
   // `snapshot()` returns the image; `onPrediction(prediction, image)`, `onFailure(error)` get the result.
   constructor(snapshot, onPrediction, onFailure) {
-    Object.assign(this, { snapshot, onPrediction, onFailure, pending: false, running: null });
+    Object.assign(this, { snapshot, onPrediction, onFailure, pending: false, draft: false, running: null });
     this.current = new AbortController();
     this.wake = () => {};
     addEventListener("online", () => this.wake());
   }
 
   // Request a prediction, since the sheet has changed. `replaced`: cancel the request in progress.
-  request(replaced) {
+  // `draft`: the service leaves it out of its metrics.
+  request(replaced, draft) {
     if (replaced) this.stop();
     this.pending = true;
+    this.draft = draft;
     this.running ??= this.run().finally(() => (this.running = null));
   }
 
@@ -79,7 +81,8 @@ export class Reader {
     try {
       const image = await this.snapshot();
       const either = AbortSignal.any([signal, timeout]);
-      const prediction = await post("predict?top=10&pictures=true", image, "application/octet-stream", either);
+      const path = `predict?top=10&pictures=true&draft=${this.draft}`;
+      const prediction = await post(path, image, "application/octet-stream", either);
       if (!signal.aborted) this.onPrediction(prediction, image);
     } catch (error) {
       if (signal.aborted) return null;
