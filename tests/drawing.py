@@ -76,15 +76,28 @@ def opened(chromium, address, forgiven="", **device):
     assert [e for e in errors if not (forgiven and e.startswith(forgiven))] == []
 
 
+FIND_BARRIERS = """async (options) => {
+  const { violations } = await axe.run({ ...options, resultTypes: ["violations"] });
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+}"""
+
+
 def barriers(page):
-    """What axe-core finds on a page in light, and of its colors in dark: rules and elements."""
+    """What axe-core finds on a page at both widths, in light, and of its colors in dark.
+
+    Also that the page is wider than the window. Details are opened.
+    """
     package = pytest.importorskip("axe_playwright_python")
     page.evaluate(Path(package.__file__).with_name("axe.min.js").read_text())
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
     found = []
-    for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
-        page.emulate_media(color_scheme=scheme)
-        for violation in page.evaluate("options => axe.run(options)", options)["violations"]:
-            found += [(scheme, violation["id"], node["html"][:200]) for node in violation["nodes"]]
+    for width in (390, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found.append(f"wider than {width} pixels")
+        for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+            page.emulate_media(color_scheme=scheme)
+            found += page.evaluate(FIND_BARRIERS, options)
     return found
 
 
