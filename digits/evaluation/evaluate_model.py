@@ -63,11 +63,17 @@ def evaluate(
             _draw_predictions(folder, model, split, probabilities)
         run.log_inputs({test.as_posix(): len(split)})
         run.log_metrics(_metrics(numbers, by_class, corrupted))
-        text = f"{scores.describe_accuracy(numbers)}; nothing else uses the official test images."
-        run.describe("Test", f"{text} Corrupted images: {mean:.2%}, the mean of all corruptions.")
-        run.log_files([metrics, classes, predictions, reliability], "evaluation")
-        run.log_files([robustness, history, *sorted(pictures.iterdir())], "evaluation")
+        run.describe("Test", _describe(numbers))
+        files = [metrics, classes, predictions, reliability, robustness, history]
+        run.log_files([*files, *sorted(pictures.iterdir())], "evaluation")
     _print_scores(result, mean)
+
+
+def _describe(numbers: Row) -> str:
+    """Return sentences about the scores, for the run's page."""
+    text = f"{scores.describe_accuracy(numbers)}; nothing else uses the official test images."
+    mean = f"{numbers['corrupted_accuracy']:.2%}"
+    return f"{text} Corrupted images: {mean}, the mean of all corruptions."
 
 
 def _print_scores(result: Scores, corrupted: float) -> None:

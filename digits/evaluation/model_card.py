@@ -33,17 +33,6 @@ MNIST_CLASSES = [str(digit) for digit in range(10)]
 Card = dict[str, Any]
 
 
-def title(card: Card, name: str, folder: Path, registered: bool) -> str:
-    """Return a model's name in words: folder or version, alias, accuracy on the test images."""
-    version, test = card.get("version", {}), card.get("test", {})
-    number = [f"version {version['number']}"] if version else []
-    place = str(folder).removeprefix(f"{Path.cwd()}/")
-    head = [f"{name} {number.pop()}" if registered and number else name if registered else place]
-    parts = number + list(version.get("aliases", []))
-    parts += [f"test {test['accuracy']:.2%}".replace("%", " %")] if test else []
-    return ": ".join(head + [", ".join(parts)] * bool(parts))
-
-
 def check_path(path: Path) -> None:
     """Raise UserError unless a card can be written to `path`: by its ending, over a card only."""
     if path.suffix not in {".html", ".md"}:

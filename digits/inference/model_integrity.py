@@ -42,9 +42,9 @@ class ResolvedModel:
 
     @property
     def identity(self) -> dict[str, object]:
-        """The model in a JSON result; its keys `name`, `version` and `sha256` are the service's."""
-        about = {"name": self.name, "version": self.version, "description": self.description}
-        return {**about, "sha256": self.content_sha256}
+        """The model in a JSON result, with keys that the service's results have, too."""
+        about = {"name": self.name, "version": self.version, "sha256": self.content_sha256}
+        return {**about, "title": self.title}
 
     @property
     def content_sha256(self) -> str:

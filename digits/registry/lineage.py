@@ -140,11 +140,8 @@ def write_card(reference: str | None, path: Path) -> str:
     """
     model_card.check_path(path)
     model = model_reference.resolve(reference)
-    card = build_card(model.folder)
-    name = version_lookup.registered_model_name() if model.version else model.name
-    title = model_card.title(card, name, model.folder, model.version is not None)
-    model_card.write(card, title, path)
-    return title
+    model_card.write(build_card(model.folder), model.title, path)
+    return model.title
 
 
 def store_card(version: RegisteredVersion, folder: Path) -> None:
@@ -154,7 +151,7 @@ def store_card(version: RegisteredVersion, folder: Path) -> None:
     """
     try:
         card, model = build_card(folder), artifact_removal.logged_model_id(version)
-        title = model_card.title(card, version.name, folder, registered=True)
+        title = f"{version.name}-{version.number}: {version.description}"
         with tempfile.TemporaryDirectory() as scratch:
             model_card.write(card, title, Path(scratch, version_download.CARD_FILE))
             version.store.client.log_model_artifacts(model, scratch)

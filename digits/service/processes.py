@@ -152,10 +152,7 @@ def _announce(address: tuple[str, int], state: Path, log: Path | None) -> None:
             break
         time.sleep(0.05)
     host, port = address
-    model = atomic_files.read_json(state)
+    model = str(atomic_files.read_json(state)["title"])
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    notes = [
-        f"{model['name']} {model['version']}",
-        *([f"log in {os.path.relpath(log)}"] if log else []),
-    ]
-    print(f"{url}  ({'; '.join([*notes, 'Ctrl-C ends it'])})", flush=True)
+    notes = [model, *([f"log in {os.path.relpath(log)}"] if log else []), "Ctrl-C ends it"]
+    print(f"{url}  ({'; '.join(notes)})", flush=True)

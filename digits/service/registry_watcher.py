@@ -63,6 +63,7 @@ def _write_state(reference: str, state: Path) -> int | None:
         "folder": str(folder),
         "name": version_lookup.registered_model_name() if model.version else folder.name,
         "version": str(model.version or LOCAL_VERSION),
+        "title": model.title,
         "content": model.content_sha256,
         "card": build_card(folder),
     }

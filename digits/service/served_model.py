@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from digits.evaluation import model_card
 from digits.inference import classifier
 from digits.inference.classifier import Classifier
 
@@ -17,16 +16,16 @@ LOCAL_VERSION = "local"  # of a folder that is not a registered version
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded model with its folder, name, version, the hash of its files, and its model card.
+    """A loaded model with its name, version, title, the hash of its files, and its model card.
 
-    `version` is a number of the registry or `LOCAL_VERSION`; `card` is that of
-    `digits.registry.lineage`.
+    `version` is a number of the registry or `LOCAL_VERSION`; `title` is that of a ResolvedModel,
+    and `card` that of `digits.registry.lineage`.
     """
 
     classifier: Classifier
-    folder: Path
     name: str
     version: str
+    title: str
     content_sha256: str
     card: dict[str, Any]
 
@@ -49,17 +48,14 @@ class ServedModel:
         return {**self.identity, **known}
 
     @cached_property
-    def title(self) -> str:
-        """The model in words, such as `models/digits: version 4, challenger, test 99.42 %`."""
-        return model_card.title(self.card, self.name, self.folder, self.version != LOCAL_VERSION)
-
-    @cached_property
     def headers(self) -> dict[str, str]:
         """The headers of responses that identify the model."""
         return {"x-model": f"{self.name}/{self.version}", "x-model-sha256": self.content_sha256}
 
 
-def load_served_model(folder: Path, name: str, version: str, card: dict[str, Any]) -> ServedModel:
+def load_served_model(
+    folder: Path, name: str, version: str, title: str, card: dict[str, Any]
+) -> ServedModel:
     """Load the model in `folder` on one thread, and run it once.
 
     Raises UserError when a file is missing or altered, or when the network cannot run.
@@ -67,7 +63,7 @@ def load_served_model(folder: Path, name: str, version: str, card: dict[str, Any
     model = classifier.load(folder, threads=1)  # requests run in parallel already
     model.probabilities(np.zeros((1, 28, 28), np.uint8))
     content = str(model.manifest["content_sha256"])
-    return ServedModel(model, folder, name, version, content, card)
+    return ServedModel(model, name, version, title, content, card)
 
 
 class ModelHolder:

@@ -57,10 +57,7 @@ def train(
             run.log_epoch(rows[-1]["epoch"], metric_names.epoch_metrics(rows[-1]))
         fitted = time.monotonic()
         summary = save_model(state, model, run, trained)
-        # without the seconds, so that equal runs give equal files
-        atomic_files.write_csv(
-            history, [{k: row[k] for k in row if k != "seconds"} for row in rows]
-        )
+        atomic_files.write_csv(history, _without_seconds(rows))
         atomic_files.write_json(metrics, scores.comparable(summary))
         run.log_model(trained, parts["validation"].images[:2], _metrics(summary), step=len(rows))
         run.describe("Model", _describe(model.kind, summary, len(rows), len(parts["training"])))
@@ -101,6 +98,11 @@ def _print_progress(epoch: EpochRecord, rows: list[Row], epochs: int) -> None:
     numbers = f"loss {epoch.train_loss:.4f}  validation loss {loss}, accuracy {accuracy}"
     times = f"{epoch.seconds:.1f} s, {left:.0f} s left"
     print(f"epoch {epoch.epoch:3}/{epochs}  {numbers}  {times}", flush=True)
+
+
+def _without_seconds(rows: list[Row]) -> list[Row]:
+    """Return the rows of a file that is equal for equal runs."""
+    return [{key: row[key] for key in row if key != "seconds"} for row in rows]
 
 
 def _print_times(rows: list[Row], seconds: float) -> None:

@@ -30,8 +30,8 @@ def test_models_digits_is_the_default_or_else_the_champion(enter, variants, caps
         result = json.loads(printed.out)
         (answer,) = result if isinstance(result, list) else [result]
         model = answer.pop("model")
-        named.append(model["description"])
-        assert f"model: {model['name']}" in printed.err
+        named.append(model["title"].partition(": ")[2])
+        assert f"model: {model['title']}" in printed.err
         return answer
 
     enter("good")

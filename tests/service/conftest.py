@@ -63,7 +63,7 @@ def request(address, method, path, body=None, **headers):
 @pytest.fixture(scope="package")
 def model(project):
     """The model, loaded in this process."""
-    return served_model.load_served_model(project / "model", "digits", "1", {})
+    return served_model.load_served_model(project / "model", "digits", "1", "digits-1", {})
 
 
 @pytest.fixture(scope="package")

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import urljoin
 
 import numpy as np
@@ -215,7 +214,7 @@ def full_card(text):
 def test_every_text_is_escaped(model):
     """Other people write to a registry, so its texts are not trusted."""
     card = full_card(EVIL)
-    served = ServedModel(model.classifier, Path(), EVIL, "1", SHA256, card)
+    served = ServedModel(model.classifier, EVIL, "1", EVIL, SHA256, card)
     for text in (web_pages.render_model_page(served), model_card.render_markdown(card, EVIL)):
         assert "<script" not in text
         assert text.count("&lt;script&gt;") > 15
@@ -246,7 +245,7 @@ def test_a_version_has_its_promotions_and_the_gates_table(enter, variants):
     assert [row[0] for row in card["gate"]["rows"]] == rules
     changes = [f"{change} champion by register" for change in ("made", "replaced as")]
     assert [entry["what"] for entry in replaced["promotion"]] == changes
-    model = served_model.load_served_model(variants["good"], "digits", "2", card)
+    model = served_model.load_served_model(variants["good"], "digits", "2", "digits-2", card)
     text = web_pages.render_model_page(model)
     assert "images gained" in text
     assert "champion 1" in text  # the head of the gate's table
