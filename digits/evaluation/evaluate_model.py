@@ -62,18 +62,20 @@ def evaluate(
             figures.plot_robustness(corrupted, result.accuracy, folder / "robustness.png")
             _draw_predictions(folder, model, split, probabilities)
         run.log_inputs({test.as_posix(): len(split)})
-        run.log_metrics(_metrics(numbers, by_class, corrupted))
-        run.describe("Test", _describe(numbers))
+        _log_scores(run, numbers, by_class, corrupted)
         files = [metrics, classes, predictions, reliability, robustness, history]
         run.log_files([*files, *sorted(pictures.iterdir())], "evaluation")
     _print_scores(result, mean)
 
 
-def _describe(numbers: Row) -> str:
-    """Return sentences about the scores, for the run's page."""
+def _log_scores(
+    run: runs.TrackedRun, numbers: Row, by_class: list[Row], corrupted: list[Row]
+) -> None:
+    """Log the scores as metrics and in sentences."""
+    run.log_metrics(_metrics(numbers, by_class, corrupted))
     text = f"{scores.describe_accuracy(numbers)}; nothing else uses the official test images."
     mean = f"{numbers['corrupted_accuracy']:.2%}"
-    return f"{text} Corrupted images: {mean}, the mean of all corruptions."
+    run.describe("Test", f"{text} Corrupted images: {mean}, the mean of all corruptions.")
 
 
 def _print_scores(result: Scores, corrupted: float) -> None:
