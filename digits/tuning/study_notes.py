@@ -18,9 +18,9 @@ other values of {keys}. Its value is the accuracy on the validation images, to b
 """
 CONFIRMATION_NOTE = """\
 Comparison of the best {finalists} trials of the study `{name}` with the values of `params.yaml`.
-Nothing is searched here: all of them are trained with the seeds {seeds}, and the values with the
-highest mean accuracy win. The best of many trials is partly the luckiest one, so its own accuracy
-is too high. `digits tune` prints the comparison at its end, with intervals and p-values.
+Nothing is searched here: each of them is trained with seed {seeds}. The values with the highest
+mean accuracy win. The best of many trials is partly the luckiest one, so its own accuracy is too
+high. `digits tune` prints the comparison at its end, with intervals and p-values.
 """
 RUN_NOTE = "\nRun in MLflow: [{page}]({page}) (`digits ui` serves it)\n"
 
@@ -44,7 +44,7 @@ def write_notes(
         confirmation: CONFIRMATION_NOTE.format(
             finalists=tune.finalists,
             name=searched.study_name,
-            seeds=", ".join(map(str, range(seed + 1, seed + 1 + tune.confirm))),
+            seeds=" and ".join(map(str, range(seed + 1, seed + 1 + tune.confirm))),
         ),
     }
     for owner, note in notes.items():
