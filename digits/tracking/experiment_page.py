@@ -17,9 +17,9 @@ VIEW = "start"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 ACCURACIES = ("test/accuracy", "validation/accuracy")
 # Columns and their pixels: 1,440 show all, also beside the assistant that MLflow opens at first.
-FIRST_COLUMNS = {"attributes.`Run Name`": 110, "runDateAndNestInfo": 110, "duration": 70}
+FIRST_COLUMNS = {"attributes.`Run Name`": 110, "runDateAndNestInfo": 120, "duration": 70}
 TAG_COLUMNS = {f"tags.`{GATE_TAG}`": 70, f"tags.`{RECIPE_TAG}`": 70, f"tags.`{CHANGED_TAG}`": 150}
-METRIC_PIXELS = 105
+METRIC_PIXELS = 100
 # Groups of charts in this order, and whether they are open at first.
 CHART_GROUPS = {"test": True, "validation": True, "train": True, "class/recall": False}
 CHART_GROUPS |= {"corruption": False, "time": False, "model": False, "Model metrics": True}

@@ -111,8 +111,8 @@ def _lead(search: TuningSearch, *, apply: bool) -> None:
         text = study_results.format_results(search.study, search.space, candidates)
         atomic_files.write_bytes(folder / "result.txt", text.encode())
         run.log_files([folder / "result.txt", *study_figures.draw_study(search.study, folder)])
-        best = study_results.best_table(search.study, search.space.current)
-        run.describe("Best trials", f"* marks the current values.\n```\n{best}\n```")
+        best = study_results.best_list(search.study, search.space.current)
+        run.describe("Best trials", f"Accuracy on the validation images:\n{best}")
         run.log_history([(0, _metrics(search, candidates))])
     print(f"\n{text}\n\nfigures: {folder}, and in the study's run (`digits ui`)")
     if winner := study_results.choose_winner(candidates):
