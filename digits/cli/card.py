@@ -12,10 +12,11 @@ OUTPUT = "The file to write: .html for a browser, .md with the header that Huggi
 @model_argument("model", metavar="[MODEL]", required=False, help=MODEL_DEFAULT)
 @click.option("--output", metavar="FILE", type=FILE, default="model-card.html", help=OUTPUT)
 def card(model: str | None, output: Path) -> None:
-    """Write a model's page as one file: its origin, scores, worst mistakes and limits.
+    """Write a model's page as one file, to send or publish.
 
-    The sections are those of a model card (Mitchell et al. 2019). The file needs no network and
-    no other file. It is the page /model of the service, and stored with each registered version.
+    It has the origin of the model, its scores, worst mistakes and limits, in the sections of a
+    model card (Mitchell et al. 2019), and needs no other file. It is the page /model of the
+    service. Each registered version has one among its files.
 
     Example: digits card champion --output card.md
     """
