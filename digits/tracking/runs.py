@@ -134,8 +134,9 @@ def tracked_run(
     Ends FINISHED, KILLED after Ctrl-C or SIGTERM, FAILED after any other exception.
     """
     journal_folders.close_dead_runs()
-    tags = run_summary.summary_tags(workspace.checkout_root(), params)
+    tags: dict[str, str] = {}
     if activity == "training":
+        tags = run_summary.summary_tags(workspace.checkout_root(), params)
         tags[run_summary.GATE_TAG] = run_summary.NOT_REGISTERED
     with _ended(open_run(name, resume, tags), activity) as run:
         _log_lineage(run, params, inputs, code)

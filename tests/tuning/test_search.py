@@ -191,7 +191,7 @@ def check_applied(before, after, text):
 
 
 def check_mlflow(store):
-    """Check the run of the search: its figures, its parameters, and all other runs below it."""
+    """Check the run of the search: the best trials first, figures, parameters, all runs below."""
     runs = store.client.search_runs([store.experiment], max_results=1000)
     (parent,) = (r for r in runs if r.info.run_name == "tune mlp")
     assert parent.info.status == "FINISHED"
@@ -200,6 +200,11 @@ def check_mlflow(store):
     files = {f.path for f in store.client.list_artifacts(parent.info.run_id)}
     assert files >= {"history.png", "parallel.png", "slices.png", "result.txt"}
     assert parent.data.params["train.epochs"] == str(EPOCHS)
+    assert next(iter(parent.data.metrics)) == "validation/accuracy"
+    best = f"{parent.data.metrics['validation/accuracy']:.2%}"
+    assert (
+        f"Accuracy on the validation images:\n- {best}" in parent.data.tags["mlflow.note.content"]
+    )
 
 
 def check_dashboard(url, store):
