@@ -246,6 +246,12 @@ def test_a_version_has_its_promotions_and_the_gates_table(enter, variants):
     changes = [f"{change} champion by register" for change in ("made", "replaced as")]
     assert [entry["what"] for entry in replaced["promotion"]] == changes
     model = served_model.load_served_model(variants["good"], "digits", "2", "digits-2", card)
+    about = model.description
+    assert (about["title"], about["aliases"], about["test_accuracy"]) == (
+        "digits-2",
+        ["champion"],
+        None,
+    )
     text = web_pages.render_model_page(model)
     assert "images gained" in text
     assert "champion 1" in text  # the head of the gate's table
