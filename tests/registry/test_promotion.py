@@ -125,7 +125,7 @@ def test_a_champion_set_by_other_means_can_be_recorded(three):
     embedded_client().set_registered_model_alias("digits", "champion", "2")
     result = promote_manually("2", "it was meant so")
 
-    assert result.startswith("digits version 2 is champion")
+    assert result.splitlines()[-1].startswith("digits version 2 is champion")
     found, entry = standing().log.entries[-2:]
     assert (found.action, found.moves) == ("found", {"champion": (1, 2)})
     assert (entry.action, entry.why, entry.moves) == ("promote", "it was meant so", {})
