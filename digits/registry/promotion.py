@@ -42,9 +42,10 @@ def apply_decision(version: RegisteredVersion, decide: Decide) -> PromotionDecis
         try:
             with translate_errors(version.store):
                 registration.tag_version(version, decision.tags)
+                # before the aliases: what is cut off here is decided again, on the same champion
+                registration.describe_gate(version, decision.verdict, decision.text)
                 gate = decision.summary
                 alias_moves.change_aliases(state, moves, action="register", why=why, gate=gate)
-                registration.describe_gate(version, decision.verdict, decision.text)
             model_reference.expire_answers()
             return decision
         except ConcurrentUpdateError as error:
