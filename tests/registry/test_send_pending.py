@@ -24,9 +24,10 @@ with runs.tracked_run("r", resume=None, params={}, inputs={}, code={}) as run:
 """
 
 
-def first_wins(_candidate, champion, _standing):
-    """Promote only where there is no champion."""
-    return PromotionDecision("challenger" if champion else "champion", "enforce", "first", "why")
+def first_wins(candidate, champion, _standing):
+    """Promote only where there is no other champion, as the gate leaves a champion in its place."""
+    alias = "challenger" if champion and champion.number != candidate.number else "champion"
+    return PromotionDecision(alias, "enforce", "first", "why")
 
 
 def waiting():
