@@ -16,6 +16,7 @@ from PIL import Image
 
 import digits
 from digits.inference import classifier
+from digits.service.json_logs import JsonLogHandler
 from tests.cli.test_main import run
 from tests.strokes import page
 
@@ -115,6 +116,8 @@ def test_a_version_is_loaded_anywhere_and_nothing_is_printed(versions, monkeypat
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{versions}/mlflow.db")
     monkeypatch.setenv("XDG_CACHE_HOME", str(versions / "cache"))
     monkeypatch.chdir("/")
+    others = [h for h in logging.root.handlers if not isinstance(h, JsonLogHandler)]
+    monkeypatch.setattr(logging.root, "handlers", others)  # of a service in this process
     with caplog.at_level(logging.WARNING, "digits"):
         first = digits.load_model("champion")
         again = digits.load_model("champion", max_age=3600)

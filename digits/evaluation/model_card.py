@@ -97,7 +97,7 @@ def _header(card: Card, name: str) -> Card:
 def describe_model(manifest: Mapping[str, Any]) -> Card:
     """Return what a model's manifest says of it."""
     network = dict(manifest.get("network", {}))
-    layers = network.get(manifest["kind"], {})
+    layers = network.get(manifest.get("kind"), {})
     sizes = ", ".join(map(str, layers.get("hidden") or layers.get("channels") or []))
     details = {key: manifest[key] for key in ("kind", "classes", "temperature") if key in manifest}
     run, content = {"id": str(manifest["run_id"])}, str(manifest["content_sha256"])

@@ -5,6 +5,7 @@ Outside of a checkout, what a command keeps is in the user's cache folder.
 
 import difflib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from digits.project.errors import UserError
@@ -74,7 +75,9 @@ def similar_path(path: Path) -> Path | None:
     found = Path(path.anchor)
     parts = path.relative_to(found).parts
     for part in parts:
-        names = [p.name for p in found.iterdir()] if found.is_dir() else []
+        names = [".."]
+        with suppress(OSError):  # no folder, or one that may not be read
+            names += os.listdir(found)  # noqa: PTH208
         near = [part] if part in names else difflib.get_close_matches(part, names, 1, 0.7)
         if not near:
             return None

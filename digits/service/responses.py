@@ -29,7 +29,9 @@ class RequestBody(BaseModel):
 
 
 class ModelIdentity(RequestBody):
-    """The model that computed the response."""
+    """The model that computed the response; other fields of a ModelDescription are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
 
     name: Name
     version: Name

@@ -136,7 +136,7 @@ def best_list(study: optuna.Study, current: Setting) -> str:
     """The best trials as a list in Markdown, which wraps long lines where a table does not."""
     lines = []
     for trial in finished_trials(study)[:SHOWN_TRIALS]:
-        setting = trial.user_attrs["setting"]
+        setting = stored(trial, "setting")
         name = f"trial {trial.number}{', the current values' if setting == current else ''}"
         values = ", ".join(params_file.override_words({k: setting[k] for k in current}))
         lines.append(f"- {trial.value:.2%} ({name}): {values}")

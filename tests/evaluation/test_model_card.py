@@ -15,9 +15,9 @@ def test_a_card_is_written_for_browsers_and_for_hugging_face(versions, capsys):
     """Each file names the model and needs no other file; a newer one replaces it."""
     for name in ("card.html", "card.md", "card.html"):
         assert run("card", "champion", "--output", name) == 0
-        assert capsys.readouterr().out == f"{name}: digits version 2: champion\n"
+        assert capsys.readouterr().out == f"{name}: digits-2: version 2, champion\n"
         text = Path(name).read_text()
-        assert "digits version 2: champion</h1>" in text
+        assert "digits-2: version 2, champion</h1>" in text
         assert re.findall(r'(?:src|href)="(?!data:)', text) == []
 
 
