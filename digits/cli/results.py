@@ -1,17 +1,19 @@
 """`digits results`: show the trained model's scores, version and run."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from digits.cli.options import json_option
 from digits.project import workspace
+from digits.project.errors import UserError
 from digits.project.text_table import format_table
 
 HEAD = ["", "accuracy", "95 % interval", "images", "loss", "ECE"]
-NEXT_STEPS = """\
-next        . .venv/bin/activate
-            digits ui                                show the runs in the MLflow UI
+ACTIVATE = ". .venv/bin/activate\n            "
+NEXT_STEPS = f"""\
+next        {ACTIVATE}digits ui                                show the runs in the MLflow UI
             dvc exp run -S train.learning_rate=0.01  train with another value
             dvc exp run $(digits recipe cnn)         train another network
             dvc metrics diff                         compare the scores with the last commit"""
@@ -34,9 +36,11 @@ def results(as_json: bool = False) -> None:
 
     Example: digits results --json
     """
-    from digits.inference import model_manifest
+    from digits.inference import checkout_model, model_manifest
     from digits.project import atomic_files
 
+    if absence := checkout_model.explain_absence():
+        raise UserError(absence)
     root = workspace.checkout_root()
     trained, tested, registered = (
         atomic_files.read_json(root / f"metrics/{name}.json")
@@ -58,7 +62,10 @@ def results(as_json: bool = False) -> None:
     print(f"registered  {registered['name']}{version}")
     print(f"MLflow run  {manifest['run_id']}")
     difference = _difference_from_commit()
-    print(f"{difference}\n\n{NEXT_STEPS}{KEEP_BASELINE}" if difference else f"\n{NEXT_STEPS}")
+    steps = NEXT_STEPS + (KEEP_BASELINE if difference else "")
+    if "VIRTUAL_ENV" in os.environ:
+        steps = steps.replace(ACTIVATE, "")
+    print(f"{difference}\n\n{steps}" if difference else f"\n{steps}")
 
 
 def _difference_from_commit() -> str:
@@ -66,7 +73,7 @@ def _difference_from_commit() -> str:
     from digits.project.git_revisions import changed_files
 
     results = {Path(path).name for path in changed_files("dvc.lock", "metrics")}
-    if not results or changed_files(*INPUTS):
+    if "dvc.lock" not in results or changed_files(*INPUTS):
         return ""
     return OTHER_DIGITS if results & {"train.json", "evaluate.json"} else OTHER_RUN
 

@@ -19,12 +19,20 @@ class VersionNotFoundError(UserError):
 
 
 def registered_model_name() -> str:
-    """Return the name of the registered model: from params.yaml, or else DIGITS_MODEL_NAME."""
+    """Return the name of the registered model: from params.yaml, or else DIGITS_MODEL_NAME.
+
+    The other values are not checked: a mistake among them does not concern who reads models.
+    """
     if workspace.find_state_root() is None:
         return os.environ.get(workspace.NAME_VARIABLE) or "digits"
     from digits.project import params_file  # 0.1 s: a reader of YAML
 
-    return params_file.load_params(workspace.checkout_root() / "params.yaml").register_.name
+    path = workspace.checkout_root() / "params.yaml"
+    try:
+        name = params_file.read_yaml(path)["register"]["name"]
+    except (LookupError, TypeError):
+        name = None
+    return name if isinstance(name, str) else params_file.load_params(path).register_.name
 
 
 def open_registry() -> TrackingStore:
