@@ -43,7 +43,7 @@ def test_help_names_every_command(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["results"], "metrics/train.json: No such file or directory; `dvc repro` makes it"),
+        (["results"], "no model was trained here yet; `dvc repro` trains one as models/digits"),
         (["versions"], "digits has no version yet; `dvc repro` registers one"),
         (["rollback"], "digits has no champion to go back from; nothing was changed"),
         (["history", "--at", "noon"], "--at: 'noon' is not a time. Use 2026-11-20T12:00 (UTC) or"),

@@ -172,3 +172,15 @@ def test_the_own_store_does_not_stand_in_for_a_server(nobody, versions, monkeypa
     for find in (resolve, trace_lineage):
         with pytest.raises(UserError, match=r"'2' is no file, .*, and http.* does not answer"):
             find("2")
+
+
+def test_a_mistyped_value_of_training_stops_no_reader(tmp_path, monkeypatch):
+    """Only the name of the registered model is read; a mistake in it is told."""
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").touch()
+    Path("params.yaml").write_text("register: {name: mine}\ntrain: {epochs: two}\n")
+    assert version_lookup.registered_model_name() == "mine"
+
+    Path("params.yaml").write_text("register: {name: 3}\n")
+    with pytest.raises(UserError, match=r"params\.yaml: "):
+        version_lookup.registered_model_name()
