@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.preprocessing.image_format import MNIST, ImageFormat
 from digits.project.atomic_files import atomic_file
 from digits.project.errors import UserError
 
@@ -22,10 +23,15 @@ _ADVICE = "make it again with `dvc repro split`"
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """`images` (n, 28, 28) uint8, 0 is the background; `labels` (n,) int64, indices of classes."""
+    """`images` (n, *format.shape) uint8; `labels` (n,) int64, indices of `classes`.
+
+    Where `classes` and `format` are left out, they are MNIST's.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    classes: tuple[str, ...] = tuple(CLASSES)
+    format: ImageFormat = MNIST
 
     def __len__(self) -> int:
         """The number of images."""
