@@ -4,6 +4,10 @@ The environment variables of threads, which must be set before torch is imported
 `project.thread_environment`.
 """
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 
@@ -26,8 +30,32 @@ def select_device(train: TrainParams) -> torch.device:
     """Return the device of `train.device`; UserError when it is cuda and there is none."""
     use_cuda = train.device != "cpu" and torch.cuda.is_available()
     if train.device == "cuda" and not use_cuda:
-        raise UserError("train.device is cuda, but torch finds no GPU: set it to auto or cpu")
+        found = f"train.device is cuda, but torch finds no GPU ({_why_no_gpu()})"
+        raise UserError(f"{found}: set it to auto or cpu")
     return torch.device("cuda" if use_cuda else "cpu")
+
+
+def _why_no_gpu() -> str:
+    """Return torch's reason, its first sentence: no driver, one that is too old, no GPU."""
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (RuntimeError, AssertionError) as error:
+        return str(error).partition(". ")[0].strip(" .").splitlines()[0]
+    return "none is visible"
+
+
+@contextmanager
+def reporting_memory(train: TrainParams) -> Iterator[None]:
+    """Turn a GPU's lack of memory into a UserError that says how much was wanted."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        sizes = re.findall(r"(?:allocate|capacity of|which) ([\d.]+ [KMGT]iB)", str(error))
+        told = str(error)
+        if len(sizes) == 3:
+            told = "{} more are needed, of {} only {} are free".format(*sizes)
+        advice = f"lower train.batch_size ({train.batch_size}), or set train.device to cpu"
+        raise UserError(f"the GPU has too little memory: {told}; {advice}") from error
 
 
 def uses_bfloat16(train: TrainParams, kind: str) -> bool:

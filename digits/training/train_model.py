@@ -4,6 +4,7 @@ After a kill or Ctrl-C the same command continues behind the last finished epoch
 the same bytes. The epochs themselves are in `training_loop`, the files in `save_model`.
 """
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from digits.training.save_model import save_model
 from digits.training.training_loop import EpochRecord, TrainingState
 
 Row = dict[str, Any]
+GPU_CHECKPOINTS = 1.0  # seconds between two
 
 
 def train(
@@ -84,9 +86,13 @@ def _epochs(state: TrainingState, key: str, saved: Row, run_id: str) -> Iterator
         state.load_state_dict(saved["training"])
         print(f"continuing after epoch {state.epoch}, from the checkpoint of an unfinished run")
         yield rows
+    saved_at = -math.inf
     for epoch in training_loop.fit(state):
         rows.append(asdict(epoch))
-        checkpoint.save(key, {"run_id": run_id, "rows": rows, "training": state.state_dict()})
+        # an epoch on a GPU may be shorter than the writing of a checkpoint
+        if state.device.type == "cpu" or time.monotonic() > saved_at + GPU_CHECKPOINTS:
+            checkpoint.save(key, {"run_id": run_id, "rows": rows, "training": state.state_dict()})
+            saved_at = time.monotonic()
         _print_progress(epoch, rows, state.train.epochs)
         yield rows
 

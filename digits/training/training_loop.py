@@ -4,7 +4,7 @@ It uses neither files nor MLflow nor Optuna: the callers of `fit` log, checkpoin
 All images are one uint8 tensor on the training device, and a batch is a selection by index.
 The order of the images, their distortion and dropout depend on the seed and the number of the
 epoch alone. So a training that continues from a state dict ends with the same bits as one that
-was never stopped.
+was never stopped. Within an epoch nothing waits for a GPU: steps are only started.
 """
 
 import math
@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from digits.datasets.split_files import LabelledImages
 from digits.evaluation import temperature_scaling
@@ -25,11 +24,20 @@ from digits.project.errors import UserError
 from digits.project.params_schema import AugmentParams, TrainParams
 from digits.training import augmentation, networks, synthetic_ones
 from digits.training.batch_threads import BatchThreads
-from digits.training.device import seeded_generator, select_device, uses_bfloat16
-from digits.training.optimizer import build_optimizer, learning_rate_at
+from digits.training.device import reporting_memory, seeded_generator, select_device
+from digits.training.optimizer import (
+    build_optimizer,
+    learning_rate_at,
+    load_optimizer,
+    set_learning_rate,
+)
+from digits.training.training_step import TrainingStep
 
 State = dict[str, Any]
-BLOCK_SIZE = 2048  # images selected and distorted at once
+# Pixels of the images that are selected and distorted at once, by the type of device: several
+# batches, because large tensors spread the fixed cost of each operation. Random numbers are drawn
+# for a block, so its size is part of the result.
+BLOCK_PIXELS = {"cpu": 2048 * 28 * 28, "cuda": 16384 * 28 * 28}
 VALIDATION_BATCH = 2000  # images
 
 
@@ -58,13 +66,17 @@ class TrainingState:
     ) -> None:
         self.device = select_device(train)
         self.train, self.augment, self.validation = train, augment, validation
-        self.network = network.to(self.device).to(memory_format=torch.channels_last)
         extended = synthetic_ones.add_synthetic_ones(training, augment.flagged_ones, train.seed)
-        self.images = torch.from_numpy(extended.images).to(self.device)
-        self.labels = torch.from_numpy(extended.labels).to(self.device)
+        arrays = extended.images, extended.labels, validation.images
+        with reporting_memory(train):
+            self.network = network.to(self.device).to(memory_format=torch.channels_last)
+            on_device = (torch.from_numpy(array).to(self.device) for array in arrays)
+            self.images, self.labels, self.validation_images = on_device
         self.optimizer = build_optimizer(self.network, train)
         self.basis = augmentation.displacement_basis(self.images.shape[-1], self.device)
         self.batch_threads = self._batch_threads()
+        state = self.network, self.optimizer, train, self.device
+        self.step = TrainingStep(*state, self.batch_threads)
         self.epoch = 0
         self.best: State = {"accuracy": -1.0, "loss": math.inf, "weights": {}}
 
@@ -92,18 +104,20 @@ class TrainingState:
         """Continue from `state`, which must not be used again; the parameters must be equal."""
         self.epoch, self.best = state["epoch"], state["best"]
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimiser"])
+        load_optimizer(self.optimizer, state["optimiser"])
+        self.step.forget()
 
 
 def fit(training: TrainingState) -> Iterator[EpochRecord]:
     """Train epoch by epoch until `train.epochs`, after those that are finished.
 
     Yields after each epoch, when the state is complete and may be saved. Raises UserError when
-    the loss is no longer finite.
+    the loss is no longer finite, and when a GPU has too little memory.
     """
     while training.epoch < training.train.epochs:
         start = time.perf_counter()
-        train_loss = _train_epoch(training)
+        with reporting_memory(training.train):
+            train_loss = _train_epoch(training)
         training.epoch += 1
         accuracy, loss = _validate(training)
         rate = learning_rate_at(training.train, training.epoch * training.steps - 1, training.steps)
@@ -121,36 +135,36 @@ def best_weights(training: TrainingState) -> dict[str, Tensor]:
 
 @torch.inference_mode()
 def predict_logits(
-    network: nn.Module, images: NDArray[np.uint8], device: torch.device
+    network: nn.Module, images: NDArray[np.uint8] | Tensor, device: torch.device
 ) -> NDArray[np.float32]:
     """Return the logits of `images`, (n, 28, 28) -> (n, classes), in float32.
 
     The network is left in evaluation mode.
     """
     network.eval()
-    batches = torch.split(torch.from_numpy(images), VALIDATION_BATCH)
-    rows = [network(networks.normalize_images(batch.to(device))).float().cpu() for batch in batches]
-    return torch.cat(rows).numpy()
+    batches = torch.split(torch.as_tensor(images), VALIDATION_BATCH)
+    rows = [network(networks.normalize_images(batch.to(device))).float() for batch in batches]
+    return torch.cat(rows).cpu().numpy()
 
 
 def _train_epoch(training: TrainingState) -> float:
     """Take the steps of one epoch; return the mean loss."""
     train, device, steps = training.train, training.device, training.steps
     seeds = [train.seed, training.epoch]
-    generator, total = seeded_generator(seeds, device), torch.zeros((), device=device)
+    generator = seeded_generator(seeds, device)
     training.network.train()
+    training.step.begin_epoch(generator.initial_seed())
     if threads := training.batch_threads:
         # from 1: SeedSequence ignores a 0 at the end, so 0 would give the epoch's own generator
         parts = range(1, len(threads.copies) + 1)
         threads.begin_epoch([seeded_generator([*seeds, part], device) for part in parts])
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(generator.initial_seed())  # for dropout, which takes no generator
+        torch.manual_seed(generator.initial_seed())  # for layers that take no generator
         batches = enumerate(_batches(training, generator), start=training.epoch * steps)
-        for step, (images, labels) in batches:
-            for group in training.optimizer.param_groups:
-                group["lr"] = learning_rate_at(train, step, steps)
-            total += _step(training, images, labels)
-    mean = float(total) / steps  # once per epoch: a GPU waits whenever a value is read
+        for number, (images, labels) in batches:
+            set_learning_rate(training.optimizer, learning_rate_at(train, number, steps))
+            training.step.take(images, labels)
+    mean = float(training.step.loss) / steps  # once per epoch: a GPU waits when a value is read
     if not math.isfinite(mean):
         problem = f"the loss became {mean} in epoch {training.epoch + 1}: training diverges"
         raise UserError(f"{problem}; lower train.learning_rate ({train.learning_rate:g})")
@@ -161,8 +175,8 @@ def _batches(training: TrainingState, generator: Generator) -> Iterator[tuple[Te
     """Yield batches of (n, 1, 28, 28) images and (n,) labels, shuffled and distorted."""
     size = training.train.batch_size
     order = torch.randperm(len(training.labels), generator=generator, device=training.device)
-    # Several batches at a time: large tensors spread the fixed cost of each operation.
-    for block in torch.split(order[: training.steps * size], max(1, BLOCK_SIZE // size) * size):
+    count = BLOCK_PIXELS[training.device.type] // training.images[0].numel()
+    for block in torch.split(order[: training.steps * size], max(1, count // size) * size):
         images = training.images.index_select(0, block)
         if augmentation.is_active(training.augment):
             images = augmentation.augment_images(
@@ -173,32 +187,10 @@ def _batches(training: TrainingState, generator: Generator) -> Iterator[tuple[Te
         yield from zip(*batches, strict=True)
 
 
-def _step(training: TrainingState, images: Tensor, labels: Tensor) -> Tensor:
-    """Take one step of the optimizer; return the loss of the batch, on the device."""
-    kind, smoothing = training.device.type, training.train.label_smoothing
-    lower = uses_bfloat16(training.train, kind)
-
-    def mean_loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=lower):
-            logits = network(images)
-        if logits.ndim > 2:  # each member of a committee learns for itself
-            labels = labels.unsqueeze(1).expand(-1, logits.shape[2])
-        return cross_entropy(logits.float(), labels, label_smoothing=smoothing)
-
-    if training.batch_threads:
-        loss = training.batch_threads.backward(mean_loss, images, labels)
-    else:
-        training.optimizer.zero_grad(set_to_none=True)
-        loss = mean_loss(training.network, images, labels)
-        loss.backward()  # type: ignore[no-untyped-call]
-    training.optimizer.step()
-    return loss.detach()
-
-
 def _validate(training: TrainingState) -> tuple[float, float]:
     """Return validation accuracy, a fraction, and loss; keep the weights if they are the best."""
     best, validation = training.best, training.validation
-    logits = predict_logits(training.network, validation.images, training.device)
+    logits = predict_logits(training.network, training.validation_images, training.device)
     accuracy = float((logits.argmax(1) == validation.labels).mean())
     loss = temperature_scaling.cross_entropy(logits, validation.labels)
     if (accuracy, -loss) > (best["accuracy"], -best["loss"]):

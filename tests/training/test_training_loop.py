@@ -11,7 +11,7 @@ from digits.datasets.split_files import LabelledImages
 from digits.project import params_file
 from digits.project.params_schema import AugmentParams
 from digits.training import checkpoint, device, training_loop
-from digits.training.networks import build_network
+from digits.training.networks import build_network, normalize_images
 from digits.training.optimizer import learning_rate_at
 from digits.training.training_loop import TrainingState, fit
 
@@ -77,6 +77,23 @@ def test_a_resumed_training_ends_with_the_same_bits(make, changes):
     assert is_equal(whole.state_dict(), second.state_dict())
     losses = [(e.epoch, e.train_loss, e.validation_loss) for e in before + after]
     assert losses == [(e.epoch, e.train_loss, e.validation_loss) for e in records]
+
+
+@pytest.mark.parametrize("changes", [DROPOUT, {**DROPOUT, **CNN}])
+def test_steps_without_trace_change_nothing(make, changes):
+    """A GPU takes steps before it records one; the training then goes as if it had not."""
+    plain, disturbed = make(changes), make(changes)
+    list(fit(plain))
+    for _ in itertools.chain(range(1), fit(disturbed)):  # before the first step, and later
+        with disturbed.step.without_trace():
+            for _ in range(3):
+                disturbed.step.take(*batch(disturbed))
+    assert is_equal(plain.state_dict(), disturbed.state_dict())
+
+
+def batch(training):
+    """Return the first images of a training as a step takes them."""
+    return normalize_images(training.images[:32]), training.labels[:32]
 
 
 def test_the_caller_may_draw_random_numbers(make):
