@@ -8,10 +8,14 @@ import subprocess
 
 import pytest
 
+from digits.cli.results import results
+from digits.cli.versions import versions
 from digits.evaluation import scores
-from digits.project import stage
+from digits.project import params_file, stage
+from digits.project.errors import UserError
 from digits.tracking.run_context import unfold_tags
-from digits.tracking.tracking_store import TrackingStore
+from digits.tracking.tracking_store import TrackingStore, current_store
+from stages.register import register
 from tests import processes
 from tests.conftest import ROOT, call
 from tests.drawing import CHROMIUM, browser, opened
@@ -60,16 +64,40 @@ def test_git_ignores_everything_but_numbers(built):
 def test_results_and_versions_are_shown(built, monkeypatch):
     """`digits results` and `digits versions` print what was built."""
     monkeypatch.chdir(built)
-    results = processes.run("digits", "results").stdout
-    versions = processes.run("digits", "versions").stdout
+    shown = processes.run("digits", "results").stdout
+    listed = processes.run("digits", "versions").stdout
 
     accuracy = accuracy_of(built)
     low, high = scores.wilson_interval(round(accuracy * 10_000), 10_000)
     row = rf"^test +{accuracy:.2%} +{low:.2%} to {high:.2%} +10,000 "
-    assert re.search(row, results, re.MULTILINE)
-    assert "version 1, champion" in results
-    assert versions.splitlines()[1].split()[:2] == ["1", "champion"]
-    assert f"{accuracy:.2%}" in versions.splitlines()[1]
+    assert re.search(row, shown, re.MULTILINE)
+    assert "version 1, champion" in shown
+    assert listed.splitlines()[1].split()[:2] == ["1", "champion"]
+    assert f"{accuracy:.2%}" in listed.splitlines()[1]
+
+
+def test_a_registration_that_is_gone_is_noticed(built, monkeypatch, tmp_path, capsys):
+    """In another store `results` and `versions` name the command that registers it again.
+
+    If the registered model was renamed, they name the other name.
+    """
+    folder = shutil.copytree(built, tmp_path / "clone")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/other.db")
+    shutil.copy("mlflow.db", "other.db")
+    client = current_store().client
+    client.rename_registered_model("digits", "numbers")
+    with pytest.raises(UserError, match="is version 1 of 'numbers'"):
+        versions()
+    client.delete_registered_model("numbers")
+
+    with pytest.raises(UserError, match="`dvc repro -fs register` registers"):
+        versions()
+    results()
+    assert "digits: no longer, version 1 is not in the registry" in capsys.readouterr().out
+    register(**stage.section_arguments(register, params_file.load_params()))
+    results()
+    assert "digits version 1, champion" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -90,14 +118,14 @@ def test_results_say_why_git_status_is_not_clean(built, monkeypatch, path, words
     try:
         (built / "dvc.lock").write_bytes(lock + b"\n")
         (built / path).write_bytes(changed + b"\n")
-        results = processes.run("digits", "results").stdout
+        shown = processes.run("digits", "results").stdout
     finally:
         (built / path).write_bytes(changed)
         (built / "dvc.lock").write_bytes(lock)
 
-    said = re.findall(r"^git status +(.*?)(?:, as .*)?$", results, re.M)
+    said = re.findall(r"^git status +(.*?)(?:, as .*)?$", shown, re.M)
     assert said == ([words] if words else [])
-    assert ("git commit -m baseline" in results) == bool(words)
+    assert ("git commit -m baseline" in shown) == bool(words)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ import click
 
 from digits.cli import __version__
 from digits.cli.completion import VARIABLE
+from digits.project import loopback
 from digits.project.errors import UserError, run_reporting_errors
 
 # Each names a module here and the function in it. A newcomer needs them in this order.
@@ -82,6 +83,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
         sys.exit(shell_complete(app, {}, "digits", VARIABLE, instruction))
     words = sys.argv[1:] if arguments is None else arguments
+    loopback.bypass_proxy()
     if None in {sys.stdout, sys.stderr}:  # closed: nobody reads what is printed
         sys.stdout, sys.stderr = (s or Path(os.devnull).open("w") for s in (sys.stdout, sys.stderr))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):  # None if it is closed

@@ -53,19 +53,33 @@ def results(as_json: bool = False) -> None:
         print(json.dumps({**parts, "manifest": manifest}, indent=2))
         return
     rows = [_scores("validation", trained, "validation_"), _scores("test", tested, "")]
-    alias = "no alias" if registered["alias"] == "none" else registered["alias"]
-    version = f" version {registered['version']}, {alias}"
-    if registered["version"] is None:
-        version = ": not yet, `digits send` does it"
     print(f"{format_table(HEAD, rows)}\n")
     print(f"network     {manifest['kind']}, {trained['parameters']:,} parameters")
-    print(f"registered  {registered['name']}{version}")
+    print(f"registered  {_registration(registered)}")
     print(f"MLflow run  {manifest['run_id']}")
     difference = _difference_from_commit()
     steps = NEXT_STEPS + (KEEP_BASELINE if difference else "")
     if "VIRTUAL_ENV" in os.environ:
         steps = steps.replace(ACTIVATE, "")
     print(f"{difference}\n\n{steps}" if difference else f"\n{steps}")
+
+
+def _registration(registered: dict[str, Any]) -> str:
+    """Describe the model's version in the registry in use; `registered` is what was written."""
+    from digits.inference.checkout_model import REGISTER_AGAIN
+    from digits.registry import version_lookup  # 1 s: MLflow
+    from digits.tracking.tracking_store import StoreUnavailableError
+
+    name, number = registered["name"], registered["version"]
+    try:
+        version = version_lookup.find_registration(name, registered["content_sha256"])
+    except StoreUnavailableError as error:
+        return f"{name} version {number} when it was built; now {error}"
+    if version is not None:
+        return f"{name} version {version.number}, {', '.join(version.aliases) or 'no alias'}"
+    if number is None:
+        return f"{name}: not yet, `digits send` does it"
+    return f"{name}: no longer, version {number} is not in the registry; {REGISTER_AGAIN}"
 
 
 def _difference_from_commit() -> str:

@@ -23,14 +23,14 @@ def versions(as_json: bool = False) -> None:
 
     Example: digits versions --json
     """
-    from digits.registry import alias_moves, registration
+    from digits.registry import alias_moves, registration, version_lookup
     from digits.tracking import tracking_store  # 2 s: MLflow
 
     state = alias_moves.current_alias_state()
     with tracking_store.translate_errors(state.store):
         registered = registration.list_versions(state.store, state.name)
-    if not registered:
-        raise UserError(f"{state.name} has no version yet; `dvc repro` registers one")
+        if not registered:
+            raise UserError(version_lookup.explain_no_versions(state.store, state.name))
     if as_json:
         print(json.dumps([_record(version, state) for version in registered], indent=2))
         return

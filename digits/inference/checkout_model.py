@@ -13,6 +13,7 @@ from digits.project import atomic_files, workspace
 from digits.project.errors import UserError
 
 ALIAS_LOG = "metrics/aliases.jsonl"
+REGISTER_AGAIN = "`dvc repro -fs register` registers this checkout's model again, as it is"
 DVC_LOCKS = ".dvc/tmp/rwlock"  # which process writes which output
 
 
@@ -35,6 +36,17 @@ def describe_content(content_sha256: str) -> str:
         return describe_version(number, aliases, float(accuracy))
     except (OSError, UserError, LookupError, TypeError, ValueError):
         return ""
+
+
+def registered_content() -> str | None:
+    """Return the content hash of the model that this checkout registered last, if any."""
+    try:
+        root = workspace.state_root()
+        if not (root / workspace.MODEL_OUTPUT).exists():
+            return None
+        return str(atomic_files.read_json(root / "metrics/register.json")["content_sha256"])
+    except (UserError, LookupError, TypeError):
+        return None
 
 
 def _last_versions(lines: Iterable[str]) -> dict[str, int | None]:

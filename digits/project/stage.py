@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import psutil
 
-from digits.project import params_file, workspace
+from digits.project import loopback, params_file, workspace
 from digits.project.errors import run_reporting_errors
 from digits.project.params_schema import Params
 from digits.project.process_locks import stage_lock
@@ -54,6 +54,7 @@ def _params_changed() -> bool:
 
 def _run(function: Callable[..., None]) -> None:
     set_thread_environment()
+    loopback.bypass_proxy()
     # an exception lets the stage release locks, delete partial files and close its run
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     if "DVC_STAGE" in os.environ:

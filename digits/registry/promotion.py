@@ -78,7 +78,8 @@ def rollback(why: str) -> str:
     UserError as `promote_manually` does, and when there was no champion before.
     """
     why, state = clean_reason(why), _load_state()
-    champion = state.aliases.get(CHAMPION)
+    # a champion that was deleted in the registry is still that of the record
+    champion = state.aliases.get(CHAMPION) or state.log.version_of(CHAMPION)
     if champion is None:
         raise UserError(f"{state.name} has no champion to go back from; nothing was changed")
     is_moved = state.interrupted_change({CHAMPION: champion}, "rollback") is not None
@@ -98,6 +99,7 @@ def _make_champion(state: AliasState, reference: str, action: str, why: str) -> 
     with translate_errors(state.store):
         champion = registration.find_champion(state.store, state.name)
     with tempfile.TemporaryDirectory() as scratch, translate_errors(state.store):
+        version_download.check_is_first_version(version)
         version_download.download_to_folder(version, Path(scratch))
         moves = state.moves_to(CHAMPION, version.number)
         entry = alias_moves.change_aliases(state, moves, action=action, why=why)

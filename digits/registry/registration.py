@@ -80,7 +80,12 @@ def publish_version(
             model_id = logged_model.log_model(target, folder)
             recipe = {key: origin[key] for key in run_summary.PEOPLE_TAGS if key in origin}
             tags = {**recipe, **scores, **content, **_lineage_tags(origin, folder), **made_by}
-            return _create(name, target, model_id, tags, origin.get(tracking_store.NOTE_TAG))
+            made = _create(name, target, model_id, tags, origin.get(tracking_store.NOTE_TAG))
+            version = find_by_content(target.store, name, content_hash) or made
+            if version.number >= made.number:
+                return made
+            # another checkout was faster, between the two searches
+            target.store.client.delete_model_version(name, str(made.number))
         version = tag_version(version, {**scores, **made_by})
     if model_version.REMOVED_TAG in version.tags:
         with tempfile.TemporaryDirectory() as scratch:

@@ -4,10 +4,11 @@ import difflib
 import os
 import re
 
+from digits.inference import checkout_model
 from digits.project import workspace
 from digits.project.errors import UserError
 from digits.registry import registration
-from digits.registry.model_version import RUN_TAG_PREFIX, RegisteredVersion
+from digits.registry.model_version import CONTENT_TAG, RUN_TAG_PREFIX, RegisteredVersion
 from digits.tracking import run_lookup, store_uri, tracking_store
 from digits.tracking.tracking_store import StoreUnavailableError, TrackingStore, found_or_none
 
@@ -59,9 +60,8 @@ def find_version(reference: str, store: TrackingStore | None = None) -> Register
     """
     name = registered_model_name()
     store = store or open_registry()
-    # asking an embedded store that is missing would make it, which takes seconds
-    if store.embedded and not store_uri.sqlite_file(store.uri).exists():
-        raise VersionNotFoundError(_no_version_yet(name))
+    if _is_unused(store):
+        raise VersionNotFoundError(explain_no_versions(store, name))
     with tracking_store.translate_errors(store):
         version = _find(store, name, reference)
         if version is None:
@@ -88,8 +88,40 @@ def _find(store: TrackingStore, name: str, reference: str) -> RegisteredVersion 
     return None if version is None else RegisteredVersion.from_mlflow(store, version)
 
 
-def _no_version_yet(name: str) -> str:
-    return f"{name} has no version yet; `dvc repro` registers one"
+def _is_unused(store: TrackingStore) -> bool:
+    """Whether the embedded store is missing: asking it would make it, which takes seconds."""
+    return store.embedded and not store_uri.sqlite_file(store.uri).exists()
+
+
+def find_registration(name: str, content: str) -> RegisteredVersion | None:
+    """Find the version of `name` with these bytes in the registry in use.
+
+    Raises StoreUnavailableError.
+    """
+    store = open_registry()
+    if _is_unused(store):
+        return None
+    with tracking_store.translate_errors(store):
+        return registration.find_by_content(store, name, content)
+
+
+def explain_no_versions(store: TrackingStore, name: str) -> str:
+    """Say why `name` has no version in `store`, and what to do.
+
+    A version that this checkout registered may be in another store, be deleted, or belong to a
+    registered model that was renamed.
+    """
+    content = checkout_model.registered_content()
+    if content is None:
+        return f"the registered model '{name}' has no version yet; `dvc repro` registers one"
+    if not _is_unused(store):
+        condition = f"tags.`{CONTENT_TAG}` = '{content}'"
+        for version in store.client.search_model_versions(condition):
+            found = f"it is version {version.version} of '{version.name}' in {store}"
+            advice = f"write that name to `register.name` in params.yaml, or rename it to '{name}'"
+            return f"this checkout's model is no version of '{name}': {found}; {advice}"
+    found = f"the registered model '{name}' has no version in {store}, where it may be deleted"
+    return f"{found}; {checkout_model.REGISTER_AGAIN}"
 
 
 def _suggest_versions(store: TrackingStore, name: str, reference: str) -> str:
@@ -97,6 +129,6 @@ def _suggest_versions(store: TrackingStore, name: str, reference: str) -> str:
     versions = registration.list_versions(store, name)
     known = [alias for v in versions for alias in v.aliases] + [str(v.number) for v in versions]
     if not known:
-        return _no_version_yet(name)
+        return explain_no_versions(store, name)
     near = difflib.get_close_matches(reference, known, 3, 0.5) or known[:5]
     return f"{name} has no version {reference!r} in {store}; choose one of {', '.join(near)}"

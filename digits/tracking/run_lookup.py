@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from digits.tracking import store_uri, tracking_store
+from digits.tracking import store_errors, store_uri, tracking_store
 from digits.tracking.tracking_store import StoredRun, TrackingStore
 
 if TYPE_CHECKING:
@@ -35,7 +35,12 @@ def find_run(run_id: str) -> StoredRun | None:
 
 def find_in_store(store: TrackingStore, run_id: str) -> StoredRun | None:
     """Find the run `run_id`, or the copy of it that was created later in this store."""
-    info = tracking_store.found_or_none(lambda: store.client.get_run(run_id).info)
+    try:
+        info = tracking_store.found_or_none(lambda: store.client.get_run(run_id).info)
+    except Exception as error:
+        if not store_errors.is_hidden(error):
+            raise
+        info = None  # its copy may be found
     if info is not None:
         return StoredRun(store, run_id) if info.lifecycle_stage == "active" else None
     copies = (_search(store, condition.format(run_id)) for condition in CONDITIONS)

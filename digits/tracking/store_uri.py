@@ -84,7 +84,9 @@ def _probe(uri: str) -> str | None:
     try:
         if scheme in {"http", "https"}:
             status = requests.get(f"{uri.rstrip('/')}/health", timeout=timeout).status_code
-            # A status below 500 comes from a working server, even if it asks for a password.
+            if status == 404:  # each MLflow server has this page
+                return store_errors.REFUSALS["ENDPOINT_NOT_FOUND"]
+            # Another status below 500 comes from a working server that asks for a password.
             return None if status < 500 else f"its answer has status {status}"
         if parts.hostname:  # else the store is a file, or the query names a socket
             socket.create_connection((parts.hostname, parts.port or PORTS[scheme]), timeout).close()
@@ -107,7 +109,9 @@ def redact(text: str) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception as one short line without secrets."""
+    """What an exception means, or else itself as one short line without secrets."""
+    if meaning := store_errors.explain(error):
+        return meaning
     return redact(f"{type(error).__name__}: {' '.join(str(error).split())}")[:200]
 
 

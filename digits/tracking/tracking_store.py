@@ -151,6 +151,8 @@ def translate_errors(store: TrackingStore) -> Iterator[None]:
         raise
     except Exception as error:
         message = f"{store} failed ({store_uri.describe_error(error)}); mend it, or try again later"
+        if meaning := store_errors.explain(error):
+            message = f"{store} cannot be used: {meaning}"
         if store_errors.is_of_other_release(error):
             found = f"{store} is of another release of MLflow"
             message = f"{found}; install that one, or back the store up and `mlflow db upgrade` it"
@@ -178,7 +180,8 @@ def _prepare_file(path: Path) -> None:
         raise
     except Exception as error:
         problem = f"{path} cannot be used ({store_uri.describe_error(error)})"
-        raise StoreUnavailableError(f"{problem}; mend it or move it away") from error
+        advice = "run this again" if store_errors.explain(error) else "mend it or move it away"
+        raise StoreUnavailableError(f"{problem}; {advice}") from error
 
 
 def _artifact_root(store: TrackingStore, name: str) -> str | None:

@@ -28,8 +28,14 @@ VISIBLE_CELLS = """column => [...document.querySelectorAll(".ag-cell")].filter(c
 
 @contextmanager
 def served(port):
-    """Run `digits ui` in the working directory; its address. At the end press Ctrl-C."""
-    with processes.Process("digits", "ui", "--port", port) as process:
+    """Run `digits ui` in the working directory; its address. At the end press Ctrl-C.
+
+    A proxy is configured that does not answer: nobody may ask it for a local server.
+    """
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("http_proxy", "http://127.0.0.1:1")
+        process = processes.Process("digits", "ui", "--port", port)
+    with process:
         address = process.readline().split()[0]
         while store_uri.connection_problem(address.partition("#")[0]) is not None:
             assert process.returncode is None, process.communicate()

@@ -134,6 +134,27 @@ def test_a_champion_set_by_other_means_can_be_recorded(three):
     assert champions() == [1, 2, 1]
 
 
+def test_a_champion_that_was_deleted_can_be_rolled_back_from(three):
+    """The record knows it, and leads to the champion before."""
+    promote_manually("2", "try")
+    embedded_client().delete_registered_model_alias("digits", "champion")
+    embedded_client().delete_model_version("digits", "2")
+    rollback("somebody deleted it")
+    assert standing().aliases["champion"] == 1
+
+
+def test_old_files_under_a_new_number_are_not_promoted(three, client):
+    """`pull`, `serve` and the promotion rules would refuse them."""
+    (old,) = (v for v in list_versions() if v.number == 1)
+    source = client.get_model_version("digits", "1").source
+    tags = {"content_sha256": old.content_sha256}
+    client.create_model_version("digits", source, old.run_id, tags)
+    before = standing()
+    with pytest.raises(UserError, match=r"version 4 .*its files are those of version 1"):
+        promote_manually("4", "it looks new")
+    assert standing() == before
+
+
 def test_a_registry_that_does_not_answer_is_not_replaced_by_another(three, monkeypatch):
     """Nothing is promoted in this checkout's own store instead."""
     before = standing()

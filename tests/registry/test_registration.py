@@ -2,6 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
+
 from digits.registry import registration
 from digits.tracking import run_lookup, runs
 from tests.registry.conftest import list_versions, register
@@ -36,6 +40,35 @@ def test_registering_at_once_makes_one_version(project, trained, make_model):
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(number, range(2))) == [1, 1]
     assert len(list_versions("n")) == 1
+
+
+def test_registering_at_once_from_two_checkouts_makes_one_version(
+    project, trained, make_model, monkeypatch
+):
+    """The one that comes second removes its own, and goes on with the other's."""
+    run_id, folder, create = trained(0.9).run_id, make_model(), registration._create
+
+    def late(*arguments):
+        monkeypatch.setattr(registration, "_create", create)
+        create(*arguments)  # by the other checkout, between the search and the creation
+        return create(*arguments)
+
+    monkeypatch.setattr(registration, "_create", late)
+    assert register("n", folder, run_id, test_accuracy=0.5).number == 1
+    assert [v.number for v in list_versions("n")] == [1]
+
+
+def test_a_run_that_may_not_be_read_is_looked_for_by_its_copy(project, trained, monkeypatch):
+    """MLflow's user management answers 403 for a run that a server does not have."""
+    version = trained(0.9)
+    version.store.client.set_tag(version.run_id, run_lookup.LOCAL_ID_TAG, "e" * 32)
+
+    def refuse(self, run_id):
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+    monkeypatch.setattr(MlflowClient, "get_run", refuse)
+    found = run_lookup.find_in_store(version.store, "e" * 32)
+    assert found.run_id == version.run_id
 
 
 def test_a_model_without_its_run_can_be_registered(project, make_model, client):

@@ -2,13 +2,21 @@
 
 import contextlib
 import socket
+import ssl
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from digits.project.errors import UserError
-from digits.tracking import store_uri
+from digits.tracking import store_uri, tracking_store
 
 SECRETS = [
     ("http://anna:s3cret@host:1/path", "s3cret"),
@@ -58,11 +66,49 @@ def test_a_silent_server_costs_seconds(scheme):
     assert (problem is None) == (scheme == "postgresql")  # of a database, only a connection counts
 
 
-@pytest.mark.parametrize(("status", "words"), [(502, "status 502"), (401, "None")])
-def test_only_a_status_of_500_or_more_is_a_problem(status, words):
-    """Status 502 means that no server works there; 401 means that one does."""
+@pytest.mark.parametrize(("status", "words"), [(502, "status 502"), (404, "path"), (401, "None")])
+def test_a_status_tells_whether_a_server_works_there(status, words):
+    """Status 502 or 404 means that no server works there; 401 means that one does."""
     with answering(status) as uri:
         assert words in str(store_uri.connection_problem(uri))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "check MLFLOW_TRACKING_USERNAME"), (403, "ask its administrator")]
+)
+def test_a_refusal_is_explained(bare_project, status, words):
+    """By what it means and by the variables to check, not by the exception of a library."""
+    with answering(status) as uri:
+        store = tracking_store.TrackingStore(uri, embedded=False)
+        with pytest.raises(tracking_store.StoreUnavailableError, match=words):  # noqa: SIM117
+            with tracking_store.translate_errors(store):
+                store.client.get_run("0" * 32)
+
+
+def test_a_certificate_that_is_not_accepted_is_explained(bare_project, https):
+    """With the variable that names the file of its authority."""
+    store = tracking_store.TrackingStore(https, embedded=False)
+    with pytest.raises(tracking_store.StoreUnavailableError, match="_SERVER_CERT_PATH names"):  # noqa: SIM117
+        with tracking_store.translate_errors(store):
+            store.client.get_run("0" * 32)
+
+
+@pytest.fixture
+def https(tmp_path):
+    """The address of a server whose certificate it has signed itself."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    begin, end = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    certificate = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end)
+    pem = tmp_path / "server.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(certificate.sign(key, SHA256()).public_bytes(Encoding.PEM) + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"https://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 @contextlib.contextmanager
