@@ -44,7 +44,10 @@ def test_help_names_every_command(capsys):
     ("arguments", "words"),
     [
         (["results"], "no model was trained here yet; `dvc repro` trains one as models/digits"),
-        (["versions"], "digits has no version yet; `dvc repro` registers one"),
+        (
+            ["versions"],
+            "the registered model 'digits' has no version yet; `dvc repro` registers one",
+        ),
         (["rollback"], "digits has no champion to go back from; nothing was changed"),
         (["history", "--at", "noon"], "--at: 'noon' is not a time. Use 2026-11-20T12:00 (UTC) or"),
         (["history", "--accept", "x"], "alias log of digits is whole; there is nothing to accept"),
@@ -54,7 +57,7 @@ def test_help_names_every_command(capsys):
         (["predict", "a.png", "--json", "--csv"], "exclude each other"),
         (
             ["compare", "x" * 300, "champion"],
-            "is no file, no folder and no git revision, and digits",
+            "is no file, no folder and no git revision, and the registered model 'digits' has no",
         ),
         (["promote", "3"], "Missing option '--reason' (see `digits promote --help`)"),
         (["verson"], "No such command 'verson'. Did you mean 'versions'? (see `digits --help`)"),

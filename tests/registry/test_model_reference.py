@@ -162,7 +162,7 @@ def test_without_a_model_in_the_checkout_the_champion_is_the_default(versions):
 def test_before_the_first_version_the_way_to_one_is_told(workspace):
     """The registry is empty."""
     for find in (resolve, trace_lineage):
-        with pytest.raises(UserError, match="digits has no version yet; `dvc repro` registers"):
+        with pytest.raises(UserError, match="model 'digits' has no version yet; `dvc repro`"):
             find("champion")
 
 
