@@ -28,7 +28,7 @@ def rebuild_version(reference: str) -> int:
     if version.commit in {run_context.NO_COMMIT, "unknown"}:
         found = f"version {version.number} was built outside of git"
         raise UserError(f"{found}, so there is nothing to rebuild it from; choose another")
-    commit = commit_with_model(version) or git_revisions.resolve_commit(version.commit)
+    commit = commit_to_build(version)
     for difference in possible_differences(version, commit):
         print(f"note: {difference}", flush=True)
     with tempfile.TemporaryDirectory(prefix="digits-rebuild-") as scratch:
@@ -42,18 +42,30 @@ def rebuild_version(reference: str) -> int:
     return 0 if equal else 2
 
 
-def commit_with_model(version: RegisteredVersion) -> str | None:
-    """Find the first commit with the model of a version that was built before its commit.
+def commit_to_build(version: RegisteredVersion) -> str:
+    """Return the commit with the sources of a version: its own, or the first with its model.
 
-    A value that was changed, built and then committed with the results is only in that commit.
+    The second where it was built before its commit: a value that was changed, built and then
+    committed with the results is only in that one. And where its own is gone, because its branch
+    was deleted, squashed or rebased. Raises UserError when there is neither.
     """
-    if version.tags.get("git.dirty") != "true" or DVC_TAG not in version.tags:
-        return None
-    return next(reversed(git_revisions.commits_introducing(version.tags[DVC_TAG])), None)
+    oid = version.tags.get(DVC_TAG, "")
+    with_model = next(reversed(git_revisions.commits_introducing(oid)), None) if oid else None
+    if with_model and version.tags.get("git.dirty") == "true":
+        return with_model
+    try:
+        return git_revisions.resolve_commit(version.commit)
+    except git_revisions.RevisionNotFoundError as error:
+        if with_model:
+            return with_model
+        found = f"version {version.number} cannot be rebuilt: {error}"
+        raise UserError(f"{found}, and no dvc.lock in git has its model") from error
 
 
 def possible_differences(version: RegisteredVersion, commit: str) -> Iterator[str]:
     """Describe what can make a difference though nothing is wrong, when `commit` is built."""
+    if version.tags.get("git.dirty") != "true" and commit != version.commit:
+        yield f"its commit {version.commit[:10]} is gone from git; {commit[:10]} has its model"
     if version.tags.get("git.dirty") == "true" and commit == version.commit:
         yield "it was built with uncommitted changes; its commit alone may give other bytes"
     run = run_lookup.find_run(version.run_id)

@@ -38,11 +38,20 @@ def test_changes_that_were_committed_with_their_results_are_rebuilt(version, che
     built = call(checkout, "git", "rev-parse", "HEAD").stdout.strip()
 
     assert built != version.commit
-    assert rebuild_check.commit_with_model(version) is None
-    assert rebuild_check.commit_with_model(dirty) == built
+    assert rebuild_check.commit_to_build(version) == version.commit
+    assert rebuild_check.commit_to_build(dirty) == built
     assert list(rebuild_check.possible_differences(dirty, built)) == []
     nowhere = replace(dirty, tags={**dirty.tags, "dvc.md5": f"{'0' * 32}.dir"})
-    assert rebuild_check.commit_with_model(nowhere) is None
+    assert rebuild_check.commit_to_build(nowhere) == version.commit
+
+
+def test_a_commit_that_was_squashed_is_replaced_by_the_one_with_the_model(version, checkout):
+    """With a note; the results that were committed with the model name it."""
+    gone = replace(version, tags={**version.tags, "git.commit": "0" * 40})
+    built = call(checkout, "git", "rev-parse", "HEAD").stdout.strip()
+    assert rebuild_check.commit_to_build(gone) == built
+    (note,) = rebuild_check.possible_differences(gone, built)
+    assert note == f"its commit 0000000000 is gone from git; {built[:10]} has its model"
 
 
 def test_what_can_make_a_difference_is_said(version):
@@ -63,11 +72,13 @@ def test_what_can_make_a_difference_is_said(version):
     [("no commit", "built outside of git"), ("0" * 40, "git has no revision")],
 )
 def test_a_version_without_its_commit_cannot_be_rebuilt(version, capsys, commit, words):
-    """One line, status 2."""
-    before = version.commit
+    """Nor without one that has its model: one line, status 2."""
+    before, oid = version.commit, version.tags["dvc.md5"]
     client = version.store.client
     client.set_model_version_tag(version.name, "1", "git.commit", commit)
+    client.set_model_version_tag(version.name, "1", "dvc.md5", f"{'0' * 32}.dir")
     try:
         assert words in refusal(capsys, "verify", "--rebuild", "1")
     finally:
         client.set_model_version_tag(version.name, "1", "git.commit", before)
+        client.set_model_version_tag(version.name, "1", "dvc.md5", oid)
