@@ -17,6 +17,7 @@ import optuna
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages._rdb.models import NOT_FOUND_MSG
 
 from digits.project import workspace
 from digits.project.errors import UserError
@@ -66,6 +67,16 @@ def translate_storage_errors(url: URL) -> Iterator[None]:
         text = f"{display_url(url)} cannot be used ({_reason(error, url)})"
         advice = "nothing is lost; repair it and run the same command again"
         raise UserError(f"{text}; {advice}") from None
+    except KeyError as error:
+        if not is_deleted(error):
+            raise
+        found = f"the study was deleted from {display_url(url)} while it was used"
+        raise UserError(f"{found}; run the same command to begin it anew") from None
+
+
+def is_deleted(error: BaseException) -> bool:
+    """Whether an error says that a study or a trial is no longer in the storage."""
+    return isinstance(error, KeyError) and error.args == (NOT_FOUND_MSG,)
 
 
 def _reason(error: BaseException, url: URL) -> str:

@@ -111,7 +111,7 @@ class TrialWorker:
             raise
         except BaseException as error:
             # The trial has ended already if this process stood still and another one took it over.
-            with suppress(*study_storage.FAILURES, UpdateFinishedTrialError):
+            with suppress(*study_storage.FAILURES, UpdateFinishedTrialError, KeyError):
                 study.store(trial, "process", {})
                 trial.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             raise _RequeuedError(error) from error

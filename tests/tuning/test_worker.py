@@ -1,7 +1,9 @@
 """A worker trains trials as `train` does, stops and resumes, and records each end in MLflow."""
 
+import itertools
 from contextlib import suppress
 
+import optuna
 import pytest
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
@@ -139,6 +141,21 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_worker(
 
     assert [t.state.name for t in study.trials] == ["COMPLETE", "COMPLETE"]
     assert [r.info.status for r in trial_runs()] == ["FINISHED"] * 2
+
+
+def test_a_study_that_is_deleted_meanwhile_ends_the_worker_in_one_line(workspace, rewrite_params):
+    """As somebody may do in Optuna's dashboard; the trial's run is ended, too."""
+    study, job = begin_search(rewrite_params(trials=2))
+    calls = itertools.count()
+
+    def delete():
+        if next(calls) == 1:  # the worker asks before the first trial, then after each epoch
+            optuna.delete_study(study_name=study.study_name, storage=study._storage)
+        return False
+
+    with pytest.raises(UserError, match=r"the study was deleted from .*begin it anew"):
+        work(job, delete)
+    assert [r.info.status for r in trial_runs()] == ["FAILED"]
 
 
 @pytest.mark.parametrize("moment", ["in an epoch", "at its end"])
