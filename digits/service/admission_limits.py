@@ -18,7 +18,7 @@ class AdmissionLimits:
     head: int = 64 * 1024  # bytes of a request's line and headers
     head_seconds: int = 10  # for a whole head, since the connection or the last response began
     body_seconds: float = 60.0  # for the body after the head
-    connections: int = 512  # open at once; more of them wait
+    connections: int = 4096  # open at once, a few kB each; more of them wait
     waiting: int = 32  # requests in progress or in a queue; more get 503
     shed_seconds: float = 0.5  # before a 503 is sent, to slow down clients that retry at once
     linger_seconds: float = 0.5  # at shutdown: for requests still on their way

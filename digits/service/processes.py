@@ -29,6 +29,7 @@ from digits.service import access_control, json_logs, prometheus_metrics
 from digits.service.admission_limits import AdmissionLimits, WorkerSettings
 
 FIRST_PORT = 8000
+MAX_FILES = 8192  # open files of a worker, connections among them
 # By default glibc keeps for each thread as much memory as the largest image needed.
 MALLOC_SETTINGS = {
     "MALLOC_ARENA_MAX": "2",
@@ -124,6 +125,11 @@ def reserve_address(host: str, port: int | None) -> Iterator[tuple[str, int]]:
 def _prepare_environment(workers: int, scratch: Path) -> None:
     """Set what workers inherit: their start method and environment variables."""
     multiprocessing.set_start_method("spawn", force=True)  # not a copy of this process's threads
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, MAX_FILES)), hard))
     os.environ |= MALLOC_SETTINGS
     if workers > 1:
         (scratch / "metrics").mkdir()

@@ -6,7 +6,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
+from digits.service.responses import RequestRefusedError, parse_json
 from tests.service.conftest import raw, request
 from tests.service.load import get, hammer, post
 
@@ -99,6 +101,30 @@ def test_connections_beyond_the_limit_wait(tight):
     idle = [socket.create_connection(tight, timeout=20) for _ in range(64)]
     try:
         assert request(tight, "GET", "/ping")[0] == 200
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+@pytest.mark.parametrize("text", [b"[],", b"[[]],", b"0,", b"{},"])
+def test_json_of_too_many_values_is_not_read(text):
+    """Lists without end would keep all other requests waiting while they are read."""
+    body = b"[" + text * 1_000_001 + b"0]"
+    start = time.perf_counter()
+    with pytest.raises(RequestRefusedError, match="split the request, or send the images as bytes"):
+        parse_json(body)
+    assert time.perf_counter() - start < 1
+
+
+def test_hundreds_of_idle_connections_keep_nobody_waiting(running):
+    """Each has had one response, and says nothing more."""
+    idle = [socket.create_connection(running[1], timeout=20) for _ in range(700)]
+    try:
+        for connection in idle:
+            connection.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        start = time.perf_counter()
+        assert request(running[1], "GET", "/ping")[0] == 200
+        assert time.perf_counter() - start < 3
     finally:
         for connection in idle:
             connection.close()
