@@ -8,9 +8,11 @@ import io
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from digits.preprocessing.arrays import ByteArray, FloatArray
@@ -18,6 +20,7 @@ from digits.project.errors import UserError
 
 MAX_PIXELS = 100_000_000  # width times height; a header that promises more is refused
 WORKING_PIXELS = 2_000_000  # larger images are halved until they have at most this many
+SCAN, MAX_SCANNED = b"\xff\xda", 2_000_000_000  # pixels of a JPEG, times its scans
 FULL_SCALES = (1, 255, 1023, 4095, 16383, 65535)  # largest values of pixels of other depths
 
 # First bytes of each format, and Pillow's plug-in for it; others are not loaded.
@@ -49,17 +52,21 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Decode
     if width * height > max_pixels:
         size = f"{width} x {height} pixels"
         raise UserError(f"{name}: {size}, at most {max_pixels:,} are taken; shrink or crop it")
+    if image.format in {"JPEG", "MPO"} and data.count(SCAN) * width * height > MAX_SCANNED:
+        raise UserError(f"{name}: a JPEG of {data.count(SCAN):,} scans; save it anew")
     try:
-        frames = getattr(image, "n_frames", 1)
-        single = frames == 1 or image.format == "MPO"
-        notes = () if single else (f"animated: the first of {frames} frames is used",)
+        # counting the frames would read them all
+        several = getattr(image, "is_animated", False) and image.format != "MPO"
+        notes = ("of several frames the first is used",) if several else ()
         factor = _reduction_factor(width * height)
         image.draft("RGB", (width // factor, height // factor))
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         if (image.width > image.height) != (width > height):
             full = height, width
-        if image.mode in ("L", "RGB") and not image.has_transparency_data:
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+        if image.mode in ("L", "RGB", "RGBA"):
             # before the pixels are copied into an array, so that fewer are copied
             image = image.reduce(_reduction_factor(image.width * image.height))
         pixels = _reduce(_to_rgb(image))
@@ -97,10 +104,10 @@ def _open_image(data: bytes, name: str) -> Image.Image:
 def _to_rgb(image: Image.Image) -> ByteArray:
     """Convert any mode of Pillow to uint8 [height, width, 3]."""
     if image.mode.startswith(("I", "F")):
-        gray = _scale_to_bytes(np.asarray(image, np.float32))
+        gray = _scale_to_bytes(np.array(image, np.float32))
         return np.repeat(gray[..., None], 3, axis=2)
-    if image.has_transparency_data:
-        return _flatten_transparency(np.asarray(image.convert("RGBA")))
+    if image.mode == "RGBA":
+        return _flatten_transparency(np.asarray(image))
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
@@ -108,25 +115,27 @@ def _scale_to_bytes(values: FloatArray) -> ByteArray:
     """Scale numbers of any range to 0 to 255; one that is not finite becomes the mean of others.
 
     The range is from 0 to the next of FULL_SCALES; with negative values it is the real one.
+    Large images are reduced. `values` is changed.
     """
     finite = np.isfinite(values)
-    mean = values.mean(where=finite, dtype=np.float64) if finite.any() else 0.0
-    values = np.where(finite, values, mean)  # float64: no difference overflows
-    low = min(values.min(), 0.0)
-    extent = values.max() - low
+    if not finite.all():
+        values[~finite] = values.mean(where=finite, dtype=np.float64) if finite.any() else 0.0
+    low, high = min(float(values.min()), 0.0), float(values.max())
+    extent = high - low
     scale = next((s for s in FULL_SCALES if s >= extent and low == 0), extent or 1)
-    shares = (values - low).astype(np.float32) / np.float32(scale)
+    # float64: no difference overflows
+    shares = (_reduce(values).astype(np.float64) - low).astype(np.float32) / np.float32(scale)
     return np.clip(shares * 255, 0, 255).astype(np.uint8)
 
 
-def _reduce(pixels: ByteArray) -> ByteArray:
+def _reduce(pixels: NDArray[Any]) -> NDArray[Any]:
     """Reduce `pixels` to the size that a JPEG of that size has after Pillow's `draft`."""
     height, width = pixels.shape[:2]
     factor = _reduction_factor(width * height)
     if factor == 1:
         return pixels
     size = (max(1, width // factor), max(1, height // factor))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
 def _flatten_transparency(rgba: ByteArray) -> ByteArray:

@@ -1,13 +1,16 @@
 """Bytes of image files become upright RGB pixels, or an error of one line."""
 
+import io
+import sys
 import time
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
-from digits.preprocessing.image_decoding import MAX_PIXELS, decode_image
+from digits.preprocessing.image_decoding import MAX_PIXELS, SCAN, decode_image
 from digits.project.errors import UserError
+from tests import processes
 from tests.cli.test_predict import png_header
 from tests.strokes import packed
 
@@ -97,7 +100,7 @@ def test_the_first_frame_of_an_animation_is_used():
     for kind in ("GIF", "PNG", "WEBP"):
         data = packed(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
         decoded = decode_image(data, "x")
-        assert decoded.notes == ("animated: the first of 3 frames is used",)
+        assert decoded.notes == ("of several frames the first is used",)
         assert decoded.pixels.max() < 30
 
 
@@ -138,3 +141,45 @@ def test_numbers_of_any_range_are_scaled(low, high, odd):
     background, ink = gray[0, 0], gray[20, 20]
     assert (ink, background > 190) == (0, True)
     assert abs(gray[3, 3] - background) <= (background if odd == 1 else 15)
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused():
+    """Each costs as much as the whole image, and few bytes."""
+    file = io.BytesIO()
+    Image.new("L", (3000, 3000), 128).save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    scan = content[content.rindex(SCAN) : -2]
+    assert decode_image(content[:-2] + 9 * scan + content[-2:], "p").size == (3000, 3000)
+    with pytest.raises(UserError, match=r"p: a JPEG of 4,0.. scans; save it anew"):
+        decode_image(content[:-2] + 4000 * scan + content[-2:], "p")
+
+
+def test_thousands_of_frames_are_not_counted(monkeypatch):
+    """Counting reads them all, and each more slowly than the one before."""
+    monkeypatch.delattr(TiffImagePlugin.TiffImageFile, "n_frames")
+    frames = [Image.new("L", (30, 30), 9 * n) for n in range(3)]
+    file = io.BytesIO()
+    frames[0].save(file, "TIFF", save_all=True, append_images=frames[1:])
+    decoded = decode_image(file.getvalue(), "p")
+    assert (decoded.notes, decoded.pixels.max()) == (("of several frames the first is used",), 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on memory")
+@pytest.mark.parametrize(("mode", "color"), [("RGBA", (9, 9, 9, 99)), ("I;16", 9)])
+def test_a_large_image_of_few_bytes_takes_little_memory(tmp_path, mode, color):
+    """24 million pixels with transparency, or of 16 bits: less than 600 MB."""
+    Image.new(mode, (6000, 4000), color).save(tmp_path / "large.png")
+    done = processes.run(FEW_BYTES, tmp_path / "large.png")
+    assert (done.stdout, done.stderr) == ("(6000, 4000)\n", "")
+
+
+FEW_BYTES = """
+import resource, sys
+from pathlib import Path
+import cv2, PIL.PngImagePlugin
+from digits.preprocessing.image_decoding import decode_image
+content = Path(sys.argv[1]).read_bytes()
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 600 * 2**20, resource.RLIM_INFINITY))
+print(decode_image(content, "p").size)
+"""
