@@ -1,13 +1,16 @@
 """Save and load labelled images: a split is one file on disk, and two arrays in memory.
 
-The file is an uncompressed .npz. Its bytes depend on the images and labels alone, so DVC sees an
-equal split as the same file. Neither torch nor pickle is used. How MNIST is divided into splits
-is in `stratified_split`.
+The file is an uncompressed .npz: images, labels, and the names of the classes and the format of
+the images, unless both are MNIST's. Its bytes depend on them alone, so DVC sees an equal split as
+the same file. Neither torch nor pickle is used. How images are divided into splits is in
+`stratified_split`.
 """
 
+import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +46,14 @@ def save(data: LabelledImages, path: Path) -> None:
 
     Raises UserError when the arrays have another shape or type than LabelledImages describes.
     """
-    labels = data.labels.astype(np.uint8)
-    _check(data.images, labels, path)
+    labels = data.labels.astype(np.uint8 if len(data.classes) <= 256 else np.uint16)
+    _check(data.images, labels, data.format, path)
+    named: dict[str, Any] = {}
+    if (list(data.classes), data.format) != (CLASSES, MNIST):
+        described = json.dumps(asdict(data.format), sort_keys=True)
+        named = {"classes": np.array(data.classes), "format": np.array(described)}
     with atomic_file(path) as partial, partial.open("wb") as file:
-        np.savez(file, images=data.images, labels=labels)  # numpy dates all members 1980
+        np.savez(file, images=data.images, labels=labels, **named)  # numpy dates all members 1980
 
 
 def load(path: Path) -> LabelledImages:
@@ -55,22 +62,27 @@ def load(path: Path) -> LabelledImages:
     Raises UserError, one sentence, when the file is missing or damaged, or when its arrays have
     another shape or type.
     """
+    classes, image_format = tuple(CLASSES), MNIST
     try:
         with np.load(path, allow_pickle=False) as archive:
             images, labels = archive["images"], archive["labels"]
+            if "format" in archive:
+                classes = tuple(archive["classes"].tolist())
+                image_format = ImageFormat(**json.loads(str(archive["format"])))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {_ADVICE}") from error
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} is no readable split ({reason}); {_ADVICE}") from error
-    _check(images, labels, path)
-    return LabelledImages(images, labels.astype(np.int64))
+    _check(images, labels, image_format, path)
+    return LabelledImages(images, labels.astype(np.int64), classes, image_format)
 
 
-def _check(images: NDArray[np.uint8], labels: NDArray[np.uint8], path: Path) -> None:
+def _check(images: NDArray[Any], labels: NDArray[Any], expected: ImageFormat, path: Path) -> None:
     """Raise UserError unless the arrays have the stored shapes and types of one split."""
-    expected = ((len(labels) if labels.ndim == 1 else -1, SIDE, SIDE), np.dtype(np.uint8))
-    if (images.shape, images.dtype) != expected or labels.dtype != np.uint8:
+    n = len(labels) if labels.ndim == 1 else -1
+    wrong_images = (images.shape, images.dtype) != ((n, *expected.shape), np.dtype(np.uint8))
+    if wrong_images or labels.dtype not in {np.dtype(np.uint8), np.dtype(np.uint16)}:
         arrays = f"{images.dtype}{images.shape} images and {labels.dtype}{labels.shape} labels"
-        instead = f"instead of uint8(n, {SIDE}, {SIDE}) images and uint8(n,) labels"
-        raise UserError(f"{path} holds {arrays} {instead}; {_ADVICE}")
+        shape = ", ".join(map(str, expected.shape))
+        raise UserError(f"{path} holds {arrays} instead of uint8(n, {shape}) images; {_ADVICE}")

@@ -1,7 +1,8 @@
 """Extract the digits of a decoded image as the glyphs that the network was trained on.
 
 The steps are those of MNIST's makers: the digit's box is scaled into 20 x 20 pixels with its
-proportions kept, with anti-aliasing, and centered by mass in 28 x 28, light on dark.
+proportions kept, with anti-aliasing, and centered by mass in 28 x 28, light on dark. Glyphs of
+another size have the same proportions.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class ExtractedGlyphs:
 
     `boxes` int64 [n, 4]: left, top, right, bottom in pixels of the upright image.
     `rows` int64 [n]: the line of text of each digit, from 0.
-    `images` uint8 [n, 28, 28]: the network's input, 0 the background.
+    `images` uint8 [n, side, side]: the network's input, 0 the background.
     """
 
     boxes: IntArray
@@ -36,12 +37,14 @@ class ExtractedGlyphs:
     images: ByteArray
 
 
-def extract_glyphs(image: DecodedImage, several: bool | None = None) -> ExtractedGlyphs:
-    """Extract the digits of `image`.
+def extract_glyphs(
+    image: DecodedImage, several: bool | None = None, side: int = SIDE
+) -> ExtractedGlyphs:
+    """Extract the digits of `image` as glyphs of `side` x `side` pixels.
 
     `several`: True for any number, False for exactly one, None to decide automatically.
     """
-    glyph = _as_mnist_glyph(image.pixels)
+    glyph = _as_normalized_glyph(image.pixels, side)
     if glyph is not None:
         return glyph
     cv2.setNumThreads(1)  # the steps are too short to pay for waking other threads
@@ -52,8 +55,8 @@ def extract_glyphs(image: DecodedImage, several: bool | None = None) -> Extracte
     boxes = segmentation.enclosing_boxes(components.boxes, digits)
     crops = [_crop_glyph(foreground, components, *d) for d in zip(digits, boxes, strict=True)]
     drawn = [i for i, cropped in enumerate(crops) if is_glyph(*cropped, boxes[i], foreground)]
-    glyphs = np.array([normalize_glyph(*crops[i]) for i in drawn], np.uint8)
-    glyphs = glyphs.reshape(-1, SIDE, SIDE)
+    glyphs = np.array([normalize_glyph(*crops[i], side) for i in drawn], np.uint8)
+    glyphs = glyphs.reshape(-1, side, side)
     visible = glyphs.any((1, 2))
     boxes, glyphs = boxes[drawn][visible], glyphs[visible]
     rows = segmentation.assign_rows(boxes)
@@ -78,16 +81,16 @@ def _crop_glyph(
     return cv2.LUT(intensity, coverage), mask
 
 
-def _as_mnist_glyph(pixels: ByteArray) -> ExtractedGlyphs | None:
+def _as_normalized_glyph(pixels: ByteArray, side: int) -> ExtractedGlyphs | None:
     """Return an image that already is normalized as MNIST's are, unchanged; else None."""
     gray = pixels[..., 0]
-    if gray.shape != (SIDE, SIDE) or np.ptp(pixels, axis=2).any():
+    if gray.shape != (side, side) or np.ptp(pixels, axis=2).any():
         return None
     gray = 255 - gray if gray[0, 0] > 127 else gray
     left, top, width, height = cv2.boundingRect(gray)
     mass = cv2.moments(gray)
-    off_center = (abs(mass[m] / mass["m00"] - SIDE / 2) > 0.6 for m in ("m10", "m01"))
-    if max(width, height) != BOX or any(off_center):
+    off_center = (abs(mass[m] / mass["m00"] - side / 2) > 0.6 for m in ("m10", "m01"))
+    if max(width, height) != round(side * BOX / SIDE) or any(off_center):
         return None
     box = np.array([[left, top, left + width, top + height]])
     return ExtractedGlyphs(box, np.zeros(1, np.int64), gray[None].copy())

@@ -6,7 +6,9 @@ an error that names its key. The comments of params.yaml explain the values and 
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from digits.project.data_params import DataParams, ParamsSection
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
@@ -15,14 +17,8 @@ PositiveInt = Annotated[int, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
-class ParamsSection(BaseModel):
-    """A strict, frozen section: no unknown keys, no silent conversions, no NaN."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 class SplitParams(ParamsSection):
-    """How the official training images are divided into training and validation."""
+    """How the training images are divided into training and validation."""
 
     validation_share: Share
     seed: Seed
@@ -178,6 +174,7 @@ class Params(ParamsSection):
     In the file a recipe may name a `base`, an earlier recipe whose values it changes.
     """
 
+    data: DataParams
     split: SplitParams
     model: ModelParams
     augment: AugmentParams

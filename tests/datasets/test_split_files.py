@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from digits.datasets import split_files
+from digits.datasets.split_files import LabelledImages
+from digits.preprocessing.image_format import ImageFormat
 from digits.project.errors import UserError
 
 
@@ -16,6 +18,19 @@ def test_a_saved_split_is_loaded(tmp_path, pictures):
     np.testing.assert_array_equal(loaded.images, pictures.images)
     np.testing.assert_array_equal(loaded.labels, pictures.labels)
     assert (loaded.images.dtype, loaded.labels.dtype) == (np.uint8, np.int64)
+
+
+def test_classes_and_format_are_stored_unless_they_are_those_of_mnist(tmp_path, pictures):
+    """Names of any text come back, and more than 256 classes; MNIST's file has the arrays alone."""
+    split_files.save(pictures, tmp_path / "mnist.npz")
+    with np.load(tmp_path / "mnist.npz") as archive:
+        assert archive.files == ["images", "labels"]
+    names, color = tuple(f"{i} ü/é" for i in range(300)), ImageFormat("images", 16, 3, "crop")
+    images = np.zeros((2, 16, 16, 3), np.uint8)
+    split_files.save(LabelledImages(images, np.array([0, 299]), names, color), tmp_path / "c.npz")
+    loaded = split_files.load(tmp_path / "c.npz")
+
+    assert (loaded.classes, loaded.format, loaded.labels.tolist()) == (names, color, [0, 299])
 
 
 def flipped(content):
