@@ -1,13 +1,15 @@
-"""Split MNIST into training, validation and test images: `python -m stages.split`."""
+"""Divide the images into training, validation and test images: `python -m stages.split`."""
 
 from pathlib import Path
 
-from digits.datasets import stratified_split
+from digits.datasets import split_dataset
 from digits.project import stage
+from digits.project.data_params import DataParams
 from digits.project.params_schema import SplitParams
 
 
 def split(
+    data: DataParams,
     split: SplitParams,
     raw: Path = Path("data/raw"),
     *,
@@ -16,9 +18,9 @@ def split(
     test: Path = Path("data/splits/test.npz"),
     report: Path = Path("metrics/split.json"),
 ) -> None:
-    """Write the three splits to files, and the counts of the data check to `report`."""
+    """Write the three splits to files, and the counts of their images to `report`."""
     paths = {"train": training, "validation": validation, "test": test}
-    stratified_split.split_mnist(split, raw, paths, report)
+    split_dataset.write_splits(data, split, raw, paths, report)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,13 @@ import yaml
 from filelock import FileLock
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
-from digits.datasets import split_files
+from digits.datasets import mnist_source, split_files
 from digits.datasets.idx_files import read_mnist
 from digits.datasets.split_files import LabelledImages
 from digits.project import atomic_files, params_file
 from digits.registry import alias_moves
 from digits.tracking import mlflow_import, store_uri, tracking_store
 from digits.training import save_model
-from stages.download import download
 from stages.register import register
 from tests import sealed
 from tests.variants import Variants, trained
@@ -79,7 +78,7 @@ def raw(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "raw"
     if (ROOT / "data/raw/MNIST").is_dir():
         shutil.copytree(ROOT / "data/raw/MNIST", folder / "MNIST")
-    download(raw=folder)
+    mnist_source.download(folder)
     return folder
 
 

@@ -13,7 +13,8 @@ from digits.project import code_hash, params_file, stage
 
 ROOT = Path(__file__).parents[1]
 PARAMS = params_file.load_params(ROOT / "params.yaml")
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+TEMPLATE = (ROOT / "dvc.yaml").read_text()
+PIPELINE = yaml.safe_load(TEMPLATE.replace("${data.path}", PARAMS.data.path))["stages"]
 STAGES = pytest.mark.parametrize("name", PIPELINE)
 
 

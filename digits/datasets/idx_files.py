@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.datasets.split_files import LabelledImages
 from digits.project.errors import UserError
@@ -24,3 +25,9 @@ def read_mnist(raw: Path, *, train: bool) -> LabelledImages:
     except (OSError, ValueError) as error:
         advice = "`dvc repro -f download` gets a missing file and names a damaged one"
         raise UserError(f"{raw}: a file of MNIST is missing or damaged; {advice}") from error
+
+
+def read_parts(raw: Path) -> dict[str, tuple[NDArray[np.uint8], list[str]]]:
+    """Read both parts of MNIST by the names train and test: images, and the class of each."""
+    parts = {"train": read_mnist(raw, train=True), "test": read_mnist(raw, train=False)}
+    return {name: (part.images, list(map(str, part.labels))) for name, part in parts.items()}

@@ -1,92 +1,127 @@
-"""Divide MNIST's training images into training and validation, and check all three splits.
+"""Divide the images of a source into training, validation and test images.
 
-The official 10,000 test images stay the test split; only `evaluate` reads them. The files of the
-splits are in `split_files`.
+Each class keeps its share, and the images of a group stay together. The parts that the source
+itself names stay as they are. The files of the splits are in `split_files`.
 """
 
-import itertools
-from pathlib import Path
+from collections import Counter
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
-from digits.datasets import split_files
-from digits.datasets.idx_files import read_mnist
-from digits.datasets.split_files import CLASSES, LabelledImages
-from digits.project import atomic_files
+from digits.datasets.image_source import SourceImages
 from digits.project.errors import UserError
 from digits.project.params_schema import SplitParams
 
-Splits = dict[str, LabelledImages]  # by the names train, validation, test
+NAMES = ("train", "validation", "test")
+FOLDS = 10  # of groups: shares are multiples of a tenth, or 1 / n if they are smaller
+Indices = NDArray[np.int64]
 
 
-def split_mnist(params: SplitParams, raw: Path, paths: dict[str, Path], report: Path) -> None:
-    """Write the splits to `paths`, one for each name, and the counts of the check to `report`.
+def divide(source: SourceImages, test: float | str, params: SplitParams) -> dict[str, Indices]:
+    """Return the indices of the images of each split, sorted, by NAMES.
 
-    The training images are divided so that each class keeps its share. Raises UserError when a
-    file of MNIST is missing or damaged, or when the check finds an error.
+    `test` is a share of all images, or a text if the source says which images are for the test.
+    Raises UserError, one line, when a class or a group cannot be divided so.
     """
-    official = read_mnist(raw, train=True)
-    splits = stratified_split(official, params.validation_share, params.seed)
-    splits["test"] = read_mnist(raw, train=False)
-    counts = check_splits(official, splits)
-    for name, path in paths.items():
-        split_files.save(splits[name], path)
-        print(f"{name:10} {len(splits[name]):6,} images  {path}")
-    print(f"images that are in two splits, as in the official data: {counts['shared']}")
-    atomic_files.write_json(report, counts)
+    _check_classes(source)
+    every = np.arange(len(source.labels))
+    if isinstance(test, float):
+        rest, tested = _take(source, every, test, params.seed, "data.test")
+        trained, validated = _take(
+            source, rest, params.validation_share, params.seed, "split.validation_share"
+        )
+    else:
+        parts = {name: every[source.parts == name] for name in NAMES}
+        rest, tested, validated = every[source.parts == ""], parts["test"], parts["validation"]
+        trained = np.sort(np.concatenate([rest, parts["train"]]))
+        if not len(tested):
+            missing = f"data.test is {test}, and the source names no test images"
+            raise UserError(f"{missing}; set data.test to a share such as 0.2")
+        if not len(validated):
+            share = params.validation_share
+            trained, validated = _take(
+                source, trained, share, params.seed, "split.validation_share"
+            )
+    indices = dict(zip(NAMES, (trained, validated, tested), strict=True))
+    check_splits(source, indices)
+    return indices
 
 
-def stratified_split(official: LabelledImages, share: float, seed: int) -> Splits:
-    """Divide images into "train" and "validation", `share` of each class for validation.
+def _check_classes(source: SourceImages) -> None:
+    """Raise UserError unless there are two classes."""
+    if len(source.classes) < 2:
+        found = f"one class ({source.classes[0]})" if source.classes else "no image"
+        raise UserError(f"the source has {found}; expected images of two classes or more")
 
-    Raises UserError when that leaves a class without an image in one of the two.
+
+def _take(
+    source: SourceImages, indices: Indices, share: float, seed: int, key: str
+) -> tuple[Indices, Indices]:
+    """Divide `indices` into the rest and `share` of each class; `key` of params.yaml gives it."""
+    labels, groups = source.labels[indices], source.groups[indices]
+    _check_counts(source, indices, share, key)
+    if groups.astype(bool).any():
+        taken = _take_groups(labels, groups, share, seed)
+        rest, part = indices[~taken], indices[taken]
+    else:
+        try:
+            parts = train_test_split(indices, test_size=share, random_state=seed, stratify=labels)
+        except ValueError as error:
+            raise UserError(f"{key} is {share}: {error}") from error
+        rest, part = parts
+    return np.sort(rest), np.sort(part)
+
+
+def _check_counts(source: SourceImages, indices: Indices, share: float, key: str) -> None:
+    """Raise UserError for the class that has too few images, or groups, to be divided."""
+    has_groups = source.groups[indices].astype(bool).any()
+    of = source.groups if has_groups else np.arange(len(source.labels))
+    kinds = Counter(
+        label for label, _ in set(zip(source.labels[indices], of[indices], strict=True))
+    )
+    smallest = min(range(len(source.classes)), key=lambda label: kinds[label])
+    if kinds[smallest] < 2:
+        unit = "groups" if has_groups else "images"
+        found = f"class {source.classes[smallest]} has too few {unit} for three splits"
+        raise UserError(
+            f"{found}: {kinds[smallest]} to divide by {key} {share}; add some, or remove it"
+        )
+
+
+def _take_groups(
+    labels: NDArray[np.int64], groups: NDArray[np.str_], share: float, seed: int
+) -> NDArray[np.bool_]:
+    """Mark whole groups with about `share` of the images of each class.
+
+    StratifiedGroupKFold, unlike GroupShuffleSplit, keeps the shares of the classes.
     """
-    order, labels = np.arange(len(official)), official.labels
-    try:
-        parts = train_test_split(order, test_size=share, random_state=seed, stratify=labels)
-    except ValueError as error:
-        raise UserError(f"split.validation_share is {share}: {error}") from error
-    indices = dict(zip(("train", "validation"), map(np.sort, parts), strict=True))
-    return {name: LabelledImages(official.images[i], labels[i]) for name, i in indices.items()}
+    named = np.where(groups == "", np.char.add("\0", np.arange(len(groups)).astype(str)), groups)
+    fold_count = max(FOLDS, round(1 / share)) if share < 1 / 2 else FOLDS
+    fold_count = min(fold_count, len(set(named)), int(np.bincount(labels).max()))
+    folds = StratifiedGroupKFold(fold_count, shuffle=True, random_state=seed)
+    parts = [part for _, part in folds.split(labels, labels, named)]
+    taken = np.zeros(len(labels), bool)
+    taken[np.concatenate(parts[: max(1, round(share * fold_count))])] = True
+    return taken
 
 
-def check_splits(official: LabelledImages, splits: Splits) -> dict[str, object]:
-    """Count the images of each split and class, and the images that two splits share.
-
-    Raises UserError, one sentence, when a split is malformed or lacks a class, or when training
-    and validation together are not exactly the official images.
-    """
-    for name, split in splits.items():
-        _check_split(name, split)
-    rows = {name: _rows(split) for name, split in splits.items()}
-    together = np.sort(np.concatenate([rows["train"], rows["validation"]]))
-    if not np.array_equal(together, np.sort(_rows(official))):
-        raise UserError("training and validation images are not the official ones, once each")
-    return {
-        "pictures": {name: len(split) for name, split in splits.items()},
-        "classes": {name: np.bincount(s.labels).tolist() for name, s in splits.items()},
-        "shared": _shared(rows),
-    }
-
-
-def _check_split(name: str, split: LabelledImages) -> None:
-    """Check the pixels and classes of one split; `split_files.save` checks its shape."""
-    low, high = split.images.min(), split.images.max()
-    if (low, high) != (0, 255):
-        raise UserError(f"{name}: pixels range from {low} to {high}, expected 0 to 255")
-    labels = np.unique(split.labels).tolist()
-    if labels != list(range(len(CLASSES))):
-        raise UserError(f"{name}: only images of {labels}; change split.validation_share")
-
-
-def _rows(split: LabelledImages) -> np.ndarray:
-    """View each image as one value that compares by its bytes, shape (n,)."""
-    flat = np.ascontiguousarray(split.images.reshape(len(split.images), -1))
-    return flat.view(f"V{flat.shape[1]}").ravel()
-
-
-def _shared(rows: dict[str, np.ndarray]) -> dict[str, int]:
-    """Count the different images that are in both of two splits, for each pair of splits."""
-    pairs = itertools.combinations(sorted(rows), 2)
-    return {f"{a} and {b}": len(np.intersect1d(rows[a], rows[b])) for a, b in pairs}
+def check_splits(source: SourceImages, indices: dict[str, Indices]) -> None:
+    """Raise UserError, one line, unless each split has images of each class and whole groups."""
+    for name, part in indices.items():
+        counts = np.bincount(source.labels[part], minlength=len(source.classes))
+        if not counts.all():
+            missing = source.classes[int(counts.argmin())]
+            others = {
+                n: int((source.labels[i] == counts.argmin()).sum()) for n, i in indices.items()
+            }
+            found = ", ".join(f"{n:,} in {other}" for other, n in others.items())
+            advice = "add images or groups of it, change data.test or split.validation_share"
+            raise UserError(f"class {missing} has no image in {name} ({found}); {advice}")
+    owners: dict[str, str] = {}
+    for name, part in indices.items():
+        for group in set(source.groups[part].tolist()) - {""}:
+            if owners.setdefault(group, name) != name:
+                found = f"group {group} has images in {owners[group]} and in {name}"
+                raise UserError(f"{found}; put them into one, or set data.group to none")

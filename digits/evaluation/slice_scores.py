@@ -14,7 +14,7 @@ from typing import Any
 from PIL.Image import Image
 
 from digits.datasets import contact_sheet
-from digits.datasets.labelled_folder import LabelledFile
+from digits.datasets.folder_layout import LabelledFile
 from digits.evaluation.scores import wilson_interval
 from digits.inference import prediction_images
 from digits.inference.classifier import Classifier
@@ -69,7 +69,7 @@ def _card(mistake: ScoredImage, prediction: Prediction) -> Image:
     """Return the image of a mistake above its label, prediction, writer and file name."""
     text, labelled = mistake.text, mistake.labelled
     read = f"read as {text} ({mistake.probability:.1%})" if text else "no digit found"
-    name = f"{labelled.writer}  {Path(labelled.file).name}".strip()
+    name = f"{labelled.group}  {Path(labelled.file).name}".strip()
     lines = [(f"{labelled.label} {read}", contact_sheet.ORANGE), (name, contact_sheet.GRAY)]
     return prediction_images.prediction_card(prediction, lines, zoom=5)
 
@@ -91,8 +91,8 @@ def summarize(scored: list[ScoredImage], classes: list[str]) -> Numbers:
     if single:
         by_class = {c: [s for s in single if s.labelled.label == c] for c in classes}
         numbers["classes"] = {c: _class_accuracy(of_c) for c, of_c in by_class.items() if of_c}
-    if names := sorted({s.labelled.writer for s in scored} - {""}):
-        writers = {n: _accuracy(s for s in scored if s.labelled.writer == n) for n in names}
+    if names := sorted({s.labelled.group for s in scored} - {""}):
+        writers = {n: _accuracy(s for s in scored if s.labelled.group == n) for n in names}
         mean = statistics.fmean(w["accuracy"] for w in writers.values())
         numbers |= {"writers": writers, "writers_mean": round(mean, 6)}
     doubtful = [s.is_correct for s in scored if s.status == "doubtful"]

@@ -3,7 +3,7 @@
 import pytest
 
 from digits.datasets import labelled_folder
-from digits.datasets.labelled_folder import LabelledFile
+from digits.datasets.folder_layout import LabelledFile
 from digits.project.errors import UserError
 
 CLASSES = [str(digit) for digit in range(10)]

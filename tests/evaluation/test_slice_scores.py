@@ -2,7 +2,7 @@
 
 import pytest
 
-from digits.datasets.labelled_folder import LabelledFile
+from digits.datasets.folder_layout import LabelledFile
 from digits.evaluation import slice_scores
 from digits.evaluation.slice_scores import ScoredImage
 

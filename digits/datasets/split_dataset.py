@@ -1,0 +1,52 @@
+"""Read a source, divide its images, and write the three splits and what is to know of them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from digits.datasets import duplicates, split_files
+from digits.datasets.image_source import SourceImages, read_source
+from digits.datasets.split_files import LabelledImages
+from digits.datasets.stratified_split import Indices, check_splits, divide
+from digits.project import atomic_files
+from digits.project.data_params import DataParams
+from digits.project.params_schema import SplitParams
+
+
+def write_splits(
+    data: DataParams, params: SplitParams, raw: Path, paths: dict[str, Path], report: Path
+) -> None:
+    """Write the splits to `paths`, one for each name, and their counts to `report`.
+
+    An image of which an equal one is in another split is dropped from training. Raises UserError,
+    and writes nothing, when the source cannot be read or divided.
+    """
+    source = read_source(data, raw)
+    keys = duplicates.content_keys(source.images)
+    divided = divide(source, data.test, params)
+    indices, dropped = duplicates.without_leaks(keys, divided)
+    check_splits(source, indices)
+    counts = {
+        "pictures": {name: len(part) for name, part in indices.items()},
+        "classes": {n: _class_counts(source, part) for n, part in indices.items()},
+        "shared": duplicates.shared_counts(keys, divided),
+    }
+    for name, path in paths.items():
+        split_files.save(_select(source, indices[name]), path)
+        print(f"{name:10} {len(indices[name]):6,} images  {path}")
+    for name, leaks in dropped.items():
+        if leaks:
+            print(
+                f"{len(leaks):,} images were dropped from {name}: equal ones are in another split"
+            )
+    print(f"images that are in two splits of the source: {counts['shared']}")
+    atomic_files.write_json(report, counts)
+
+
+def _class_counts(source: SourceImages, part: Indices) -> list[int]:
+    counts: list[int] = np.bincount(source.labels[part], minlength=len(source.classes)).tolist()
+    return counts
+
+
+def _select(source: SourceImages, part: Indices) -> LabelledImages:
+    return LabelledImages(source.images[part], source.labels[part], source.classes, source.format)
