@@ -16,6 +16,7 @@ from digits.project.errors import UserError
 
 WEIGHTS = "weights.pt"
 ONNX = "model.onnx"
+GLYPH_FINDER = 1  # version of how glyphs are found and normalized, in manifests
 MODEL_FILES = {model_manifest.MANIFEST, WEIGHTS, ONNX}
 
 Manifest = dict[str, Any]
@@ -89,7 +90,7 @@ def _check_file_names(folder: Path) -> None:
 
 def _check_metadata(manifest: Manifest, metadata: dict[str, str], folder: Path) -> None:
     """Raise UserError unless the manifest agrees with the metadata of the ONNX file."""
-    keys = manifest.keys() - {"files", "content_sha256", "run_id"}  # the other keys are in both
+    keys = manifest.keys() - {"files", "content_sha256", "run_id", "finder"}  # others: in both
     expected = {key: json.dumps(manifest[key], sort_keys=True) for key in keys}
     for key in sorted(keys | metadata.keys()):
         if expected.get(key) != metadata.get(key):

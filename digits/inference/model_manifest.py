@@ -3,9 +3,11 @@
 Which files a model has, and whether their content is acceptable, is `model_integrity`'s part.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from digits.preprocessing.image_format import MNIST, ImageFormat
 from digits.project.atomic_files import json_bytes, read_json, write_json
 from digits.project.errors import UserError
 from digits.project.hashing import file_sha256, json_sha256
@@ -44,6 +46,22 @@ def load_manifest(path: Path, content: str | None = None) -> dict[str, Any]:
         found = f"{path} is of the model {str(sha256)[:12]}, expected {content[:12]}"
         raise UserError(f"{found}; it is not what was registered")
     return manifest
+
+
+def image_format(description: Mapping[str, Any]) -> ImageFormat:
+    """Return the format of a model's images; a model from before there were others has MNIST's.
+
+    Raises UserError when it is none that this project writes.
+    """
+    try:
+        found = ImageFormat(**description["format"]) if "format" in description else MNIST
+        possible = found.kind in {"glyphs", "images"} and found.fit in {"pad", "crop"}
+        if not possible or found.channels not in {1, 3} or found.side not in range(16, 225, 2):
+            raise ValueError(f"{found}")
+    except (TypeError, ValueError) as error:
+        problem = " ".join(str(error).split())[:100]
+        raise UserError(f"a model of unknown images ({problem}); get the model anew") from error
+    return found
 
 
 def check_files(folder: Path, content: str | None = None) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Parse an ONNX file without running it, and accept only what this project exports.
 
+A graph that takes images of any size must begin with exactly `preprocessing.image_front`'s; the
+rest is checked as the graph of a network, whose input has a known size.
 Hashes and the manifest are checked elsewhere; `verdict_cache` keeps the result, and imports this
 module, and onnx with it, only for a file that it does not know.
 """
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto, helper, shape_inference
 
+from digits.inference import model_manifest
 from digits.project.errors import UserError
 
 MAX_ONNX_BYTES = (1 << 31) - 1  # protobuf's own limit
@@ -19,6 +23,9 @@ MAX_ONNX_BYTES = (1 << 31) - 1  # protobuf's own limit
 # large out of a number.
 OPERATORS = {"BatchNormalization", "Cast", "Concat", "Conv", "Div", "Gemm", "MaxPool", "Pad"}
 OPERATORS |= {"ReduceMean", "Relu", "Reshape", "Slice", "Sub", "Transpose", "Unsqueeze"}
+# And those of torchvision's.
+OPERATORS |= {"Add", "Gelu", "HardSigmoid", "HardSwish", "LayerNormalization", "MatMul", "Mul"}
+OPERATORS |= {"Sigmoid"}
 MAX_NODES = 10_000
 MAX_VALUES = 1 << 24  # values that a node may output for one image
 
@@ -33,6 +40,8 @@ def read_onnx_metadata(path: Path) -> dict[str, str]:
         raise UserError(f"{path} is larger than an ONNX file can be; get the model anew")
     try:
         model = onnx.load_model_from_string(path.read_bytes())
+        if not model.functions:
+            _take_off_front(model)
         for violation in _violations(model):
             raise UserError(f"{path} {violation}; do not load it")
         _check_sizes(model)
@@ -40,6 +49,17 @@ def read_onnx_metadata(path: Path) -> dict[str, str]:
         reason = " ".join(str(error).split())[:100]
         raise UserError(f"{path} is no ONNX model ({reason}); get the model anew") from error
     return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _take_off_front(model: ModelProto) -> None:
+    """Leave the network alone. Raises ValueError if it begins with another front than ours."""
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    described = {"format": json.loads(metadata["format"])} if "format" in metadata else {}
+    form = model_manifest.image_format(described)
+    if form.kind == "images":
+        from digits.preprocessing import image_front  # imports ONNX Runtime
+
+        image_front.take_off(model.graph, form)
 
 
 def _violations(model: ModelProto) -> Iterator[str]:

@@ -21,7 +21,7 @@ from digits.preprocessing.image_format import ImageFormat
 
 INPUT = "pictures"  # uint8 (n, height, width, 3), RGB
 OUTPUT = "images"  # uint8 (n, *format.shape)
-OPSET = 18  # the first with anti-aliased Resize; the exporter of torch writes it, too
+OPSET = 20  # that of the exporter of torch
 GROUND = 128  # what pads an image that is not square: neither dark nor light
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow and OpenCV
 PREFIX = "front_"  # of the names of values between input and output
@@ -85,6 +85,38 @@ def build_graph(image_format: ImageFormat) -> GraphProto:
     any_size = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", "height", "width", 3])
     fitted = helper.make_tensor_value_info(OUTPUT, TensorProto.UINT8, ["n", *image_format.shape])
     return helper.make_graph(nodes, "front", [any_size], [fitted], constants)
+
+
+def put_before(graph: GraphProto, image_format: ImageFormat) -> None:
+    """Put the graph of a format before another, whose input is OUTPUT."""
+    front = build_graph(image_format)
+    nodes = [*front.node, *graph.node]
+    del graph.node[:], graph.input[:]
+    graph.node.extend(nodes)
+    graph.input.extend(front.input)
+    graph.initializer.extend(front.initializer)
+
+
+def take_off(graph: GraphProto, image_format: ImageFormat) -> None:
+    """Undo `put_before`: leave the graph that begins at OUTPUT.
+
+    Raises ValueError unless the graph begins with exactly that of the format.
+    """
+    front = build_graph(image_format)
+    nodes, rest = graph.node[: len(front.node)], graph.node[len(front.node) :]
+    is_front = [tensor.name.startswith(PREFIX) for tensor in graph.initializer]
+    constants = [t for t, of_front in zip(graph.initializer, is_front, strict=True) if of_front]
+    same = list(nodes) == list(front.node) and list(graph.input) == list(front.input)
+    hidden = {INPUT, *(name for node in front.node for name in node.output)} - {OUTPUT}
+    hidden |= {tensor.name for tensor in constants}
+    shared = hidden & {name for node in rest for name in (*node.input, *node.output)}
+    if not same or constants != list(front.initializer) or shared:
+        raise ValueError("the way from an image to the network's input is another")
+    del graph.node[: len(front.node)], graph.input[:]
+    graph.input.extend(front.output)
+    for position in reversed(range(len(is_front))):
+        if is_front[position]:
+            del graph.initializer[position]
 
 
 def _constants(side: int) -> dict[str, np.ndarray]:

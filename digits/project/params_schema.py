@@ -39,14 +39,31 @@ class CnnParams(ParamsSection):
     dropout: Probability
 
 
+class TorchvisionParams(ParamsSection):
+    """A network of torchvision; `pretrained` is whether, or from which file, it has weights."""
+
+    name: Literal[
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "mobilenet_v3_small",
+        "mobilenet_v3_large",
+        "efficientnet_b0",
+        "convnext_tiny",
+        "regnet_y_400mf",
+    ]
+    pretrained: bool | Annotated[str, Field(min_length=1)]
+
+
 class ModelParams(ParamsSection):
     """The network to build."""
 
-    kind: Literal["mlp", "cnn"]
+    kind: Literal["mlp", "cnn", "torchvision"]
     views: Literal[1, 5, 9]
     members: PositiveInt
     mlp: MlpParams
     cnn: CnnParams
+    torchvision: TorchvisionParams
 
 
 class AugmentParams(ParamsSection):
@@ -61,6 +78,11 @@ class AugmentParams(ParamsSection):
     shift: NonNegative
     elastic: NonNegative
     gain: NonNegative
+    flip: Annotated[float, Field(ge=0, le=1)]
+    erase: Probability
+    brightness: NonNegative
+    contrast: NonNegative
+    saturation: NonNegative
     flagged_ones: Annotated[int, Field(ge=0)]
 
 
@@ -74,6 +96,7 @@ class TrainParams(ParamsSection):
     weight_decay: NonNegative
     warmup: Probability
     label_smoothing: Probability
+    balance: Literal["none", "weights"]
     precision: Literal["auto", "float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
     threads: PositiveInt
@@ -92,6 +115,7 @@ class RegisterParams(ParamsSection):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
     gate: Literal["enforce", "dry-run", "off"]
+    measure: Literal["accuracy", "balanced_accuracy"]
     level: Share
     class_drop: Probability
     ece: Probability

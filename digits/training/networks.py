@@ -8,7 +8,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from digits.datasets.split_files import SIDE
+from digits.preprocessing.image_format import MNIST, ImageFormat
 from digits.project.params_schema import CnnParams, MlpParams, ModelParams
 
 # Corners of the crops of an image padded by one pixel; the first crop is the image itself.
@@ -16,17 +16,25 @@ OFFSETS = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2), (0, 0), (0, 2), (2, 0), (2, 2
 STEM = 2  # pixels per side that the first layer of the convolutional network makes channels
 
 
-def build_network(model: ModelParams, classes: int) -> nn.Module:
-    """Build the network of `model.kind`, (n, 1, 28, 28) float in [-1, 1] -> (n, classes) logits.
+def build_network(model: ModelParams, classes: int, image_format: ImageFormat = MNIST) -> nn.Module:
+    """Build the network of `model.kind` for images of a format.
 
-    Several `model.members` make a Committee. The weights are random draws from torch's
-    global generator: seed it first.
+    It maps (n, channels, side, side) float in [-1, 1] to (n, classes) logits. Several
+    `model.members` make a Committee. The weights are random draws from torch's global generator:
+    seed it first. Raises UserError where the images are too small for the network.
     """
-    members = [
-        _mlp(model.mlp, classes) if model.kind == "mlp" else _cnn(model.cnn, classes)
-        for _ in range(model.members)
-    ]
+    members = [_member(model, classes, image_format) for _ in range(model.members)]
     return Committee(members) if len(members) > 1 else members[0]
+
+
+def _member(model: ModelParams, classes: int, image_format: ImageFormat) -> nn.Module:
+    if model.kind == "mlp":
+        return _mlp(model.mlp, classes, image_format)
+    if model.kind == "cnn":
+        return _cnn(model.cnn, classes, image_format)
+    from digits.training import torchvision_networks  # 3 s: torchvision
+
+    return torchvision_networks.build(model.torchvision, classes, image_format)
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -35,14 +43,22 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def normalize_images(images: Tensor) -> Tensor:
-    """Scale (n, 28, 28), 0 to 255 of any type, to (n, 1, 28, 28) float32, -1 to 1."""
-    return images.unsqueeze(1).div(127.5).sub_(1)  # two passes, one new tensor
+    """Scale pixels of any type, 0 to 255, to float32, -1 to 1, channels second.
+
+    (n, side, side) becomes (n, 1, side, side), and (n, side, side, 3) becomes (n, 3, side, side).
+    """
+    return as_planes(images).div(127.5).sub_(1)  # two passes, one new tensor
 
 
-def _mlp(mlp: MlpParams, classes: int) -> nn.Sequential:
+def as_planes(images: Tensor) -> Tensor:
+    """Return a view of images with their channels as the second dimension."""
+    return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
+
+
+def _mlp(mlp: MlpParams, classes: int, image_format: ImageFormat) -> nn.Sequential:
     """[Linear, BatchNorm, ReLU, Dropout] per hidden layer, then Linear."""
     layers: list[nn.Module] = [nn.Flatten()]
-    widths = (SIDE * SIDE, *mlp.hidden)
+    widths = (image_format.side**2 * image_format.channels, *mlp.hidden)
     for fan_in, fan_out in itertools.pairwise(widths):
         # Batch normalization subtracts the mean, and with it any bias before it.
         layers.append(nn.Linear(fan_in, fan_out, bias=not mlp.batch_norm))
@@ -52,15 +68,15 @@ def _mlp(mlp: MlpParams, classes: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 
 
-def _cnn(cnn: CnnParams, classes: int) -> nn.Sequential:
+def _cnn(cnn: CnnParams, classes: int, image_format: ImageFormat) -> nn.Sequential:
     """Blocks of 2 x [3x3 convolution, BatchNorm, ReLU], the second pooled, then Linear.
 
-    The first layer makes four channels of each 2 x 2 pixels, so every convolution works on a
+    The first layer makes channels of each 2 x 2 pixels, so every convolution works on a
     quarter of the positions. Pooling comes before normalization, which then reads a quarter
     of the numbers (as in Jordan 2024, "94% on CIFAR-10 in 3.29 seconds").
     """
     layers: list[nn.Module] = [nn.PixelUnshuffle(STEM)]
-    side, width = SIDE // STEM, STEM * STEM
+    side, width = image_format.side // STEM, STEM * STEM * image_format.channels
     for channels in cnn.channels:
         first, second = _convolution(width, channels), _convolution(channels, channels)
         layers += [*first, second[0], nn.MaxPool2d(2, ceil_mode=True), *second[1:]]
@@ -105,13 +121,13 @@ class Committee(nn.Module):
     classification").
     """
 
-    def __init__(self, members: list[nn.Sequential]) -> None:
+    def __init__(self, members: list[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
         self._streams: list[torch.cuda.Stream] = []
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 1, 28, 28) -> (n, classes), the mean; in training each's: (n, classes, members)."""
+        """Return the mean logits (n, classes); in training each's, (n, classes, members)."""
         if self.training:
             run = self._side_by_side if images.is_cuda else self._in_turn
             return torch.stack(run(images), 2)
@@ -140,13 +156,18 @@ class TestTimeAugmentation(nn.Module):
     Krizhevsky et al. 2012 averaged ten crops of each image in the same way.
     """
 
-    def __init__(self, network: nn.Module, views: int) -> None:
+    def __init__(self, network: nn.Module, views: int, image_format: ImageFormat = MNIST) -> None:
         super().__init__()
         self.network = network
         self.offsets = OFFSETS[:views]
+        self.has_background = image_format.kind == "glyphs"
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 1, 28, 28) in [-1, 1] -> (n, classes) logits."""
-        padded = nn.functional.pad(images, (1, 1, 1, 1), value=-1.0)  # -1 is background
-        shifts = [padded[:, :, y : y + SIDE, x : x + SIDE] for y, x in self.offsets]
+        """(n, channels, side, side) in [-1, 1] -> (n, classes) logits."""
+        side = images.shape[-1]
+        if self.has_background:
+            padded = nn.functional.pad(images, (1, 1, 1, 1), value=-1.0)
+        else:
+            padded = nn.functional.pad(images, (1, 1, 1, 1), mode="replicate")
+        shifts = [padded[:, :, y : y + side, x : x + side] for y, x in self.offsets]
         return torch.stack([self.network(shift) for shift in shifts]).mean(0)

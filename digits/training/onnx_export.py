@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from digits.datasets.split_files import SIDE
+from digits.preprocessing.image_format import MNIST, ImageFormat
 from digits.project.atomic_files import write_bytes
 from digits.training.networks import normalize_images
 
@@ -23,25 +23,31 @@ class ExportedClassifier(nn.Module):
         self.temperature = temperature
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 28, 28) uint8 -> (n, classes) float32 calibrated logits."""
+        """(n, side, side) or (n, side, side, 3) uint8 -> (n, classes) float32 logits."""
         logits: Tensor = self.network(normalize_images(images))
         return logits / self.temperature
 
 
 def export_onnx(
-    network: nn.Module, temperature: float, description: dict[str, str], path: Path
+    network: nn.Module,
+    temperature: float,
+    description: dict[str, str],
+    path: Path,
+    image_format: ImageFormat = MNIST,
 ) -> None:
     """Write `network`, on the CPU, with its calibration to one ONNX file.
 
-    Input `pictures` is uint8 (n, 28, 28), output `logits` float32 (n, classes), for any n.
-    `description` becomes the file's metadata. Equal weights give equal bytes: the exporter's
-    notes about source files and call stacks are removed.
+    Input `pictures` is uint8, output `logits` float32 (n, classes), for any n. The pictures are
+    glyphs (n, side, side), or images of any size (n, height, width, 3), which the graph fits to
+    the format first. `description` becomes the file's metadata. Equal weights give equal bytes:
+    the exporter's notes about source files and call stacks are removed.
     """
-    example = torch.zeros((2, SIDE, SIDE), dtype=torch.uint8)
+    is_glyphs = image_format.kind == "glyphs"
+    example = torch.zeros((2, *image_format.shape), dtype=torch.uint8)
     program = torch.onnx.export(
         ExportedClassifier(network, temperature).eval(),
         (example,),
-        input_names=["pictures"],
+        input_names=["pictures" if is_glyphs else "images"],
         output_names=["logits"],
         dynamic_shapes=({0: torch.export.Dim("n")},),
         dynamo=True,
@@ -54,6 +60,10 @@ def export_onnx(
     for holder in (proto, graph, *graph.node, *values, *proto.functions):
         holder.ClearField("doc_string")
         holder.ClearField("metadata_props")
+    if not is_glyphs:
+        from digits.preprocessing import image_front  # imports ONNX Runtime
+
+        image_front.put_before(graph, image_format)
     for key in sorted(description):
         proto.metadata_props.add(key=key, value=description[key])
     write_bytes(path, proto.SerializeToString(deterministic=True))

@@ -5,6 +5,8 @@ Loading the ONNX form is in `inference.classifier`; the manifest's format in
 """
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from torch import nn
 from digits.datasets.split_files import CLASSES
 from digits.evaluation import scores, temperature_scaling
 from digits.inference import classifier, model_integrity, model_manifest
+from digits.preprocessing.image_format import MNIST, ImageFormat
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.project.params_schema import ModelParams
@@ -25,6 +28,7 @@ from digits.training.training_loop import TrainingState
 
 CHECKED = 1000  # images whose logits must be equal in both forms of the model
 TOLERANCE = 1e-3  # of the logits, far above rounding errors
+NOT_USED = {"name": "resnet18", "pretrained": False}  # in descriptions without such a network
 
 
 def save_model(
@@ -34,12 +38,15 @@ def save_model(
 
     Both files are read again. Raises UserError when their logits differ.
     """
-    best, images = networks.build_network(model, len(CLASSES)), state.validation.images
+    data = state.validation
+    best, images = networks.build_network(model, len(data.classes), data.format), data.images
     best.load_state_dict(training_loop.best_weights(state))
-    logits = _predict(best, model.views, images)
+    logits = _predict(best, model.views, images, data.format)
     temperature = temperature_scaling.fit_temperature(logits, state.validation.labels)
     with atomic_files.atomic_folder(folder) as partial:
-        write_model_files(best, model, temperature, run.id, partial)
+        write_model_files(
+            best, model, temperature, run.id, partial, classes=data.classes, form=data.format
+        )
         calibrated = classifier.load(partial).logits(images)
         read = logits_from_weights(partial / model_integrity.WEIGHTS, images[:CHECKED])
         difference = float(np.abs(read - calibrated[:CHECKED]).max())
@@ -52,39 +59,64 @@ def save_model(
 
 
 def write_model_files(
-    network: nn.Module, model: ModelParams, temperature: float, run_id: str, folder: Path
+    network: nn.Module,
+    model: ModelParams,
+    temperature: float,
+    run_id: str,
+    folder: Path,
+    *,
+    classes: Sequence[str] = CLASSES,
+    form: ImageFormat = MNIST,
 ) -> None:
     """Write `network` in both forms, and their manifest, into `folder`."""
-    description = describe_model(model, temperature)
+    description = describe_model(model, temperature, classes, form)
     weights = checkpoint.torch_bytes({**description, "weights": network.state_dict()})
     (folder / model_integrity.WEIGHTS).write_bytes(weights)
     texts = {name: json.dumps(value, sort_keys=True) for name, value in description.items()}
-    predictor = networks.TestTimeAugmentation(network, model.views).eval()
-    onnx_export.export_onnx(predictor, temperature, texts, folder / model_integrity.ONNX)
-    model_manifest.write_manifest(folder, {**description, "run_id": run_id})
+    predictor = networks.TestTimeAugmentation(network, model.views, form).eval()
+    onnx_export.export_onnx(predictor, temperature, texts, folder / model_integrity.ONNX, form)
+    finder = {"finder": model_integrity.GLYPH_FINDER} if form.kind == "glyphs" else {}
+    model_manifest.write_manifest(folder, {**description, **finder, "run_id": run_id})
 
 
-def describe_model(model: ModelParams, temperature: float) -> dict[str, Any]:
-    """Return what is stored with a model: how to build it, name its outputs and feed it."""
-    return {
+def describe_model(
+    model: ModelParams, temperature: float, classes: Sequence[str], form: ImageFormat
+) -> dict[str, Any]:
+    """Return what is stored with a model: how to build it, name its outputs and feed it.
+
+    The format of the images is left out if it is MNIST's, and so are parameters of torchvision's
+    networks for another: models from before there were any lack both.
+    """
+    unused = set() if model.kind == "torchvision" else {"torchvision"}
+    side = f"{form.side}x{form.side}"
+    glyph = f"uint8, {side}, 0 is background"
+    image = f"uint8, RGB of any size, fitted to {side}x{form.channels} by the graph"
+    description = {
         "kind": model.kind,
-        "network": model.model_dump(mode="json"),
-        "classes": CLASSES,
-        "normalisation": {"input": "uint8, 28x28, 0 is background", "range": [-1.0, 1.0]},
+        "network": model.model_dump(mode="json", exclude=unused),
+        "classes": list(classes),
+        "normalisation": {
+            "input": glyph if form.kind == "glyphs" else image,
+            "range": [-1.0, 1.0],
+        },
         "temperature": temperature,
     }
+    return description if form == MNIST else {**description, "format": asdict(form)}
 
 
 def logits_from_weights(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return calibrated logits by the `torch.save` form of a model. Loading runs no code."""
     saved = torch.load(path, weights_only=True)
-    model = ModelParams.model_validate(saved["network"])
-    network = networks.build_network(model, len(saved["classes"]))
+    model = ModelParams.model_validate({"torchvision": NOT_USED, **saved["network"]})
+    form = model_manifest.image_format(saved)
+    network = networks.build_network(model, len(saved["classes"]), form)
     network.load_state_dict(saved["weights"])
-    logits = _predict(network, model.views, images)
+    logits = _predict(network, model.views, images, form)
     return np.asarray(logits / np.float32(saved["temperature"]))
 
 
-def _predict(network: nn.Module, views: int, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    augmented = networks.TestTimeAugmentation(network, views)
+def _predict(
+    network: nn.Module, views: int, images: NDArray[np.uint8], form: ImageFormat
+) -> NDArray[np.float32]:
+    augmented = networks.TestTimeAugmentation(network, views, form)
     return training_loop.predict_logits(augmented, images, torch.device("cpu"))

@@ -6,12 +6,16 @@ a flag. A network trained on MNIST alone takes a flag for a 7, or a foot for a 2
 distortion of the images of MNIST is in `augmentation`.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from digits.datasets.split_files import SIDE, LabelledImages
+from digits.datasets.split_files import CLASSES, SIDE, LabelledImages
+from digits.preprocessing.image_format import MNIST
+from digits.project.errors import UserError
 
 ONE = 1  # the label
 BOX = 20  # pixels on the longer side: MNIST scales each digit to that
@@ -36,11 +40,19 @@ Bytes = NDArray[np.uint8]
 
 
 def add_synthetic_ones(given: LabelledImages, count: int, seed: int) -> LabelledImages:
-    """Return the given images and, behind them, `count` synthetic ones that `seed` decides."""
+    """Return the given images and, behind them, `count` synthetic ones that `seed` decides.
+
+    Raises UserError where the images are not digits in the format of MNIST.
+    """
     if not count:
         return given
+    if (list(given.classes), given.format) != (CLASSES, MNIST):
+        first, last = given.classes[0], given.classes[-1]
+        found = f"augment.flagged_ones is {count}, and the classes are {first} to {last}"
+        found += f", {given.format.kind} of {given.format.side} pixels"
+        raise UserError(f"{found}: synthetic ones are for digits of 28 pixels; set it to 0")
     images = np.concatenate([given.images, draw_ones(count, seed)])
-    return LabelledImages(images, np.append(given.labels, np.full(count, ONE)))
+    return replace(given, images=images, labels=np.append(given.labels, np.full(count, ONE)))
 
 
 def draw_ones(count: int, seed: int) -> Bytes:

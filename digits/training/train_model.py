@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.datasets import split_files
-from digits.datasets.split_files import CLASSES, LabelledImages
+from digits.datasets.split_files import LabelledImages
 from digits.evaluation import scores
 from digits.project import atomic_files, code_hash, hashing
 from digits.project.params_schema import AugmentParams, ModelParams, TrainParams
@@ -72,8 +72,14 @@ def start_training(
 ) -> TrainingState:
     """Return a network with new random weights, ready to be fitted."""
     device.configure_torch(train)
-    network = networks.build_network(model, len(CLASSES))
-    count, n = networks.count_parameters(network), len(parts["training"])
+    data = parts["training"]
+    network = networks.build_network(model, len(data.classes), data.format)
+    if model.kind == "torchvision":
+        from digits.training import torchvision_networks  # 3 s: torchvision
+
+        torchvision_networks.load_pretrained(network, model.torchvision)
+        train = train.model_copy(update={"shard": 0})
+    count, n = networks.count_parameters(network), len(data)
     state = TrainingState(network, parts["training"], parts["validation"], train, augment)
     print(f"{model.kind}: {count:,} parameters, {n:,} images, {state.device}")
     return state

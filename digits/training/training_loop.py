@@ -9,7 +9,7 @@ was never stopped. Within an epoch nothing waits for a GPU: steps are only start
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from digits.project.errors import UserError
 from digits.project.params_schema import AugmentParams, TrainParams
 from digits.training import augmentation, networks, synthetic_ones
 from digits.training.batch_threads import BatchThreads
+from digits.training.class_weights import class_weights
 from digits.training.device import reporting_memory, seeded_generator, select_device
 from digits.training.optimizer import (
     build_optimizer,
@@ -34,10 +35,10 @@ from digits.training.optimizer import (
 from digits.training.training_step import TrainingStep
 
 State = dict[str, Any]
-# Pixels of the images that are selected and distorted at once, by the type of device: several
+# Images of MNIST's size that are selected and distorted at once, by the type of device: several
 # batches, because large tensors spread the fixed cost of each operation. Random numbers are drawn
 # for a block, so its size is part of the result.
-BLOCK_PIXELS = {"cpu": 2048 * 28 * 28, "cuda": 16384 * 28 * 28}
+BLOCK_SIZES = {"cpu": 2048, "cuda": 16384}
 VALIDATION_BATCH = 2000  # images
 
 
@@ -73,10 +74,12 @@ class TrainingState:
             on_device = (torch.from_numpy(array).to(self.device) for array in arrays)
             self.images, self.labels, self.validation_images = on_device
         self.optimizer = build_optimizer(self.network, train)
-        self.basis = augmentation.displacement_basis(self.images.shape[-1], self.device)
+        self.basis = augmentation.displacement_basis(training.format.side, self.device)
+        self.has_background = training.format.kind == "glyphs"
+        weights = class_weights(train, extended.labels, len(training.classes))
         self.batch_threads = self._batch_threads()
         state = self.network, self.optimizer, train, self.device
-        self.step = TrainingStep(*state, self.batch_threads)
+        self.step = TrainingStep(*state, weights, self.batch_threads)
         self.epoch = 0
         self.best: State = {"accuracy": -1.0, "loss": math.inf, "weights": {}}
 
@@ -137,12 +140,12 @@ def best_weights(training: TrainingState) -> dict[str, Tensor]:
 def predict_logits(
     network: nn.Module, images: NDArray[np.uint8] | Tensor, device: torch.device
 ) -> NDArray[np.float32]:
-    """Return the logits of `images`, (n, 28, 28) -> (n, classes), in float32.
+    """Return the logits of `images`, (n, side, side[, 3]) -> (n, classes), in float32.
 
     The network is left in evaluation mode.
     """
     network.eval()
-    batches = torch.split(torch.as_tensor(images), VALIDATION_BATCH)
+    batches = torch.split(torch.as_tensor(images), _fitting(VALIDATION_BATCH, images.shape))
     rows = [network(networks.normalize_images(batch.to(device))).float() for batch in batches]
     return torch.cat(rows).cpu().numpy()
 
@@ -172,19 +175,28 @@ def _train_epoch(training: TrainingState) -> float:
 
 
 def _batches(training: TrainingState, generator: Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches of (n, 1, 28, 28) images and (n,) labels, shuffled and distorted."""
+    """Yield batches of normalized images and (n,) labels, shuffled and distorted."""
     size = training.train.batch_size
+    block_size = _fitting(BLOCK_SIZES[training.device.type], training.images.shape)
     order = torch.randperm(len(training.labels), generator=generator, device=training.device)
-    count = BLOCK_PIXELS[training.device.type] // training.images[0].numel()
-    for block in torch.split(order[: training.steps * size], max(1, count // size) * size):
+    for block in torch.split(order[: training.steps * size], max(1, block_size // size) * size):
         images = training.images.index_select(0, block)
         if augmentation.is_active(training.augment):
             images = augmentation.augment_images(
-                images, training.augment, training.basis, generator
+                images,
+                training.augment,
+                training.basis,
+                generator,
+                has_background=training.has_background,
             )
         labels = training.labels.index_select(0, block)
         batches = torch.split(networks.normalize_images(images), size), torch.split(labels, size)
         yield from zip(*batches, strict=True)
+
+
+def _fitting(count: int, shape: Sequence[int]) -> int:
+    """Return how many images of a larger `shape` (n, ...) take the memory of `count` of MNIST."""
+    return max(1, count * min(784, math.prod(shape[1:])) // math.prod(shape[1:]))
 
 
 def _validate(training: TrainingState) -> tuple[float, float]:

@@ -8,6 +8,7 @@ Python takes ten times longer than running them.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +35,12 @@ class TrainingStep:
         optimizer: torch.optim.Optimizer,
         train: TrainParams,
         device: torch.device,
+        class_weights: Tensor | None = None,
         threads: BatchThreads | None = None,
     ) -> None:
         self._network, self._optimizer, self._threads = network, optimizer, threads
         self._smoothing, self._kind = train.label_smoothing, device.type
+        self._weights = None if class_weights is None else class_weights.to(device)
         self._bfloat16 = uses_bfloat16(train, device.type)
         self.loss = torch.zeros((), device=device)
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -83,7 +86,10 @@ class TrainingStep:
             logits = network(images)
         if logits.ndim > 2:  # each member of a committee learns for itself
             labels = labels.unsqueeze(1).expand(-1, logits.shape[2])
-        return cross_entropy(logits.float(), labels, label_smoothing=self._smoothing)
+        if self._weights is None:
+            return cross_entropy(logits.float(), labels, label_smoothing=self._smoothing)
+        options: Any = {"weight": self._weights, "label_smoothing": self._smoothing}
+        return cross_entropy(logits.float(), labels, reduction="sum", **options) / labels.numel()
 
     def _record(self, images: Tensor, labels: Tensor) -> torch.cuda.CUDAGraph:
         """Record the step as a graph that reads copies of `images` and `labels`."""
