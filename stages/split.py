@@ -17,10 +17,13 @@ def split(
     validation: Path = Path("data/splits/validation.npz"),
     test: Path = Path("data/splits/test.npz"),
     report: Path = Path("metrics/split.json"),
+    numbers: Path = Path("metrics/data.json"),
+    page: Path = Path("metrics/data.html"),
 ) -> None:
-    """Write the three splits to files, and the counts of their images to `report`."""
+    """Write the three splits, the counts of their classes, and what was found in the images."""
     paths = {"train": training, "validation": validation, "test": test}
-    split_dataset.write_splits(data, split, raw, paths, report)
+    reports = {"split": report, "data": numbers, "page": page}
+    split_dataset.write_splits(data, split, raw, paths, reports)
 
 
 if __name__ == "__main__":

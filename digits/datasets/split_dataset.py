@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits.datasets import duplicates, split_files
+from digits.datasets import data_findings, data_report, duplicates, split_files
 from digits.datasets.image_source import SourceImages, read_source
 from digits.datasets.split_files import LabelledImages
 from digits.datasets.stratified_split import Indices, check_splits, divide
@@ -14,9 +14,15 @@ from digits.project.params_schema import SplitParams
 
 
 def write_splits(
-    data: DataParams, params: SplitParams, raw: Path, paths: dict[str, Path], report: Path
+    data: DataParams,
+    params: SplitParams,
+    raw: Path,
+    paths: dict[str, Path],
+    reports: dict[str, Path],
 ) -> None:
-    """Write the splits to `paths`, one for each name, and their counts to `report`.
+    """Write the splits to `paths`, one for each name, and what was found to `reports`.
+
+    These are `split`, the counts of each class; `data`, a few numbers; and `page`.
 
     An image of which an equal one is in another split is dropped from training. Raises UserError,
     and writes nothing, when the source cannot be read or divided.
@@ -40,7 +46,12 @@ def write_splits(
                 f"{len(leaks):,} images were dropped from {name}: equal ones are in another split"
             )
     print(f"images that are in two splits of the source: {counts['shared']}")
-    atomic_files.write_json(report, counts)
+    found = data_findings.find(source, keys, indices, dropped)
+    atomic_files.write_json(reports["split"], counts)
+    atomic_files.write_json(reports["data"], found.counts())
+    data_report.write_page(found, reports["page"])
+    if found.hint:
+        print(found.hint)
 
 
 def _class_counts(source: SourceImages, part: Indices) -> list[int]:

@@ -40,8 +40,9 @@ def split(tmp_path, values, folder):
 
     def divided(**changes):
         params = params_file.check_params({**values, "data": values["data"] | changes}, "test")
-        report = tmp_path / "split.json"
-        split_dataset.write_splits(params.data, params.split, tmp_path, paths, report)
+        names = {"split": "split.json", "data": "data.json", "page": "data.html"}
+        reports = {key: tmp_path / name for key, name in names.items()}
+        split_dataset.write_splits(params.data, params.split, tmp_path, paths, reports)
         return {name: split_files.load(path) for name, path in paths.items()}
 
     return divided
