@@ -29,7 +29,7 @@ from digits.project.errors import UserError, run_reporting_errors
 # Each names a module here and the function in it. A newcomer needs them in this order.
 GROUPS = {
     "Read digits": "predict score serve feedback",
-    "Train and compare": "results recipe ui compare tune dashboard report rerun",
+    "Train and compare": "data results recipe ui compare tune dashboard report rerun",
     "Manage versions": "versions promote rollback history lineage card verify pull prune",
     "Other": "send completion",
 }

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from digits.datasets import duplicates
 from digits.datasets.image_source import SourceImages
-from digits.datasets.near_duplicates import find_near_duplicates
 
 Indices = NDArray[np.int64]
 Pair = tuple[int, int]
@@ -80,7 +79,7 @@ def find(
     conflicts = [pair for pair in equal if source.labels[pair[0]] != source.labels[pair[1]]]
     again = {other for _, other in equal}
     different = np.array([i for i in range(len(keys)) if i not in again])
-    near = different[find_near_duplicates(source.images[different])].tolist()
+    near = different[duplicates.find_near_duplicates(source.images[different])].tolist()
     splits = _split_names(indices, dropped)
     hint = _group_hint(source, splits)
     return Findings(source, indices, dropped, equal, list(map(tuple, near)), conflicts, hint)

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits.datasets import contact_sheet
 from digits.datasets.data_findings import Findings, Pair
+from digits.preprocessing.image_decoding import DecodedImage
 from digits.preprocessing.image_format import ImageFormat
 from digits.project import atomic_files, html_templates
 
@@ -24,6 +26,7 @@ MAX_CLASSES = 200  # that are shown with images
 MAX_PAIRS = 24  # that are shown of each kind
 MAX_SIZES = 12
 BINS = 64  # of the brightness
+MAX_CARDS, CARD_SIDE = 200, 110  # on a contact sheet, and pixels of one
 SHOWN_SIDE = 96  # pixels: larger images are reduced
 GAP = 2  # pixels between images
 Pixels = NDArray[np.uint8]
@@ -55,6 +58,18 @@ def render_page(findings: Findings) -> str:
         "unreadable": [reason for _, reason in source.unreadable],
     }
     return html_templates.render(TEMPLATE, **values)
+
+
+def draw_sheet(sample: dict[str, list[DecodedImage]], path: Path, command: str) -> None:
+    """Draw some images of each class, before they are fitted, as a PNG."""
+    per_class = max(1, MAX_CARDS // max(len(sample), 1))
+    cards = [
+        contact_sheet.thumbnail_card(image, [(name, contact_sheet.INK)], CARD_SIDE)
+        for name, images in sample.items()
+        for image in images[: min(per_class, ROWS)]
+    ]
+    heading = f"{len(sample):,} classes"
+    contact_sheet.write_sheet(cards[:MAX_CARDS], heading, path, command)
 
 
 def _facts(findings: Findings) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ FULL_SCALES = (1, 255, 1023, 4095, 16383, 65535)  # largest values of pixels of 
 
 # First bytes of each format, and Pillow's plug-in for it; others are not loaded.
 _PLUGINS = {b"\x89PNG": "Png", b"\xff\xd8": "Jpeg", b"RIFF": "WebP", b"BM": "Bmp", b"GIF8": "Gif"}
-_PLUGINS |= {b"II": "Tiff", b"MM": "Tiff"}
+_PLUGINS |= {b"II": "Tiff", b"MM": "Tiff", b"ftypavif": "Avif", b"ftypavis": "Avif"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,15 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Decode
     return DecodedImage(pixels, full, notes)
 
 
+def image_header(data: bytes, name: str) -> tuple[tuple[int, int], str]:
+    """Return size (width, height) and Pillow's mode without decoding pixels.
+
+    Raises UserError, one line: no bytes, no image, a damaged header.
+    """
+    image = _open_image(data, name)
+    return image.size, image.mode
+
+
 def _reduction_factor(pixels: int) -> int:
     """Return the power of two by which both sides of so many pixels are divided."""
     factor = 1
@@ -89,7 +98,7 @@ def _open_image(data: bytes, name: str) -> Image.Image:
     if not data:
         raise UserError(f"{name}: an empty file; an image was expected")
     for start, plugin in _PLUGINS.items():
-        if data.startswith(start):
+        if data.startswith(start, 4 if plugin == "Avif" else 0):
             import_module(f"PIL.{plugin}ImagePlugin")
             warnings.filterwarnings("ignore", module=r"PIL\.")  # damage raises, or is read over
             try:
@@ -98,7 +107,7 @@ def _open_image(data: bytes, name: str) -> Image.Image:
                 raise UserError(f"{name}: more than {MAX_PIXELS:,} pixels; shrink it") from error
             except Exception as error:
                 raise UserError(f"{name}: a damaged {plugin.upper()} image") from error
-    raise UserError(f"{name}: not an image; PNG, JPEG, WebP, BMP, GIF or TIFF was expected")
+    raise UserError(f"{name}: not an image; PNG, JPEG, WebP, BMP, GIF, TIFF or AVIF was expected")
 
 
 def _to_rgb(image: Image.Image) -> ByteArray:

@@ -4,21 +4,23 @@ The file is YAML 1.2, as DVC reads it. What its sections may hold is in `params_
 section a stage receives is in `stage`.
 """
 
+import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import CommentMark, YAMLError
 
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.project.params_schema import Params
 
+COMMENT_COLUMN = 38  # of params.yaml
 Recipe = dict[str, Any]  # dotted keys of params.yaml -> other values
 
 
@@ -63,26 +65,51 @@ def _yaml(kind: str) -> YAML:
 def write_values(path: Path, changes: Mapping[str, Any]) -> None:
     """Change the values of dotted keys in `path`; its comments and its order stay.
 
-    Raises UserError, and changes nothing, for a value that is not allowed.
+    A key may lead into a recipe or into `tune.space`. Raises UserError, and changes nothing, for
+    a key that does not exist or a value that is not allowed.
     """
-    with_changes(load_params(path), changes, str(path))
+    check_params(read_yaml(path), str(path))
     document = read_yaml(path, "rt")
     for key, value in changes.items():
         parent, name = _parent(document, key)
+        if not isinstance(parent, dict) or name not in parent:
+            raise UserError(f"{path}: {key} is not a known key; correct its spelling")
         if isinstance(value, list):
             parent[name][:] = value  # in the layout of the list before
-        else:
+        elif parent[name] != value or type(parent[name]) is not type(value):
             parent[name] = value
-    with atomic_files.atomic_file(path) as partial, partial.open("w", encoding="utf-8") as file:
-        _yaml("rt").dump(document, file)
+            _align_comment(parent, name)
+    text = io.StringIO()
+    _yaml("rt").dump(document, text)
+    check_params(parse_yaml(text.getvalue()), str(path))
+    atomic_files.write_bytes(path, text.getvalue().encode())
+
+
+def read_values(path: Path, keys: Iterable[str]) -> dict[str, Any]:
+    """Return the values of those dotted `keys` that `path` has."""
+    document = read_yaml(path)
+    found = {key: _parent(document, key) for key in keys}
+    return {key: of[name] for key, (of, name) in found.items() if of and name in of}
+
+
+def _align_comment(parent: Any, name: str) -> None:
+    """Put the comment of a changed value back into its column, which a longer value has left."""
+    tokens = parent.ca.items.get(name)
+    if tokens and tokens[2] and tokens[2].start_mark.column > COMMENT_COLUMN:
+        tokens[2].start_mark = CommentMark(COMMENT_COLUMN)
 
 
 def _parent(values: Any, key: str) -> tuple[Any, str]:
-    """Find the mapping that holds a dotted key, None if there is none, and the key's last part."""
-    *path, name = key.split(".")
-    for part in path:
-        values = values.get(part) if isinstance(values, dict) else None
-    return values, name
+    """Find the mapping that holds a dotted key, None if there is none, and the key's last part.
+
+    Keys of recipes and of `tune.space` have dots of their own.
+    """
+    if not isinstance(values, dict) or key in values or "." not in key:
+        return (values if isinstance(values, dict) else None), key
+    parts = key.split(".")
+    heads = [".".join(parts[:n]) for n in range(len(parts) - 1, 0, -1)]
+    head = next((head for head in heads if head in values), heads[-1])
+    return _parent(values.get(head), key[len(head) + 1 :])
 
 
 def format_value(value: Any) -> str:

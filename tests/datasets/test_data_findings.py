@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from digits.datasets import data_findings, data_report, duplicates
+from digits.datasets.duplicates import find_near_duplicates
 from digits.datasets.image_source import SourceImages
-from digits.datasets.near_duplicates import find_near_duplicates
 from digits.preprocessing.image_format import MNIST, ImageFormat
 
 
