@@ -112,7 +112,7 @@ def _format(report: dict[str, Any], present: dict[str, Any]) -> str:
         time = f"{seconds:.1f} seconds" if seconds < 60 else f"{seconds / 60:.1f} minutes"
         lines += [
             "",
-            f"{cost['parameters']:,} parameters; here an epoch takes about {time}, and {memory:.1f} "
-            "GB of memory. `dvc repro` trains.",
+            f"{cost['parameters']:,} parameters; here an epoch takes about {time}, and "
+            f"{memory:.1f} GB of memory. `dvc repro` trains.",
         ]
     return "\n".join(lines)

@@ -99,8 +99,12 @@ def _look_at_folder(path: str) -> DataLook:
     groups = {file.group for file in files} - {""}
     is_grouped = len(groups) >= MIN_GROUPS and all(file.group for file in files)
     group = "none" if not is_grouped else "column" if is_table else "folder"
-    sizes, modes, unreadable = _read_headers(files)
     classes = dict(sorted(Counter(file.label for file in files).items()))
+    if len(classes) < 2:
+        raise UserError(f"{path} has one class, {files[0].label}; expected two or more")
+    sizes, modes, unreadable = _read_headers(files)
+    if not len(sizes):
+        raise UserError(f"{path}: none of {len(files):,} files is an image ({unreadable[0]})")
     sample = _decode_sample(files, classes)
     found = (classes, dict(parts), group, len(groups), test, sizes, modes, unreadable, sample)
     return DataLook("folder", path, *found)
