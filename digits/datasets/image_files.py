@@ -4,6 +4,7 @@ Decoding the bytes is in `preprocessing.image_decoding`.
 """
 
 import glob
+import io
 import os
 import stat
 import sys
@@ -64,10 +65,11 @@ def read_image_bytes(name: str) -> bytes:
             if sys.stdin is None:
                 raise UserError("-: standard input is closed; name a file, or pipe one in")
             return _bounded(sys.stdin.buffer.read(MAX_FILE_BYTES + 1), name)
-        with Path(name).open("rb") as file:
+        with open(name, "rb", buffering=0) as file:  # noqa: PTH123 (as fast as possible)
             status = os.fstat(file.fileno())
-            size = status.st_size if stat.S_ISREG(status.st_mode) else MAX_FILE_BYTES
-            return _bounded(file.read(min(size, MAX_FILE_BYTES) + 1), name)
+            if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_FILE_BYTES:
+                return file.readall()
+            return _bounded(io.BufferedReader(file).read(MAX_FILE_BYTES + 1), name)
     except OSError as error:
         shown = name if len(name) <= 100 else f"{name[:100]}..."
         raise UserError(f"{shown}: {_reason(name, error)}") from error

@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.datasets.image_files import read_image_bytes
+from digits.preprocessing import plain_png
 from digits.preprocessing.digit_extraction import extract_glyphs
-from digits.preprocessing.image_decoding import DecodedImage, decode_image
+from digits.preprocessing.image_decoding import WORKING_PIXELS, DecodedImage, decode_image
 from digits.preprocessing.image_format import ImageFormat
 from digits.preprocessing.image_front import ImageFront
 from digits.project.errors import UserError
@@ -28,11 +30,15 @@ class ImageFitter:
         self.format = image_format
         self._front = ImageFront(image_format) if image_format.kind == "images" else None
 
-    def fit(self, image: DecodedImage, name: str) -> Images:
-        """Return `image` in the shape of the format. Raises UserError if it has no glyph."""
+    def fit(self, pixels: Images, size: tuple[int, int], name: str) -> Images:
+        """Return `pixels`, gray or RGB, in the shape of the format.
+
+        Raises UserError if there is no glyph on an image of `size`.
+        """
         if self._front is not None:
-            return self._front.fit(image.pixels)
-        glyphs = extract_glyphs(image, False, self.format.side).images
+            return self._front.fit(pixels)
+        color = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels
+        glyphs = extract_glyphs(DecodedImage(color, size), False, self.format.side).images
         if not len(glyphs):
             raise UserError(f"{name}: no glyph found; strokes on a background were expected")
         return np.asarray(glyphs[0])
@@ -40,12 +46,17 @@ class ImageFitter:
     def read_files(self, files: Sequence[str]) -> tuple[Images, Sizes, list[tuple[str, str]]]:
         """Decode and fit `files`: images, their sizes, and the unreadable files with reasons."""
 
-        def read(file: str) -> DecodedImage:
-            return decode_image(read_image_bytes(file), file)
+        def read(file: str) -> tuple[Images, tuple[int, int]]:
+            content = read_image_bytes(file)
+            plain = plain_png.decode(content, WORKING_PIXELS)
+            if plain is not None:  # gray stays one channel, which `decode_image` would repeat
+                return plain, (plain.shape[1], plain.shape[0])
+            image = decode_image(content, file)
+            return image.pixels, image.size
 
         images, sizes, problems = self._fit_all(files, read, files)
-        readable = np.array([file not in problems for file in files], bool)
-        if not readable.all():
+        if problems:
+            readable = np.array([file not in problems for file in files], bool)
             images, sizes = images[readable], sizes[readable]
         return images, sizes, list(problems.items())
 
@@ -57,18 +68,20 @@ class ImageFitter:
         if isinstance(arrays, np.ndarray) and arrays.shape[1:] == self.format.shape:
             return arrays, np.full((len(arrays), 2), self.format.side)
 
-        def decoded(pixels: Images) -> DecodedImage:
-            color = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-            return DecodedImage(color, (color.shape[1], color.shape[0]))
+        def measured(pixels: Images) -> tuple[Images, tuple[int, int]]:
+            return pixels, (pixels.shape[1], pixels.shape[0])
 
         names = [f"{part} {i}" for i in range(len(arrays))]
-        images, sizes, problems = self._fit_all(arrays, decoded, names)
+        images, sizes, problems = self._fit_all(arrays, measured, names)
         for problem in problems.values():
             raise UserError(f"{problem}; `kind: images` takes images as they are")
         return images, sizes
 
     def _fit_all(
-        self, items: Any, decode: Callable[[Any], DecodedImage], names: Sequence[str]
+        self,
+        items: Any,
+        decode: Callable[[Any], tuple[Images, tuple[int, int]]],
+        names: Sequence[str],
     ) -> tuple[Images, Sizes, dict[str, str]]:
         """Decode and fit `items` in threads; the messages of UserError by name."""
         images = np.zeros((len(items), *self.format.shape), np.uint8)
@@ -79,8 +92,8 @@ class ImageFitter:
             end = min(start + CHUNK, len(items))
             for i in range(start, end):
                 try:
-                    image = decode(items[i])
-                    images[i], sizes[i] = self.fit(image, names[i]), image.size
+                    pixels, size = decode(items[i])
+                    images[i], sizes[i] = self.fit(pixels, size, names[i]), size
                 except UserError as error:
                     problems[names[i]] = str(error)
             return end - start

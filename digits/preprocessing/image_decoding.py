@@ -4,6 +4,7 @@ The format is recognized by the first bytes, never by a file's extension. The in
 untrusted: the size in the header is checked before any pixel is decoded.
 """
 
+import functools
 import io
 import warnings
 from dataclasses import dataclass
@@ -99,8 +100,7 @@ def _open_image(data: bytes, name: str) -> Image.Image:
         raise UserError(f"{name}: an empty file; an image was expected")
     for start, plugin in _PLUGINS.items():
         if data.startswith(start, 4 if plugin == "Avif" else 0):
-            import_module(f"PIL.{plugin}ImagePlugin")
-            warnings.filterwarnings("ignore", module=r"PIL\.")  # damage raises, or is read over
+            _load_plugin(plugin)
             try:
                 return Image.open(io.BytesIO(data), formats=[plugin.upper()])
             except Image.DecompressionBombError as error:
@@ -108,6 +108,12 @@ def _open_image(data: bytes, name: str) -> Image.Image:
             except Exception as error:
                 raise UserError(f"{name}: a damaged {plugin.upper()} image") from error
     raise UserError(f"{name}: not an image; PNG, JPEG, WebP, BMP, GIF, TIFF or AVIF was expected")
+
+
+@functools.cache
+def _load_plugin(plugin: str) -> None:
+    import_module(f"PIL.{plugin}ImagePlugin")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # damage raises, or is read over
 
 
 def _to_rgb(image: Image.Image) -> ByteArray:
