@@ -13,6 +13,7 @@ import numpy as np
 
 from digits.datasets.data_look import DataLook
 from digits.project import workspace
+from digits.project.git_revisions import run_git
 from digits.project.params_file import Recipe
 
 BATCH = "train.batch_size"
@@ -97,11 +98,18 @@ def _data(found: DataLook) -> dict[str, Any]:
 
 
 def _stored_path(found: DataLook) -> str:
-    """Return the path for params.yaml: relative to the checkout if it is inside, else absolute."""
+    """Return the path for params.yaml: relative to the checkout if git or DVC tracks the folder.
+
+    Other folders are not in the copies that `dvc exp run --temp` works in, so their path is
+    absolute.
+    """
     if found.source != "folder":
         return found.path
     path, root = Path(os.path.abspath(found.path)), workspace.checkout_root()  # noqa: PTH100
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    tracked = path.is_relative_to(root) and run_git("ls-files", "--", str(path), f"{path}.dvc")
+    if tracked:
+        return path.relative_to(root).as_posix()
+    return str(path)
 
 
 def _augment(found: DataLook) -> dict[str, Any]:

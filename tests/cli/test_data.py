@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import cv2
@@ -59,7 +60,7 @@ def test_color_images_are_proposed_whole_and_the_way_back_is_exact(project, caps
     printed = capsys.readouterr().out
     params = params_file.load_params()
 
-    assert (params.data.source, params.data.path) == ("folder", "my pets")
+    assert (params.data.source, params.data.path) == ("folder", str(project / "my pets"))
     assert (params.data.kind, params.data.size, params.data.channels) == ("images", 60, 3)
     assert (params.data.unreadable, params.augment.flip, params.model.kind) == ("skip", 0.5, "cnn")
     assert (params.register_.name, params.tune.study) == ("my-pets", "my-pets")
@@ -72,8 +73,10 @@ def test_color_images_are_proposed_whole_and_the_way_back_is_exact(project, caps
 
 
 def test_strokes_are_proposed_as_glyphs_and_nothing_is_written(project, capsys):
-    """Without --use params.yaml stays; JSON has what was found and the changes."""
+    """Without --use params.yaml stays; the path of a folder that git tracks is relative."""
     fill(project / "letters", stroke)
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "add", "letters"], check=True)
     assert run("data", str(project / "letters"), "--json") == 0
     report = json.loads(capsys.readouterr().out)
 
