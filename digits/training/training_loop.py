@@ -78,8 +78,8 @@ class TrainingState:
         self.has_background = training.format.kind == "glyphs"
         weights = class_weights(train, extended.labels, len(training.classes))
         self.batch_threads = self._batch_threads()
-        state = self.network, self.optimizer, train, self.device
-        self.step = TrainingStep(*state, weights, self.batch_threads)
+        options: Any = {"class_weights": weights, "threads": self.batch_threads}
+        self.step = TrainingStep(self.network, self.optimizer, train, self.device, **options)
         self.epoch = 0
         self.best: State = {"accuracy": -1.0, "loss": math.inf, "weights": {}}
 

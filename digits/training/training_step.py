@@ -35,8 +35,9 @@ class TrainingStep:
         optimizer: torch.optim.Optimizer,
         train: TrainParams,
         device: torch.device,
-        class_weights: Tensor | None = None,
-        threads: BatchThreads | None = None,
+        *,
+        class_weights: Tensor | None,
+        threads: BatchThreads | None,
     ) -> None:
         self._network, self._optimizer, self._threads = network, optimizer, threads
         self._smoothing, self._kind = train.label_smoothing, device.type
