@@ -1,4 +1,4 @@
-"""The digits of an image, from Python: `from digits import load_model`. See docs/library.md.
+"""What is on an image, from Python: `from digits import load_model`. See docs/library.md.
 
 `digits` exports the names of `__all__`. Nothing here prints; warnings go to the logger "digits".
 """
@@ -41,13 +41,19 @@ class Model:
     classes: list[str]
     _classifier: Classifier = field(repr=False)
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input of the network: (28, 28), or (64, 64, 3) in color."""
+        return self._classifier.format.shape
+
     def read(
         self, image: str | PathLike[str] | bytes | BinaryIO, *, several: bool | None = None
     ) -> Prediction:
-        """Read the digits in an image: a path, the bytes of an image file, or an open binary file.
+        """Read an image: a path, the bytes of an image file, or an open binary file.
 
-        `several`: True for any number of digits, False for exactly one, None to decide by the
-        image. Raises UserError when the image is missing, damaged, too large, or no image.
+        Of a model of glyphs the prediction has the label of each glyph, of one of whole images
+        one label. `several`: True for any number of glyphs, False for exactly one, None to decide
+        by the image. Raises UserError when the image is missing, damaged, too large, or no image.
         """
         if isinstance(image, str | PathLike):
             name = fspath(image)
@@ -55,7 +61,8 @@ class Model:
         else:
             content = image if isinstance(image, bytes) else image.read()
             name = str(getattr(image, "name", "image"))
-        reading, _ = prediction.read_image(content, name, several)
+        form = self._classifier.format
+        reading, _ = prediction.read_image(content, name, several, image_format=form)
         assert reading.glyphs is not None  # else read_image has raised
         probabilities = self._classifier.probabilities(reading.glyphs.images)
         return Prediction(reading, self.classes, probabilities)
@@ -63,13 +70,16 @@ class Model:
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 [n, classes]; each row sums to 1.
 
-        `images` is uint8 [n, 28, 28], 0 the background, 255 full ink, each digit scaled and
-        centered as in MNIST. Raises UserError for another shape or type.
+        `images` is uint8 [n, *input_shape], for MNIST [n, 28, 28]. Glyphs have 0 as background
+        and 255 as full ink, and are scaled and centered as in MNIST; `read` does that. Raises
+        UserError for another shape or type.
         """
         images = np.asarray(images)
-        if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
+        if images.dtype != np.uint8 or images.shape[1:] != self.input_shape:
             found = f"an array of {images.dtype} {list(images.shape)}"
-            raise UserError(f"{found}: expected uint8 [n, 28, 28], 0 the background; convert it")
+            expected = f"uint8 [n, {', '.join(map(str, self.input_shape))}]"
+            background = ", 0 the background" if self._classifier.format.kind == "glyphs" else ""
+            raise UserError(f"{found}: expected {expected}{background}; convert it")
         return self._classifier.probabilities(images)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from digits.datasets.split_files import CLASSES
 from digits.inference import model_manifest
+from digits.preprocessing.image_format import MNIST
 from digits.project import atomic_files, params_file
 from digits.project.params_schema import ModelParams
 from digits.registry import registration
@@ -20,23 +22,26 @@ ROOT = Path(__file__).parents[1]
 SCRATCH = tempfile.TemporaryDirectory()
 
 
-def seal(folder, seed=0, kind="mlp", views=1, run_id="0" * 32):
-    """Create `folder` with a whole model in it, and return it."""
-    shutil.copytree(sealed_folder(seed, kind, views), folder)
+def seal(folder, seed=0, kind="mlp", views=1, run_id="0" * 32, **data):
+    """Create `folder` with a whole model in it, and return it; `data`: classes and form."""
+    shutil.copytree(sealed_folder(seed, kind, views, **data), folder)
     reseal(folder, run_id=run_id)
     return folder
 
 
 @functools.cache
-def sealed_folder(seed, kind, views):
+def sealed_folder(seed, kind, views, classes=tuple(CLASSES), form=MNIST):
     """Return a folder with such a model; cached, since exporting takes seconds."""
     small = params_file.load_params(ROOT / "params.yaml").model.model_dump()
-    small |= {"kind": kind, "views": views}
+    small |= {"kind": "torchvision" if "_" in kind or "net" in kind else kind, "views": views}
+    if small["kind"] == "torchvision":
+        small["torchvision"]["name"] = kind
     small["mlp"]["hidden"], small["cnn"]["channels"] = [16], [4]
     model = ModelParams.model_validate(small)
     torch.manual_seed(seed)
     folder = Path(tempfile.mkdtemp(dir=SCRATCH.name))
-    write_model_files(networks.build_network(model, 10).eval(), model, 1.5, "0" * 32, folder)
+    network = networks.build_network(model, len(classes), form).eval()
+    write_model_files(network, model, 1.5, "0" * 32, folder, classes=classes, form=form)
     return folder
 
 

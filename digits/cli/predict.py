@@ -66,7 +66,7 @@ def predict(
 
     files = list(image_files.list_images(paths))
     top = min(top, len(loaded.classes))
-    text = CsvFormat(top) if csv else TextFormat(top, files)
+    text = CsvFormat(top, loaded.classes) if csv else TextFormat(top, files)
     form = JsonFormat(top, resolved.identity) if json else text
     answers = prediction_stream.predict_files(files, loaded, several, save_preview is not None)
     if save_preview is not None:

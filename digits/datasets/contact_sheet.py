@@ -42,8 +42,11 @@ def thumbnail_card(image: DecodedImage, lines: Sequence[CaptionLine], side: int)
 
 
 def glyph_card(glyph: NDArray[np.uint8], line: CaptionLine) -> Image.Image:
-    """Draw a glyph (28, 28) at four times its size, with a line of text below it."""
-    return add_caption(enlarge(glyph, 4), [line])
+    """Draw a glyph (28, 28) at four times its size, with a line of text below it.
+
+    Larger images are enlarged less, to about the same size.
+    """
+    return add_caption(enlarge(glyph, max(1, 4 * SIDE // len(glyph))), [line])
 
 
 def write_sheet(cards: Sequence[Image.Image], heading: str, path: Path, command: str) -> None:

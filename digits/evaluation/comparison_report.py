@@ -9,11 +9,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from digits.datasets import contact_sheet
 from digits.evaluation.model_comparison import ComparedModel, ModelComparison
 from digits.evaluation.scores import Ints
+from digits.inference import class_names
 from digits.project import atomic_files, html_templates
 from digits.project.text_table import format_table
 
@@ -49,6 +52,10 @@ def format_comparison(comparison: ModelComparison, *, as_json: bool = False) -> 
     lines = [f"{letter}  {model.name}  {model.content[:12]}" for letter, model in models.items()]
     lines += ["", format_table(["", "A", "B"], rows), ""]
     lines.append(f"{difference} on {images}, exact McNemar {p_value}: {comparison.verdict}")
+    low, high = result.balanced_interval
+    balanced = f"A - B {result.balanced_difference:+.2%} (95 % interval {low:+.2%} to {high:+.2%})"
+    test = f"permutation test p = {result.balanced_p_value:.2g}"
+    lines.append(f"balanced accuracy, all classes alike: {balanced}, {test}")
     lines += [f"note: {letter}: {note}" for letter, m in models.items() for note in m.notes]
     return "\n".join(lines)
 
@@ -65,6 +72,9 @@ def _record(comparison: ModelComparison) -> dict[str, Any]:
         "difference": result.difference,
         "difference_interval": result.interval,
         "p_value": result.p_value,
+        "balanced_difference": result.balanced_difference,
+        "balanced_difference_interval": result.balanced_interval,
+        "balanced_p_value": result.balanced_p_value,
         "verdict": comparison.verdict,
         "parameters": {name: {"a": a, "b": b} for name, a, b in comparison.parameters},
     }
@@ -77,6 +87,7 @@ def _model_record(comparison: ModelComparison, model: ComparedModel) -> dict[str
         "content_sha256": model.content,
         "accuracy": accuracy,
         "accuracy_interval": interval,
+        "balanced_accuracy": model.scores.balanced,
         "onnx_bytes": model.size,
         "seconds_per_image": model.scores.seconds,
         "notes": list(model.notes),
@@ -89,6 +100,7 @@ def _table_rows(comparison: ModelComparison) -> list[list[str]]:
     accuracies = [comparison.accuracy(model) for model in models]
     return [
         ["validation accuracy", *(f"{share:.2%}" for share, _ in accuracies)],
+        ["balanced accuracy", *(f"{model.scores.balanced:.2%}" for model in models)],
         ["95 % interval", *(f"{low:.2%} to {high:.2%}" for _, (low, high) in accuracies)],
         ["right where the other errs", *(f"{len(only)}" for _, _, only in _halves(comparison))],
         ["ONNX file", *(f"{model.size / 1e6:.2f} MB" for model in models)],
@@ -116,7 +128,7 @@ def draw_disagreements(comparison: ModelComparison, path: Path) -> None:
     for (_, wrong, only), color in zip(_halves(comparison), COLORS, strict=True):
         for i in only[:MAX_CARDS]:
             line = (_caption(comparison, i, wrong), color)
-            cards.append(contact_sheet.glyph_card(255 - comparison.images.images[i], line))
+            cards.append(contact_sheet.glyph_card(_displayed(comparison, i), line))
     contact_sheet.write_sheet(cards, "; in orange, ".join(counts), path, MADE_BY)
 
 
@@ -128,12 +140,19 @@ def _halves(comparison: ModelComparison) -> list[tuple[ComparedModel, ComparedMo
 
 def _caption(comparison: ModelComparison, position: int, wrong: ComparedModel) -> str:
     classes, label = comparison.result.classes, comparison.images.labels[position]
-    return f"{classes[label]}, not {classes[wrong.predicted[position]]}"
+    names = (classes[label], classes[wrong.predicted[position]])
+    return "{}, not {}".format(*(class_names.shorten(name, 30) for name in names))
+
+
+def _displayed(comparison: ModelComparison, position: int) -> NDArray[np.uint8]:
+    """Return an image as people expect it: a glyph dark on light."""
+    image = comparison.images.images[position]
+    return np.asarray(255 - image if comparison.images.format.kind == "glyphs" else image)
 
 
 def _figure(comparison: ModelComparison, position: int, wrong: ComparedModel) -> tuple[str, str]:
-    """Return a data URL of an image, dark on light, and its caption."""
+    """Return a data URL of an image and its caption."""
     buffer = io.BytesIO()
-    Image.fromarray(255 - comparison.images.images[position]).save(buffer, "PNG")
+    Image.fromarray(_displayed(comparison, position)).save(buffer, "PNG")
     url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return url, _caption(comparison, position, wrong)

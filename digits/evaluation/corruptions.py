@@ -1,9 +1,10 @@
-"""Fifteen corruptions of test images that leave the digit readable for people.
+"""Fifteen corruptions of test images that leave them readable for people.
 
 They are the corruptions of Mu and Gilmer 2019, "MNIST-C: A Robustness Benchmark for Computer
 Vision" (arXiv 1906.02337), written anew from the paper, at one severity each. The severities
 below are this project's own, chosen by eye. So scores can be compared between models of this
-project, not with published ones on the files of MNIST-C.
+project, not with published ones on the files of MNIST-C. Lengths are in pixels whatever the size
+of the images, so larger images are changed less.
 
 Each corruption draws its random numbers in one call, image after image. So the result for an
 image depends on its position in the stack, never on the images behind it.
@@ -19,7 +20,9 @@ from scipy import fft, ndimage, signal
 from digits.evaluation import image_operations as ops
 from digits.evaluation.image_operations import ByteImages, blur, to_uint8, to_unit_range
 
-CHUNK = 500  # images at a time, so that intermediate arrays fit the processor's cache
+CHUNK = (
+    500  # images of MNIST's size at a time, so that intermediate arrays fit the processor's cache
+)
 
 PHOTONS = 4  # expected per white pixel
 IMPULSES = 0.2  # share of pixels that turn black or white
@@ -39,15 +42,19 @@ CANNY_SIGMA, CANNY_LOW, CANNY_HIGH = 1.0, 0.1, 0.2  # pixels; steps of white per
 
 
 def corrupt(images: ByteImages, name: str, seed: int) -> ByteImages:
-    """Apply the corruption `name` to `images` (n, side, side) uint8, 0 is background.
+    """Apply the corruption `name` to `images` (n, side, side[, 3]) uint8.
 
     The result follows from the arguments alone. The first k of n images come out as they
-    would without the others.
+    would without the others. All channels of an image are changed alike.
     """
+    if images.ndim == 4:
+        channels = (corrupt(channel, name, seed) for channel in np.moveaxis(images, 3, 0))
+        return np.stack(list(channels), axis=3)
     result = np.empty_like(images)
-    for start in range(0, len(images), CHUNK):
+    chunk = max(1, CHUNK * 784 // max(784, images[:1].size))
+    for start in range(0, len(images), chunk):
         rng = np.random.default_rng([seed, zlib.crc32(name.encode()), start])
-        part = slice(start, start + CHUNK)
+        part = slice(start, start + chunk)
         result[part] = CORRUPTIONS[name](images[part], rng)
     return result
 

@@ -15,7 +15,7 @@ from digits.datasets import split_files
 from digits.datasets.split_files import LabelledImages
 from digits.evaluation import corruptions, figures, scores
 from digits.evaluation.scores import Floats, Scores
-from digits.inference import classifier
+from digits.inference import class_names, classifier
 from digits.inference.classifier import Classifier
 from digits.project import atomic_files
 from digits.project.errors import UserError
@@ -45,6 +45,7 @@ def evaluate(
     missing or damaged.
     """
     model, split = classifier.load(trained), split_files.load(test)
+    _check_classes(model, split, test)
     with runs.reopen_run(str(model.manifest["run_id"])) as run:
         logits = model.logits(split.images)
         result, probabilities = scores.score(logits, split.labels), classifier.softmax(logits)
@@ -68,12 +69,18 @@ def evaluate(
     _print_scores(result, mean)
 
 
+def _check_classes(model: Classifier, split: LabelledImages, path: Path) -> None:
+    """Raise UserError unless the images are of the model's classes and format."""
+    if (model.classes, model.format) != (list(split.classes), split.format):
+        raise UserError(f"the model has other classes or images than {path}; run `dvc repro`")
+
+
 def _log_scores(
     run: runs.TrackedRun, numbers: Row, by_class: list[Row], corrupted: list[Row]
 ) -> None:
     """Log the scores as metrics and in sentences."""
     run.log_metrics(_metrics(numbers, by_class, corrupted))
-    text = f"{scores.describe_accuracy(numbers)}; nothing else uses the official test images."
+    text = f"{scores.describe_accuracy(numbers)}; nothing else uses the test images."
     mean = f"{numbers['corrupted_accuracy']:.2%}"
     run.describe("Test", f"{text} Corrupted images: {mean}, the mean of all corruptions.")
 
@@ -82,6 +89,7 @@ def _print_scores(result: Scores, corrupted: float) -> None:
     low, high = result.accuracy_interval
     accuracy = f"{result.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}"
     print(f"test accuracy {accuracy}, n = {result.n:,}")
+    print(f"balanced accuracy {result.balanced_accuracy:.2%}, the mean recall of all classes")
     print(f"corrupted images: {corrupted:.2%}, the mean of all corruptions")
     print(f"loss {result.loss:.4f}, ECE {result.ece:.2%}")
 
@@ -119,8 +127,11 @@ def _draw_predictions(
     worst = np.flatnonzero(wrong)[np.argsort(-confidence[wrong], kind="stable")]
 
     def caption(i: int) -> tuple[str, bool]:
-        text = f"{model.classes[predicted[i]]}  {confidence[i]:.0%}"
-        return f"{text}, is {model.classes[split.labels[i]]}" if wrong[i] else text, wrong[i]
+        text = f"{_short(model.classes[predicted[i]])}  {confidence[i]:.0%}"
+        actual = _short(model.classes[split.labels[i]])
+        return f"{text}{', ' if len(text) < 12 else chr(10)}is {actual}" if wrong[
+            i
+        ] else text, wrong[i]
 
     grids = {
         "examples": (np.arange(len(split)), "The first test images"),
@@ -129,13 +140,18 @@ def _draw_predictions(
     for name, (order, heading) in grids.items():
         chosen = order[:MAX_IMAGES]
         captions = [caption(i) for i in chosen]
-        figures.plot_image_grid(split.images[chosen], captions, heading, folder / f"{name}.png")
+        shown = figures.displayed(split.images[chosen], split.format)
+        figures.plot_image_grid(shown, captions, heading, folder / f"{name}.png")
+
+
+def _short(name: str) -> str:
+    return class_names.shorten(name, 12)
 
 
 def _metrics(numbers: Row, by_class: list[Row], corrupted: list[Row]) -> dict[str, float]:
     """Return the scores as metrics of the run, the most important first."""
     metrics = metric_names.score_metrics("test", numbers)
-    metrics |= {f"class/recall/{row['class']}": row["recall"] for row in by_class}
+    metrics |= {metric_names.recall_metric(row["class"]): row["recall"] for row in by_class}
     return metrics | {f"corruption/{row['corruption']}": row["accuracy"] for row in corrupted}
 
 

@@ -3,13 +3,15 @@
 Sheets of images and cards, drawn with Pillow, are in `datasets.contact_sheet`.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -19,6 +21,8 @@ from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from digits.evaluation import scores
 from digits.evaluation.scores import Floats, Ints
+from digits.inference import class_names
+from digits.preprocessing.image_format import ImageFormat
 
 INK, BLUE, ORANGE, GRAY = "#1f2933", "#2563eb", "#ea580c", "#9aa5b1"
 STYLE: Any = {
@@ -28,9 +32,11 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
+    "text.parse_math": False,  # a "$" in a name is a dollar
 }
 DPI = 130
 COLUMNS = 8  # of a grid of images
+MAX_CLASSES = 60  # of a confusion matrix; of more, those with the most mistakes are shown
 
 
 @contextmanager
@@ -88,13 +94,55 @@ def plot_confusion(labels: Ints, predicted: Ints, classes: list[str], path: Path
     where most images are, mistakes would be invisible.
     """
     counts = confusion_matrix(labels, predicted, labels=range(len(classes)))
-    mistakes = counts[~np.eye(len(classes), dtype=bool)]
-    scale = {"vmax": max(4, mistakes.max() * 2)}
-    with figure_file((6, 6), path) as figure:
+    shown, title = _most_confused(counts), "Test images by class"
+    if len(shown) < len(classes):
+        title = f"The {len(shown)} of {len(classes)} classes with the most mistakes"
+    counts, names = counts[np.ix_(shown, shown)], [display_name(classes[i]) for i in shown]
+    mistakes = counts[~np.eye(len(shown), dtype=bool)]
+    scale = {"vmax": max(4, mistakes.max(initial=0) * 2)}
+    side = max(6.0, 0.24 * len(shown) + 0.09 * max(map(len, names)))
+    with figure_file((side, side), path) as figure:
         axes = figure.subplots()
-        matrix = ConfusionMatrixDisplay(counts, display_labels=classes)
+        matrix = ConfusionMatrixDisplay(counts, display_labels=names)
         matrix.plot(ax=axes, cmap="Oranges", colorbar=False, values_format=",", im_kw=scale)
-        axes.set(title="Test images by class", xlabel="predicted", ylabel="true")
+        axes.set(title=title, xlabel="predicted", ylabel="true")
+        if len(shown) > 12:
+            _shrink_labels(axes, matrix.text_.flat, counts.flat)
+        elif max(map(len, names)) > 6:
+            axes.tick_params(axis="x", rotation=90)
+
+
+def _most_confused(counts: Ints) -> Ints:
+    """Return the classes that are shown of a confusion matrix, in their order."""
+    mistakes = counts.sum(0) + counts.sum(1) - 2 * np.diag(counts)
+    return np.sort(np.argsort(-mistakes, kind="stable")[:MAX_CLASSES])
+
+
+def _shrink_labels(axes: Axes, texts: Iterable[Any], counts: Iterable[int]) -> None:
+    """Make room in a large matrix: smaller letters, names upright, no zeros."""
+    axes.tick_params(labelsize=7, length=2)
+    axes.tick_params(axis="x", rotation=90)
+    for text, count in zip(texts, counts, strict=True):
+        text.set(fontsize=6, visible=bool(count))
+
+
+def display_name(name: str) -> str:
+    """Return a class's name for a figure: short, and without what the font does not have."""
+    characters = _font_characters()
+    known = (c if ord(c) in characters else f"U+{ord(c):X} " for c in class_names.shorten(name, 24))
+    return class_names.shorten("".join(known).strip(), 30)
+
+
+@functools.cache
+def _font_characters() -> frozenset[int]:
+    """Return the characters of matplotlib's own font."""
+    found = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    return frozenset(found.get_charmap())
+
+
+def displayed(images: NDArray[np.uint8], image_format: ImageFormat) -> NDArray[np.uint8]:
+    """Return images as people expect them: glyphs dark on light, others as they are."""
+    return 255 - images if image_format.kind == "glyphs" else images
 
 
 def plot_reliability(curve: list[dict[str, float]], path: Path) -> None:
@@ -138,9 +186,10 @@ def plot_robustness(rows: Sequence[dict[str, Any]], clean: float, path: Path) ->
 def plot_image_grid(
     images: NDArray[np.uint8], captions: Sequence[tuple[str, bool]], heading: str, path: Path
 ) -> None:
-    """Draw images (n, 28, 28) in rows of eight, each below its caption.
+    """Draw images (n, side, side[, 3]) in rows of eight, each below its caption.
 
-    A caption is a text and whether it is about a mistake, which makes it orange.
+    A caption is a text of one line or two, and whether it is about a mistake, which makes it
+    orange.
     """
     rows = max(1, -(-len(images) // COLUMNS))
     width, height = COLUMNS * 1.15, rows * 1.45
@@ -154,6 +203,10 @@ def plot_image_grid(
         for index, (image, (text, wrong)) in enumerate(zip(images, captions, strict=True)):
             row, column = divmod(index, COLUMNS)
             left, top = 32 * column + 2, 40 * row + 10
-            axes.imshow(image, "gray_r", vmin=0, vmax=255, extent=(left, left + 28, top + 28, top))
+            axes.imshow(image, "gray", vmin=0, vmax=255, extent=(left, left + 28, top + 28, top))
             color = ORANGE if wrong else INK
-            axes.text(left + 14, top - 2, text, fontsize=9, ha="center", color=color)
+            shown = [class_names.shorten(display_name(line), 21) for line in text.split("\n")]
+            size = 9 if max(map(len, shown)) < 15 else 6.5
+            axes.text(
+                left + 14, top - 1.5, "\n".join(shown), fontsize=size, ha="center", color=color
+            )

@@ -47,9 +47,12 @@ def write(card: Card, name: str, path: Path) -> None:
     atomic_files.write_bytes(path, text.encode())
 
 
-def render_page(card: Card, name: str, *, standalone: bool) -> str:
-    """Return the card as an HTML page, with its styles inside or as a page of the service."""
-    values = {"card": card, "name": name, "made_by": MADE_BY}
+def render_page(card: Card, name: str, *, standalone: bool, link: str = "") -> str:
+    """Return the card as an HTML page, with its styles inside or as a page of the service.
+
+    `link` is what the page of the service leads back to.
+    """
+    values = {"card": card, "name": name, "made_by": MADE_BY, "link": link}
     values |= {"styles": STYLES.read_text("utf-8"), "today": _today()} if standalone else {}
     return html_templates.render(PAGE, **values)
 
@@ -67,11 +70,12 @@ def _today() -> str:
 def _header(card: Card, name: str) -> Card:
     """Return the fields of the header; see https://huggingface.co/docs/hub/model-cards."""
     is_mnist = card.get("classes") == MNIST_CLASSES and "data" in card
+    tags = ["handwritten-digits"] if card.get("classes") == MNIST_CLASSES else []
     header: Card = {
         "license": "apache-2.0",
         "library_name": "onnx",
         "pipeline_tag": "image-classification",
-        "tags": ["image-classification", "handwritten-digits", "onnx"],
+        "tags": ["image-classification", *tags, "onnx"],
         "metrics": ["accuracy"],
     }
     header |= {"datasets": ["ylecun/mnist"]} if is_mnist else {}
@@ -99,7 +103,9 @@ def describe_model(manifest: Mapping[str, Any]) -> Card:
     network = dict(manifest.get("network", {}))
     layers = network.get(manifest.get("kind"), {})
     sizes = ", ".join(map(str, layers.get("hidden") or layers.get("channels") or []))
-    details = {key: manifest[key] for key in ("kind", "classes", "temperature") if key in manifest}
+    sizes = sizes or layers.get("name", "")
+    keys = ("kind", "classes", "temperature", "format")
+    details = {key: manifest[key] for key in keys if key in manifest}
     run, content = {"id": str(manifest["run_id"])}, str(manifest["content_sha256"])
     return {**details, "sizes": sizes, "run": run, "model": {"content_sha256": content}}
 
@@ -116,7 +122,7 @@ def read_scores(run: "StoredRun") -> Card:
         if n and share is not None:
             interval = wilson_interval(round(share * n), n)
             card[split] = {"n": n, "accuracy": share, "interval": interval}
-            card[split]["ece"] = read(f"{split}/ece")
+            card[split] |= {key: read(f"{split}/{key}") for key in ("ece", "balanced_accuracy")}
     corrupted = {
         key.rpartition("/")[2].removeprefix("test_accuracy_").replace("_", " "): value
         for key, value in metrics.items()

@@ -20,11 +20,15 @@ Ints = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a model on n labelled images; shares are fractions."""
+    """Scores of a model on n labelled images; shares are fractions.
+
+    `balanced_accuracy` is the mean recall of all classes that have images.
+    """
 
     n: int
     accuracy: float
     accuracy_interval: tuple[float, float]
+    balanced_accuracy: float
     loss: float
     ece: float
 
@@ -48,15 +52,24 @@ def score(logits: Floats, labels: Ints) -> Scores:
     """Score `logits` (n, classes) against `labels` (n,)."""
     from scipy.special import log_softmax  # not installed where a model is only used
 
-    n, right = len(labels), int((logits.argmax(1) == labels).sum())
+    n, is_right = len(labels), logits.argmax(1) == labels
+    right = int(is_right.sum())
     likelihood = log_softmax(logits.astype(np.float64), axis=1)
     return Scores(
         n=n,
         accuracy=right / n,
         accuracy_interval=wilson_interval(right, n),
+        balanced_accuracy=balanced_accuracy(is_right, labels),
         loss=float(-likelihood[np.arange(n), labels].mean()),
         ece=calibration_error(reliability_curve(np.exp(likelihood), labels)),
     )
+
+
+def balanced_accuracy(is_right: NDArray[np.bool_], labels: Ints) -> float:
+    """Return the mean over classes of the share of their images, (n,), that are right."""
+    counts = np.bincount(labels)
+    right = np.bincount(labels, weights=is_right)
+    return float((right[counts > 0] / counts[counts > 0]).mean()) if len(labels) else 0.0
 
 
 def describe_accuracy(numbers: Mapping[str, Any], prefix: str = "") -> str:
@@ -64,7 +77,10 @@ def describe_accuracy(numbers: Mapping[str, Any], prefix: str = "") -> str:
     n, interval = (numbers.get(f"{prefix}{key}") for key in ("n", "accuracy_interval"))
     images = f"{n:,} images" if n else "the images"
     text = f"{numbers[f'{prefix}accuracy']:.2%} of {images} are read right"
-    return f"{text} (95 % interval {interval[0]:.2%} to {interval[1]:.2%})" if interval else text
+    balanced = numbers.get(f"{prefix}balanced_accuracy")
+    remarks = [f"95 % interval {interval[0]:.2%} to {interval[1]:.2%}"] if interval else []
+    remarks += [] if balanced is None else [f"balanced accuracy {balanced:.2%}"]
+    return f"{text} ({', '.join(remarks)})" if remarks else text
 
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:

@@ -5,8 +5,10 @@ The model's folder describes itself; nothing here reads params.yaml.
 """
 
 import json
+import math
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,12 @@ from numpy.typing import NDArray
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
-from digits.inference import model_integrity
+from digits.inference import model_integrity, model_manifest
 from digits.inference.model_integrity import ONNX, Manifest, ResolvedModel
+from digits.preprocessing.image_format import ImageFormat
 from digits.project.errors import UserError
 
-BATCH = 1000  # images of one run of the network; it limits memory
+BATCH = 1000  # images of MNIST's size in one run of the network; it limits memory
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,26 @@ class Classifier:
     classes: list[str]
     manifest: dict[str, object]
 
+    @cached_property
+    def format(self) -> ImageFormat:
+        """What the pixels of its input mean."""
+        return model_manifest.image_format(self.manifest)
+
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return calibrated logits (n, classes) of `images` (n, 28, 28), 0 the background."""
-        batches = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
+        """Return calibrated logits (n, classes) of `images` (n, *format.shape)."""
+        size = max(1, BATCH * 784 // max(784, math.prod(self.format.shape)))
+        batches = [images[i : i + size] for i in range(0, len(images), size)]
         name = self.session.get_inputs()[0].name
-        outputs = [self.session.run(None, {name: b})[0] for b in batches]
+        outputs = [self.session.run(None, {name: self._as_input(b)})[0] for b in batches]
         return np.concatenate([np.zeros((0, len(self.classes)), np.float32), *outputs])
 
+    def _as_input(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return images as the graph takes them: those that are no glyphs in RGB."""
+        is_gray = self.format.kind == "images" and images.ndim == 3
+        return np.repeat(images[..., None], 3, axis=3) if is_gray else images
+
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities (n, classes) of `images` (n, 28, 28); each row sums to 1."""
+        """Return probabilities (n, classes) of `images` (n, *format.shape); each row sums to 1."""
         return softmax(self.logits(images))
 
 

@@ -9,13 +9,16 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from digits.inference import class_names
+from digits.inference.class_names import shorten
 from digits.inference.prediction import Prediction
 from digits.project.progress_bar import ProgressBar
 from digits.project.text_table import printable
 
 MAX_NAME_WIDTH = 60  # characters of a file's name that others are aligned with
+MAX_CLASS_WIDTH = 40  # characters of a class's name beside others, for people
 
 
 def top_classes(prediction: Prediction, top: int) -> list[list[tuple[str, float]]]:
@@ -36,12 +39,12 @@ class TextFormat:
         self.width = max([n for n in lengths if n <= MAX_NAME_WIDTH], default=0)
 
     def line(self, prediction: Prediction) -> str:
-        """Return file, digits, probability and remarks; then the next best of each digit."""
+        """Return file, labels, probability and remarks; then the next best of each glyph."""
         if prediction.reading.problem:
             return ""
         name = printable(prediction.reading.file).ljust(self.width)
-        probability = f"{prediction.probability:6.1%}" if prediction.digits else "     -"
-        cells = [name, prediction.text or "-", probability]
+        probability = f"{prediction.probability:6.1%}" if prediction.labels else "     -"
+        cells = [name, printable(prediction.text) or "-", probability]
         below = top_classes(prediction, self.top) if self.top > 1 else []
         if len(below) == 1:
             cells.append(_format_classes(below.pop()[1:]))
@@ -53,12 +56,17 @@ class TextFormat:
 
 def _remark(prediction: Prediction) -> str:
     """Return what is uncertain, or an empty text."""
-    if not prediction.digits:
-        return "no digit found"
-    if prediction.status == "ok" or len(prediction.digits) == 1:
+    noun = class_names.noun(prediction.classes)
+    if not prediction.labels:
+        return f"no {noun} found"
+    if prediction.status == "ok" or len(prediction.labels) == 1:
         return "" if prediction.status == "ok" else "doubtful"
-    pairs = enumerate(zip(prediction.digits, prediction.doubtful, strict=True), start=1)
-    words = [f"the {digit} ({_ordinal(n)} digit)" for n, (digit, doubtful) in pairs if doubtful]
+    pairs = enumerate(zip(prediction.labels, prediction.doubtful, strict=True), start=1)
+    words = [
+        f"the {shorten(printable(label), MAX_CLASS_WIDTH)} ({_ordinal(n)} {noun})"
+        for n, (label, doubtful) in pairs
+        if doubtful
+    ]
     return f"doubtful: {', '.join(words)}"
 
 
@@ -70,7 +78,10 @@ def _ordinal(number: int) -> str:
 
 def _format_classes(pairs: list[tuple[str, float]]) -> str:
     """Return classes and their probabilities in one line."""
-    return "  ".join(f"{digit} {probability:.1%}" for digit, probability in pairs)
+    return "  ".join(
+        f"{shorten(printable(label), MAX_CLASS_WIDTH)} {probability:.1%}"
+        for label, probability in pairs
+    )
 
 
 class JsonFormat:
@@ -89,23 +100,27 @@ class JsonFormat:
 
 
 class CsvFormat:
-    """A row per file, with as many columns as `top` needs."""
+    """A row per file, with as many columns as `top` needs.
+
+    The first is called `digit` where the classes are digits, else `label`.
+    """
 
     tail = ""
 
-    def __init__(self, top: int) -> None:
+    def __init__(self, top: int, classes: Sequence[str] = class_names.DIGITS) -> None:
         self.top = top
-        self.columns = ["file", "digit", "probability", "text", "status", "notes"]
-        self.columns += [f"{c}_{n}" for n in range(2, top + 1) for c in ("digit", "probability")]
+        self.label = "digit" if class_names.are_digits(classes) else "label"
+        self.columns = ["file", self.label, "probability", "text", "status", "notes"]
+        self.columns += [f"{c}_{n}" for n in range(2, top + 1) for c in (self.label, "probability")]
         self.head = _csv_line(self.columns)
 
     def line(self, prediction: Prediction) -> str:
-        """Return one row; `digit_2` and so on are filled where there is a single digit."""
-        row = prediction_record(prediction)
+        """Return one row; `label_2` and so on are filled where there is a single label."""
+        row = prediction_record(prediction) | {"text": prediction.text}
         row["notes"] = prediction.reading.problem or "; ".join(prediction.reading.notes)
-        if len(prediction.digits) == 1:
-            for rank, (digit, p) in enumerate(top_classes(prediction, self.top)[0], start=1):
-                row |= {f"digit_{rank}": digit, f"probability_{rank}": round(p, 6)}
+        if len(prediction.labels) == 1:
+            for rank, (label, p) in enumerate(top_classes(prediction, self.top)[0], start=1):
+                row |= {f"{self.label}_{rank}": label, f"probability_{rank}": round(p, 6)}
         return _csv_line(row.get(column, "") for column in self.columns)
 
 
@@ -151,18 +166,20 @@ def print_predictions(predictions: Iterator[Prediction], form: Format, total: in
 def prediction_record(prediction: Prediction, top: int = 1) -> dict[str, object]:
     """Return a prediction as a JSON object.
 
-    `digit` is null unless there is exactly one digit, and a number where the class's name is
-    one. `probability` is that of the whole `text`. `boxes` are left, top, right, bottom in
-    pixels of the upright image. A file that could not be read has `error` and no text.
+    `label` is null unless there is exactly one. Where the classes are digits, `digit` is the same
+    as a number. `text` holds all labels, as one text or as lists (`class_names`), and
+    `probability` is that of all. `boxes` are left, top, right, bottom in pixels of the upright
+    image. A file that could not be read has `error` and no text.
     """
-    reading, digits = prediction.reading, prediction.digits
+    reading, labels = prediction.reading, prediction.labels
+    label = labels[0] if len(labels) == 1 else None
     record: dict[str, object] = {"file": reading.file, "status": prediction.status}
+    record |= _name_fields(label, prediction.classes)
     if reading.glyphs is None:
-        return {**record, "digit": None, "probability": None, "error": reading.problem}
+        return {**record, "probability": None, "error": reading.problem}
     record |= {
-        "digit": _class_value(digits[0]) if len(digits) == 1 else None,
-        "probability": round(prediction.probability, 6) if digits else None,
-        "text": prediction.text,
+        "probability": round(prediction.probability, 6) if labels else None,
+        "text": class_names.split_text(prediction.text, prediction.classes),
         "boxes": reading.glyphs.boxes.tolist(),
         "probabilities": [round(p, 6) for p in prediction.probabilities.max(1).tolist()],
         "doubtful": prediction.doubtful.tolist(),
@@ -170,12 +187,17 @@ def prediction_record(prediction: Prediction, top: int = 1) -> dict[str, object]
     }
     if top > 1:
         record["top"] = [
-            [{"digit": _class_value(d), "probability": round(p, 6)} for d, p in row]
+            [
+                {**_name_fields(name, prediction.classes), "probability": round(p, 6)}
+                for name, p in row
+            ]
             for row in top_classes(prediction, top)
         ]
     return record
 
 
-def _class_value(name: str) -> int | str:
-    """Return a class's name, as a number where it is one."""
-    return int(name) if name.isdecimal() else name
+def _name_fields(name: str | None, classes: Sequence[str]) -> dict[str, object]:
+    """Return `label`, and `digit`, a number, where the classes are digits."""
+    is_digit = class_names.are_digits(classes)
+    digit = {"digit": None if name is None else int(name)} if is_digit else {}
+    return {"label": name, **digit}

@@ -9,10 +9,13 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageOps
 
 from digits.datasets import contact_sheet
-from digits.datasets.contact_sheet import GAP, GRAY, INK, LINE, ORANGE, PAPER, SIDE, CaptionLine
+from digits.datasets.contact_sheet import GAP, GRAY, INK, LINE, ORANGE, PAPER, CaptionLine
+from digits.inference import class_names
 from digits.inference.prediction import Prediction
 from digits.preprocessing.digit_extraction import ExtractedGlyphs
 from digits.project import atomic_files
+
+SIDE = 28  # pixels of a glyph of MNIST; those of other sizes are drawn about as large
 
 
 def save_previews(
@@ -34,28 +37,30 @@ def save_previews(
 
 def caption(prediction: Prediction) -> list[CaptionLine]:
     """Return the model's answer as lines below a card."""
-    if prediction.status == "no digit":
-        return [("no digit found", ORANGE)]
+    if not prediction.labels:
+        return [(f"no {class_names.noun(prediction.classes)} found", ORANGE)]
     color, remark = (ORANGE, "  doubtful") if prediction.status == "doubtful" else (INK, "")
     return [(f"{prediction.text}  {prediction.probability:.1%}{remark}", color)]
 
 
 def prediction_card(prediction: Prediction, lines: Sequence[CaptionLine], zoom: int) -> Image.Image:
-    """Draw the image with its boxes, the 28 x 28 glyphs beside it, and `lines` below.
+    """Draw the image with its boxes, the network's inputs beside it, and `lines` below.
 
-    A single glyph is enlarged `zoom` times; each of several has its digit below. The reading
-    must have kept its image.
+    A single input is enlarged to `zoom` times the size of a glyph of MNIST; each of several has
+    its label below. The reading must have kept its image.
     """
     image, glyphs = prediction.reading.image, prediction.reading.glyphs
     assert image is not None
     assert glyphs is not None
     side = SIDE * zoom
+    zoom = max(1, side // glyphs.images.shape[1])
     if len(glyphs.images) > 1:
         left = contact_sheet.draw_boxes(image, glyphs.boxes, (2 * side, side))
         right = _draw_rows(prediction, glyphs, side)
     else:
         left = contact_sheet.center_in_square(image, glyphs.boxes, side)
         enlarged = [(contact_sheet.enlarge(glyph, zoom), (0, 0)) for glyph in glyphs.images]
+        side = max(side, zoom * glyphs.images.shape[1])
         right = contact_sheet.paste((side, side), *enlarged)
     frame = (0, 0, left.width - 1, left.height - 1)
     ImageDraw.Draw(left).rectangle(frame, outline=GRAY)  # white paper has an edge, too
@@ -65,23 +70,23 @@ def prediction_card(prediction: Prediction, lines: Sequence[CaptionLine], zoom: 
 
 
 def _draw_rows(prediction: Prediction, glyphs: ExtractedGlyphs, side: int) -> Image.Image:
-    """Draw each glyph with its digit below, a new line per row of text.
+    """Draw each glyph with its label below, a new line per row of text.
 
     The result is about `side` pixels high, and at most six times as wide.
     """
-    rows = glyphs.rows.tolist()
+    rows, size_of_glyph = glyphs.rows.tolist(), glyphs.images.shape[1]
     longest = max(rows.count(row) for row in rows)
     fitting = min(side // (rows[-1] + 1) - LINE, 6 * side // longest - 4)
-    zoom = max(1, fitting // SIDE)
-    step = SIDE * zoom + 4
+    zoom = max(1, fitting // size_of_glyph)
+    step = size_of_glyph * zoom + 4
     corners = [(step * (i - rows.index(row)), (step + LINE) * row) for i, row in enumerate(rows)]
     enlarged = [contact_sheet.enlarge(glyph, zoom) for glyph in glyphs.images]
     size = (step * longest, (step + LINE) * (rows[-1] + 1))
     image = contact_sheet.paste(size, *zip(enlarged, corners, strict=True))
     draw, font = ImageDraw.Draw(image), contact_sheet.font(15)
-    for (x, y), digit, doubtful in zip(
-        corners, prediction.digits, prediction.doubtful, strict=True
+    for (x, y), label, doubtful in zip(
+        corners, prediction.labels, prediction.doubtful, strict=True
     ):
-        color = ORANGE if doubtful else INK
-        draw.text((x + step / 2, y + step), digit, color, font, anchor="ma")
+        color, shown = ORANGE if doubtful else INK, class_names.shorten(label, max(1, step // 8))
+        draw.text((x + step / 2, y + step), shown, color, font, anchor="ma")
     return image

@@ -17,6 +17,7 @@ import numpy as np
 from digits.datasets import image_files
 from digits.inference.classifier import Classifier
 from digits.inference.prediction import ImageReading, Prediction, read_image
+from digits.preprocessing.image_format import ImageFormat
 from digits.project.errors import UserError
 
 BATCH_SIZE = 256  # glyphs that the network gets at once
@@ -32,15 +33,20 @@ def predict_files(
 
     `several` is that of `extract_glyphs`; `keep` leaves the decoded image in each reading.
     """
-    readings = map_in_order(lambda file: _read_file(file, several, keep), files)
-    for group in _batches(readings, 16 if keep else BATCH_SIZE):
+    form = model.format
+    readings = map_in_order(lambda file: _read_file(file, several, form, keep), files)
+    size = BATCH_SIZE if form.kind == "glyphs" else 32
+    for group in _batches(readings, 16 if keep else size):
         yield from _classify(group, model)
 
 
-def _read_file(file: str, several: bool | None, keep: bool) -> ImageReading:
+def _read_file(
+    file: str, several: bool | None, image_format: ImageFormat, keep: bool
+) -> ImageReading:
     """Read one file; an error becomes the `problem` of the reading."""
     try:
-        reading, image = read_image(image_files.read_image_bytes(file), file, several)
+        content = image_files.read_image_bytes(file)
+        reading, image = read_image(content, file, several, image_format=image_format)
     except UserError as error:
         return ImageReading(file, problem=str(error))
     return replace(reading, image=image) if keep else reading
@@ -89,7 +95,8 @@ def _batches(readings: Iterable[ImageReading | None], size: int) -> Iterator[lis
 
 def _classify(group: list[ImageReading], model: Classifier) -> Iterator[Prediction]:
     """Yield the predictions of a group, from one call of the network."""
-    images = [r.glyphs.images if r.glyphs else np.zeros((0, 28, 28), np.uint8) for r in group]
+    empty = np.zeros((0, *model.format.shape), np.uint8)
+    images = [r.glyphs.images if r.glyphs else empty for r in group]
     ends = np.cumsum([len(i) for i in images])[:-1]
     parts = np.split(model.probabilities(np.concatenate(images)), ends)
     for reading, part in zip(group, parts, strict=True):

@@ -27,7 +27,8 @@ class RuleVerdict:
 
 def apply_rules(pair: PairedComparison, bounds: RegisterParams) -> list[RuleVerdict]:
     """Return the verdict of each rule on the candidate."""
-    rules = (accuracy_rule, recall_rule, calibration_rule, latency_rule)
+    better = balanced_rule if bounds.measure == "balanced_accuracy" else accuracy_rule
+    rules = (better, recall_rule, calibration_rule, latency_rule)
     return [rule(pair, bounds) for rule in rules]
 
 
@@ -44,6 +45,25 @@ def accuracy_rule(pair: PairedComparison, bounds: RegisterParams) -> RuleVerdict
     interval = [round(bound, 6) for bound in pair.interval]
     numbers = {"difference": round(pair.difference, 6), "interval": interval, "level": level}
     return RuleVerdict("better", passed, *shares, f"{gain}; {difference}", {**counts, **numbers})
+
+
+def balanced_rule(pair: PairedComparison, bounds: RegisterParams) -> RuleVerdict:
+    """Pass with more balanced accuracy, by a permutation test at `bounds.level`.
+
+    McNemar's test is about accuracy; here an image counts the more, the fewer its class has.
+    """
+    difference, p, level = pair.balanced_difference, pair.balanced_p_value, bounds.level
+    better, (low, high) = difference > 0, pair.balanced_interval
+    chance = f": p = {p:.2g}, to be below {level:g}" if better else ""
+    shares = f"{pair.candidate.balanced:.2%}", f"{pair.champion.balanced:.2%}"
+    gain = f"{pair.gained} images gained, {pair.lost} lost, classes weighted alike{chance}"
+    change = f"difference {difference:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}"
+    counts = {"gained": pair.gained, "lost": pair.lost, "p": round(p, 6)}
+    interval = [round(bound, 6) for bound in pair.balanced_interval]
+    numbers = {"difference": round(difference, 6), "interval": interval, "level": level}
+    numbers |= {"measure": bounds.measure}
+    passed = better and p < level
+    return RuleVerdict("better", passed, *shares, f"{gain}; {change}", {**counts, **numbers})
 
 
 def recall_rule(pair: PairedComparison, bounds: RegisterParams) -> RuleVerdict:

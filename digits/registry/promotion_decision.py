@@ -29,6 +29,7 @@ LEAST_SKILL = 0.1  # share of the way from guessing to no mistakes
 DECISION_TAG = "mlflow.digits.gate"  # holds all of a decision; MLflow's pages hide it
 OLD_DECISION_TAG = "gate.record"
 FIRST = "the first version, there is none to beat"
+WAY_OUT = "`digits promote` makes it champion, register.name gives it a name of its own"
 NEXT_STEPS = "`digits rollback` or `digits promote` makes another version champion"
 
 
@@ -122,7 +123,8 @@ def decide_alias(
             notes = _notes(candidate, champion)
             decision = _decide_by_rules(pair, rules, partial(new, notes=notes))
         except IncomparableError as error:
-            decision = new(CHALLENGER, verdict="incomparable", why=str(error))
+            why = f"{error}; {WAY_OUT}"
+            decision = new(CHALLENGER, verdict="incomparable", why=why)
     decision = decision or new(CHAMPION, verdict="first", why=FIRST)
     return replace(decision, alias=None) if rules.gate == "dry-run" else decision
 

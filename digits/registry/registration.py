@@ -32,9 +32,9 @@ from digits.tracking.tracking_store import StoredRun, StoreUnavailableError, Tra
 MAX_SEARCH_RESULTS = 200_000  # versions that one search gives: MLflow's limit
 LINEAGE_TAG_PREFIXES = ("git.", "input.", "code.", "dvc.")  # of tags taken over from the run
 MODEL_DESCRIPTION = """\
-Networks that read handwritten digits: an image of 28 x 28 pixels in, one of ten classes out. \
-Each version is a model of another training. `champion` is the version that serves, `challenger` \
-the newest one that the promotion rules did not make champion.
+Networks that classify images: the pixels of an image in, a number for each class out. Each \
+version is a model of another training. `champion` is the version that serves, `challenger` the \
+newest one that the promotion rules did not make champion.
 
 `digits predict --model champion IMAGE` reads an image, `digits serve` starts the service, and \
 `digits history` lists who moved an alias, when and why. `digits rollback --reason TEXT` makes \

@@ -10,12 +10,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from digits.inference import class_names
+from digits.preprocessing.image_format import ImageFormat
 from digits.project import html_templates
-from digits.service import responses
+from digits.service import responses, tensor_payloads
 from digits.service.openapi_routes import ApiRoute, openapi_document
 from digits.service.served_model import ModelHolder, ServedModel
 
@@ -27,7 +30,13 @@ Groups = Mapping[str, Sequence[ApiRoute]]
 
 def routes(groups: Groups, holder: ModelHolder) -> list[ApiRoute]:
     """Return the routes that describe all routes of `groups`, themselves included."""
-    document = functools.cache(lambda: openapi_document(groups))
+
+    @functools.cache
+    def document_for(image_format: ImageFormat) -> Any:
+        return openapi_document(groups, tensor_payloads.accepted_shape(image_format))
+
+    def document() -> Any:
+        return document_for(holder.served.classifier.format)
 
     async def openapi(_: Request) -> Response:
         """The description of this API, as an OpenAPI document."""
@@ -51,7 +60,7 @@ def render_docs(groups: Groups, document: Any, served: ServedModel, address: str
         tag: [_describe(route, description, schemas, served, address) for route in group]
         for tag, group in groups.items()
     }
-    values = {"groups": shown, "name": served.title, "address": address}
+    values = {"groups": shown, "name": served.title, "address": address, "page": served.words}
     return html_templates.render(PAGE, about=description["info"]["description"], **values)
 
 
@@ -77,34 +86,53 @@ def _describe(
         "query": [p for p in operation["parameters"] if p["in"] == "query"],
         "request": list_fields(request.get("schema", {}), schemas),
         "response": list_fields(response.get("schema", {}), schemas),
-        "commands": list(_commands(route, f"{address}{path}", f"{address}/{SAMPLE}", body)),
+        "commands": list(_commands(route, f"{address}{path}", _sample(served, address), body)),
     }
 
 
+def _sample(served: ServedModel, address: str) -> str:
+    """Return the address of an image to try, if there is one for these classes."""
+    is_digits = served.words.noun == "digit"
+    return f"{address}/{SAMPLE}" if is_digits else ""
+
+
 def _commands(route: ApiRoute, url: str, sample: str, body: str) -> list[str]:
-    """Return the commands with curl that send the example."""
+    """Return the commands with curl that send the example; without a `sample`, a photo."""
     if route.body is None:
         return [f"curl {shlex.quote(url)}"]
     kind = f"-H 'Content-Type: {responses.JSON}'"
-    image = f"curl -s {shlex.quote(sample)} | curl --data-binary @- {shlex.quote(url)}"
+    image = f"curl --data-binary @photo.jpg {shlex.quote(url)}"
+    if sample:
+        image = f"curl -s {shlex.quote(sample)} | curl --data-binary @- {shlex.quote(url)}"
     return [image] * (route.options is not None) + [
         f"curl {kind} -d {shlex.quote(body)} {shlex.quote(url)}"
     ]
 
 
 def example_body(route: ApiRoute, served: ServedModel) -> dict[str, Any]:
-    """Return a valid JSON body for a route that takes one: a 7."""
-    glyph = cv2.polylines(np.zeros((28, 28), np.uint8), [*SEVEN], False, 255, 2, cv2.LINE_AA)
-    image = base64.b64encode(cv2.imencode(".png", 255 - glyph)[1].data).decode()
+    """Return a valid JSON body for a route that takes one: a 7, or an image of four pixels."""
+    pixels = example_pixels(served.classifier.format)
+    drawn = 255 - pixels if pixels.ndim == 2 else pixels
+    image = base64.b64encode(cv2.imencode(".png", drawn)[1].data).decode()
     if route.path == "/predict":
         return {"picture": image, "top": 3}
     if route.path == "/feedback":
-        answer = {"answer": "1", "status": "doubtful", "probability": 0.6}
-        return {"picture": image, "label": "7", **answer, "model": served.identity}
+        classes = served.classifier.classes
+        label, other = ("7", "1") if class_names.are_digits(classes) else (classes[0], classes[-1])
+        answer = {"answer": other, "status": "doubtful", "probability": 0.6}
+        return {"picture": image, "label": label, **answer, "model": served.identity}
     if route.path == "/invocations":
-        return {"inputs": [glyph.tolist()]}
-    tensor = {"name": served.input_name, "datatype": "UINT8", "shape": [1, 28, 28]}
-    return {"inputs": [{**tensor, "data": glyph.ravel().tolist()}]}
+        return {"inputs": [pixels.tolist()]}
+    tensor = {"name": served.input_name, "datatype": "UINT8", "shape": [1, *pixels.shape]}
+    return {"inputs": [{**tensor, "data": pixels.ravel().tolist()}]}
+
+
+def example_pixels(image_format: ImageFormat) -> NDArray[np.uint8]:
+    """Return a 7 as a glyph, or an image of two by two pixels."""
+    if image_format.kind == "images":
+        return np.array([[[250, 80, 60], [240, 200, 90]], [[60, 120, 200], [30, 40, 60]]], np.uint8)
+    glyph = cv2.polylines(np.zeros((28, 28), np.uint8), [*SEVEN], False, 255, 2, cv2.LINE_AA)
+    return np.asarray(cv2.resize(glyph, image_format.shape), np.uint8)
 
 
 def list_fields(schema: Any, schemas: Any) -> list[dict[str, str]]:

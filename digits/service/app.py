@@ -23,7 +23,7 @@ def create_app(holder: ModelHolder, settings: WorkerSettings) -> RequestMiddlewa
     """Return the application that serves the model in `holder`."""
     queue = BatchQueue(holder)
     groups = {
-        "Digits": predict_route.routes(queue),
+        "Predictions": predict_route.routes(queue),
         "MLflow": mlflow_scoring.routes(queue),
         "Open Inference Protocol": open_inference.routes(queue),
         "Pages": web_pages.routes(queue, settings.feedback),

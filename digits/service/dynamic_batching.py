@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from digits.inference.classifier import softmax
 from digits.service import prometheus_metrics
+from digits.service.responses import RequestRefusedError
 from digits.service.served_model import ModelHolder, ServedModel
 from digits.service.tensor_payloads import INLINE_BYTES
 
 BATCH_SIZE = 64  # images of several requests in one run
+RETRY = {"retry-after": "1"}
 DECODER_THREADS = 2  # few, because each may hold a decoded image of 24 megapixels
 ImageArray = NDArray[np.uint8]
 Result = TypeVar("Result")
@@ -36,7 +38,7 @@ class ModelOutput:
 
 
 class PendingRequest(NamedTuple):
-    """The images (n, 28, 28) of a request, their future output, and whether metrics count it."""
+    """The images of a request, their future output, and whether metrics count it."""
 
     images: ImageArray
     output: asyncio.Future[ModelOutput]
@@ -66,12 +68,15 @@ class BatchQueue:
         return await self.run_in_thread(parser, body, *arguments)
 
     async def predict(self, images: ImageArray, *, counted: bool = True) -> ModelOutput:
-        """Return the model's output for `images` (n, 28, 28); n may be 0.
+        """Return the model's output for `images` (n, *format.shape); n may be 0.
 
-        Metrics count the digits in them if they are to be `counted`.
+        Metrics count them if they are to be `counted`. Raises RequestRefusedError if the model
+        that is served now takes other images.
         """
+        served = self.holder.served
+        if images.shape[1:] != served.classifier.format.shape:
+            raise RequestRefusedError(503, "the model was just replaced; try again", RETRY)
         if not len(images):
-            served = self.holder.served
             empty = np.zeros((0, len(served.classifier.classes)), np.float32)
             return ModelOutput(served, empty, empty)
         thread = self.small if len(images) <= BATCH_SIZE else self.large
@@ -88,7 +93,7 @@ class InferenceThread:
         self.running = False
 
     def predict(self, images: ImageArray, counted: bool) -> asyncio.Future[ModelOutput]:
-        """Enqueue `images` (n, 28, 28), n at least 1; return their future output."""
+        """Enqueue `images` (n, *format.shape), n at least 1; return their future output."""
         loop = asyncio.get_running_loop()
         output: asyncio.Future[ModelOutput] = loop.create_future()
         self.queue.append(PendingRequest(images, output, counted))

@@ -1,7 +1,7 @@
 """MLflow's scoring protocol, for clients of `mlflow models serve`.
 
-`inputs` or `instances` with images [n, 28, 28] give `{"predictions": {"logits": ...}}`. Data
-frames and named inputs are refused, as MLflow refuses them for a model with one unnamed tensor.
+`inputs` or `instances` with images give `{"predictions": {"logits": ...}}`. Data frames and
+named inputs are refused, as MLflow refuses them for a model with one unnamed tensor.
 """
 
 from importlib import metadata
@@ -12,13 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from digits.preprocessing.image_format import ImageFormat
 from digits.service import responses, tensor_payloads
 from digits.service.dynamic_batching import BatchQueue, ImageArray
 from digits.service.openapi_routes import ApiRoute
 from digits.service.responses import RequestRefusedError
 
 Gray = Annotated[int, Field(ge=0, le=255)]
-Images = Annotated[list[list[list[Gray]]], Field(description="[n, 28, 28]; 0 is background.")]
+Row = list[Gray] | list[list[Gray]]
+SHAPE = "Glyphs [n, side, side], 0 is background; or images of any size, [n, height, width, 3]."
+Images = Annotated[list[list[Row]], Field(description=SHAPE)]
 
 
 class InputsRequest(BaseModel):
@@ -50,7 +53,8 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
         try:
             if not responses.is_json(request):
                 raise RequestRefusedError(415, "expected the type application/json, in UTF-8")
-            images = await queue.parse(_parse_body, request["body"])
+            form = queue.holder.served.classifier.format
+            images = await queue.parse(_parse_body, request["body"], form)
         except RequestRefusedError as refused:
             more = {"error_code": "BAD_REQUEST", "message": refused.detail}
             return responses.error_response(request["request_id"], refused, **more)
@@ -75,10 +79,10 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
     ]
 
 
-def _parse_body(body: bytes) -> ImageArray:
+def _parse_body(body: bytes, image_format: ImageFormat) -> ImageArray:
     """Return the images in a body. Raises RequestRefusedError if it is not a valid request."""
     content = responses.parse_json(body)
     forms = [form for form in FORMS if form in content] if isinstance(content, dict) else []
     if forms not in (["inputs"], ["instances"]):
         raise RequestRefusedError(400, "expected an object with either inputs or instances")
-    return tensor_payloads.parse_images(content[forms[0]])
+    return tensor_payloads.parse_images(content[forms[0]], image_format)

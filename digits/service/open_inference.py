@@ -5,6 +5,7 @@ header Inference-Header-Content-Length gives the length of the JSON.
 """
 
 from importlib import metadata
+from itertools import chain
 from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from digits.preprocessing.image_format import ImageFormat
 from digits.service import responses, tensor_payloads
 from digits.service.dynamic_batching import BatchQueue, ImageArray, ModelOutput
 from digits.service.openapi_routes import ApiRoute
@@ -48,7 +50,7 @@ class InputTensor(ProtocolModel):
 
     name: Literal["pictures", "images"]
     datatype: Literal["UINT8"]
-    shape: Annotated[list[int], Field(description="[n, 28, 28]")]
+    shape: Annotated[list[int], Field(description="[n, side, side] or [n, height, width, 3]")]
     data: Annotated[list[Any] | None, Field(min_length=1)] = None
     parameters: TensorParameters = TensorParameters()
 
@@ -103,13 +105,15 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
         """Compute logits or probabilities of images."""
         _requested_model(request, queue)
         length = request.headers.get(JSON_LENGTH_HEADER)
-        parsed, images = await queue.parse(_parse_request, request["body"], length)
+        form = queue.holder.served.classifier.format
+        parsed, images = await queue.parse(_parse_request, request["body"], length, form)
         return _response(parsed, await queue.predict(images))
 
     async def model(request: Request) -> Response:
         """The inputs and outputs of the model."""
         served = _requested_model(request, queue)
-        image, row = [-1, 28, 28], [-1, len(served.classifier.classes)]
+        model = served.classifier
+        image, row = tensor_payloads.accepted_shape(model.format), [-1, len(model.classes)]
         content = {
             "name": served.name,
             "versions": [served.version],
@@ -165,7 +169,9 @@ def _requested_model(request: Request, queue: BatchQueue) -> ServedModel:
     return served
 
 
-def _parse_request(body: bytes, length: str | None) -> tuple[InferenceRequest, ImageArray]:
+def _parse_request(
+    body: bytes, length: str | None, form: ImageFormat
+) -> tuple[InferenceRequest, ImageArray]:
     """Return a request and its images, from a body whose JSON has the given length.
 
     Raises RequestRefusedError if it is not valid.
@@ -175,22 +181,20 @@ def _parse_request(body: bytes, length: str | None) -> tuple[InferenceRequest, I
     end = len(body) if length is None else min(int(length[:12]), len(body))
     parsed = responses.validate_request(InferenceRequest, responses.parse_json(body[:end]))
     (tensor,) = parsed.inputs
-    values = _tensor_values(tensor, body[end:])
-    n = values.size // 784
-    if tensor.shape != [n, 28, 28] or not 1 <= n <= tensor_payloads.MAX_IMAGES:
-        raise RequestRefusedError(400, tensor_payloads.EXPECTED)
-    return parsed, values.reshape(tensor.shape)
+    values = _tensor_values(tensor, body[end:], form)
+    return parsed, tensor_payloads.fit_images(values, tensor.shape, form)
 
 
-def _tensor_values(tensor: InputTensor, tail: bytes) -> NDArray[np.uint8]:
+def _tensor_values(tensor: InputTensor, tail: bytes, form: ImageFormat) -> NDArray[np.uint8]:
     """Return the values of a tensor from its data, or from `tail`, the bytes after the JSON."""
     if tensor.data is None:
         if tensor.parameters.binary_data_size != len(tail):
             raise RequestRefusedError(400, f"binary_data_size: {len(tail)} bytes follow the JSON")
         return np.frombuffer(tail, np.uint8)
-    if isinstance(tensor.data[0], list):
-        return tensor_payloads.parse_images(tensor.data)
-    return tensor_payloads.parse_numbers(tensor.data)
+    data = tensor.data
+    while isinstance(data[0], list) and all(isinstance(part, list) for part in data):
+        data = list(chain.from_iterable(data)) or [None]
+    return tensor_payloads.parse_numbers(data, form)
 
 
 def _response(request: InferenceRequest, output: ModelOutput) -> Response:

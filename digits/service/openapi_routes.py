@@ -112,8 +112,10 @@ class RouteTable:
         raise HTTPException(404)
 
 
-def openapi_document(groups: Mapping[str, Sequence[ApiRoute]]) -> Document:
-    """Return the OpenAPI document of routes in groups."""
+def openapi_document(
+    groups: Mapping[str, Sequence[ApiRoute]], tensor_shape: Sequence[int]
+) -> Document:
+    """Return the OpenAPI document of routes in groups; -1 in `tensor_shape` is any number."""
     routes = [(tag, route) for tag, group in groups.items() for route in group]
     types = {kind: None for _, route in routes for kind in (route.response, route.body) if kind}
     schemas, definitions = TypeAdapter.json_schemas(
@@ -121,7 +123,11 @@ def openapi_document(groups: Mapping[str, Sequence[ApiRoute]]) -> Document:
         ref_template="#/components/schemas/{model}",
     )
     by_type = {kind: schema for (kind, _), schema in schemas.items()}
-    info = {"title": "Digits", "description": ABOUT.read_text("utf-8")}
+    shape = ", ".join(
+        "n" if i == 0 else "any" if n < 0 else f"{n}" for i, n in enumerate(tensor_shape)
+    )
+    tensors = f"Images as numbers are of type uint8 and of shape [{shape}]."
+    info = {"title": "Digits", "description": f"{ABOUT.read_text('utf-8')}\n{tensors}\n"}
     return {
         "openapi": "3.1.0",
         "info": info | {"version": metadata.version("digits")},

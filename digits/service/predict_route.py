@@ -1,12 +1,14 @@
-"""`POST /predict`: read the digits in an image.
+"""`POST /predict`: read the glyphs in an image, or classify the whole image.
 
-Decoding and finding the digits is the work of `digits.inference` and `digits.preprocessing`.
+Decoding and finding the glyphs is the work of `digits.inference` and `digits.preprocessing`.
 """
 
 from base64 import b64encode
 from typing import Annotated, NotRequired
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +16,7 @@ from typing_extensions import TypedDict
 
 from digits.inference.output_formats import prediction_record
 from digits.inference.prediction import ImageReading, Prediction, read_image
+from digits.preprocessing.image_format import ImageFormat
 from digits.project.errors import UserError
 from digits.service import prometheus_metrics, responses
 from digits.service.dynamic_batching import BatchQueue
@@ -27,41 +30,45 @@ from digits.service.responses import (
 )
 
 MAX_PIXELS = 24_000_000  # of a phone's photograph; 72 MB when decoded
-Digit = Annotated[int | str, Field(description="A number if the name of the class is one.")]
+Digit = Annotated[int, Field(description="The same as a number, where the classes are digits.")]
+Labels = list[str] | list[list[str]]
+TEXT = "All labels, / between rows; a list, or one per row, where names have several characters."
 
 
 class PredictOptions(RequestBody):
     """Options of a request."""
 
-    top: Annotated[int, Field(ge=1, le=10, description="Number of classes for each digit.")] = 1
-    several: Annotated[bool | None, Field(description="true: several digits; false: one")] = None
-    pictures: Annotated[bool, Field(description="Add the 28 x 28 inputs of the network.")] = False
+    top: Annotated[int, Field(ge=1, le=10, description="Number of classes for each glyph.")] = 1
+    several: Annotated[bool | None, Field(description="true: several glyphs; false: one")] = None
+    pictures: Annotated[bool, Field(description="Add the inputs of the network.")] = False
     draft: Annotated[bool, Field(description="true: not finished, /metrics leaves it out")] = False
 
 
 class PredictRequest(PredictOptions):
     """An image, encoded in base64, and options.
 
-    Without `several`, the service looks for one or several digits by itself.
+    Without `several`, the service looks for one or several glyphs by itself.
     """
 
     picture: Base64
 
 
 class TopClass(TypedDict):
-    """A possible class of a digit."""
+    """A possible class of a glyph or an image."""
 
-    digit: Digit
+    label: str
+    digit: NotRequired[Digit]
     probability: float
 
 
 class PredictResponse(TypedDict):
-    """The digits in an image. Each list has one entry for each digit."""
+    """What is on an image. Each list has one entry for each glyph, or one for the whole image."""
 
     status: Status
-    digit: Annotated[Digit | None, Field(description="The digit, if there is exactly one.")]
+    label: Annotated[str | None, Field(description="The label, if there is exactly one.")]
+    digit: NotRequired[Digit | None]
     probability: Annotated[float | None, Field(description="That the whole text is right.")]
-    text: Annotated[str, Field(description="All digits, with / between rows.")]
+    text: Annotated[str | Labels, Field(description=TEXT)]
     boxes: Annotated[list[list[int]], Field(description="Left, top, right, bottom in pixels.")]
     probabilities: list[float]
     doubtful: list[bool]
@@ -76,12 +83,13 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
     """Return the route."""
 
     async def predict(request: Request) -> Response:
-        """Read the digits in an image: PNG, JPEG, WebP, BMP, GIF or TIFF.
+        """Read an image: PNG, JPEG, WebP, BMP, GIF or TIFF.
 
         Send the image's bytes as the body and the options in the query. Or send JSON with the
         image in base64 and the options beside it.
         """
-        parsed, reading = await queue.run_in_thread(_read_request, request)
+        form = queue.holder.served.classifier.format
+        parsed, reading = await queue.run_in_thread(_read_request, request, form)
         assert reading.glyphs is not None  # the image was read
         glyphs = reading.glyphs.images
         output = await queue.predict(glyphs, counted=not parsed.draft)
@@ -93,7 +101,7 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
         content = prediction_record(prediction, parsed.top)
         del content["file"]
         if parsed.pictures:
-            files = [cv2.imencode(".png", glyph)[1].data for glyph in glyphs]
+            files = [cv2.imencode(".png", glyph[..., ::-1])[1].data for glyph in _as_rgb(glyphs)]
             content["pictures"] = [b64encode(file).decode() for file in files]
         content |= {"model": served.description, "request_id": request["request_id"]}
         return responses.model_response(content, served)
@@ -102,11 +110,19 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
     return [ApiRoute("/predict", predict, **types, options=PredictOptions)]
 
 
-def _read_request(request: Request) -> tuple[PredictRequest, ImageReading]:
-    """Return a request and the digits in its image. Raises RequestRefusedError if invalid."""
+def _as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return inputs of the network with a last dimension: a gray value, or three colors."""
+    return images[..., None] if images.ndim == 3 else images
+
+
+def _read_request(
+    request: Request, image_format: ImageFormat
+) -> tuple[PredictRequest, ImageReading]:
+    """Return a request and what is on its image. Raises RequestRefusedError if invalid."""
     parsed = _parse_request(request)
     try:
-        return parsed, read_image(parsed.picture, "body", parsed.several, MAX_PIXELS)[0]
+        options = (parsed.several, MAX_PIXELS, image_format)
+        return parsed, read_image(parsed.picture, "body", *options)[0]
     except UserError as error:
         raise RequestRefusedError(400, str(error)) from None
 

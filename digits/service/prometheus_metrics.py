@@ -21,11 +21,11 @@ SHARES = [i / 20 for i in range(1, 21)]
 
 REQUESTS = Counter("digits_requests", "Requests answered", ["route", "status"])
 DURATIONS = Histogram("digits_request_seconds", "From head to answer", ["route"], buckets=SECONDS)
-PREDICTIONS = Counter("digits_predictions", "Digits read", ["digit"])
+PREDICTIONS = Counter("digits_predictions", "Glyphs or images classified", ["digit"])
 CONFIDENCE = Histogram(
-    "digits_confidence", "Probability of each digit", ["version"], buckets=SHARES
+    "digits_confidence", "Probability of each answer", ["version"], buckets=SHARES
 )
-REJECTS = Counter("digits_rejects", "Images with no digit or a doubtful one", ["reason"])
+REJECTS = Counter("digits_rejects", "Images with nothing on them or a doubtful answer", ["reason"])
 SHEDS = Counter("digits_sheds", "Requests refused under load")
 SWAPS = Counter("digits_swaps", "Models loaded or refused", ["result"])
 BATCH = Histogram("digits_batch_pictures", "Images in one batch", buckets=[2**i for i in range(11)])
@@ -50,7 +50,7 @@ def exposition() -> bytes:
 
 
 def count_predictions(probabilities: NDArray[np.float32], served: ServedModel) -> None:
-    """Count the digits that were read; `probabilities` are (n, classes)."""
+    """Count the answers of each class; `probabilities` are (n, classes)."""
     confidence = labelled_metric(CONFIDENCE, served.version)
     digits, tops = probabilities.argmax(1).tolist(), probabilities.max(1).tolist()
     for digit, top in zip(digits, tops, strict=True):

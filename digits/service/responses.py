@@ -19,7 +19,7 @@ PLAIN_MESSAGES = {  # instead of pydantic's own, which speak of Python
     "model_type": "Input should be an object",
 }
 Base64 = Annotated[bytes, WithJsonSchema({"type": "string", "contentEncoding": "base64"})]
-Status = Literal["ok", "doubtful", "no digit"]
+Status = Literal["ok", "doubtful", "no digit", "no glyph"]
 Name = Annotated[str, Field(pattern=r"^\w[^\x00-\x1f\x7f]{0,99}$")]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from digits.inference import classifier
 from digits.inference.classifier import Classifier
+from digits.inference.model_words import ModelWords
 
 LOCAL_VERSION = "local"  # of a folder that is not a registered version
 
@@ -40,6 +41,11 @@ class ServedModel:
         return {"name": self.name, "version": self.version, "sha256": self.content_sha256}
 
     @cached_property
+    def words(self) -> ModelWords:
+        """What pages call the things that it reads."""
+        return ModelWords(self.name, self.classifier.classes, self.classifier.format)
+
+    @cached_property
     def description(self) -> dict[str, Any]:
         """The fields of responses that describe the model, its identity among them."""
         aliases = list(self.card.get("version", {}).get("aliases", []))
@@ -61,7 +67,7 @@ def load_served_model(
     Raises UserError when a file is missing or altered, or when the network cannot run.
     """
     model = classifier.load(folder, threads=1)  # requests run in parallel already
-    model.probabilities(np.zeros((1, 28, 28), np.uint8))
+    model.probabilities(np.zeros((1, *model.format.shape), np.uint8))
     content = str(model.manifest["content_sha256"])
     return ServedModel(model, name, version, title, content, card)
 

@@ -18,6 +18,7 @@ from starlette.types import Scope
 from digits.datasets import feedback_store, labelled_folder
 from digits.datasets.feedback_store import DamagedTableError, StoreFullError
 from digits.evaluation import model_card
+from digits.inference import class_names
 from digits.project import html_templates
 from digits.project.errors import UserError
 from digits.service import json_logs, responses
@@ -43,12 +44,16 @@ SAMPLES = {  # images to try, drawn by `python -m tests.drawing`
 }
 
 
+MAX_TEXT = 4000  # characters of a label or an answer
+LABEL = "All labels, as in `text` of an answer; a JSON list as text."
+
+
 class FeedbackRequest(RequestBody):
-    """A person's correction: `label` is right, `answer` is what the model read."""
+    """A person's correction: `label` is right, `answer` is what the model answered."""
 
     picture: Base64
-    label: Annotated[str, Field(description="The digits, / between rows.", max_length=200)]
-    answer: Annotated[str, Field(pattern=r"^[0-9/]{0,200}$")]
+    label: Annotated[str, Field(description=LABEL, max_length=MAX_TEXT)]
+    answer: Annotated[str, Field(description="The text of the answer.", max_length=MAX_TEXT)]
     status: Status
     probability: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     model: ModelIdentity
@@ -60,8 +65,10 @@ def routes(queue: BatchQueue, folder: Path) -> list[ApiRoute]:
     writer = ThreadPoolExecutor(1)  # a writer that waits for a lock delays no prediction
 
     async def draw(_: Request) -> Response:
-        """The page to draw on."""
-        values = {"model": holder.served.title, "samples": SAMPLES}
+        """The page to try the model: to draw on, or to open an image."""
+        page = holder.served.words
+        samples = SAMPLES if page.noun == "digit" else {}
+        values = {"model": holder.served.title, "samples": samples, "page": page}
         return _html(html_templates.render(WEB / "draw.html", **values))
 
     async def static(request: Request) -> Response:
@@ -76,7 +83,7 @@ def routes(queue: BatchQueue, folder: Path) -> list[ApiRoute]:
         return _html(render_model_page(holder.served))
 
     async def feedback(request: Request) -> Response:
-        """Store an image with the digits that a person says are in it."""
+        """Store an image with the label that a person gives it."""
         arguments = request["body"], holder.served.classifier.classes, folder
         stored = await asyncio.wrap_future(writer.submit(_store_feedback, *arguments))
         return responses.json_response({**stored, "request_id": request["request_id"]})
@@ -102,7 +109,8 @@ def _html(text: str) -> Response:
 def render_model_page(served: ServedModel) -> str:
     """Return the page about the model."""
     card = model_card.describe_model(served.classifier.manifest) | served.card
-    return model_card.render_page(card, served.title, standalone=False)
+    link = served.words.link
+    return model_card.render_page(card, served.title, standalone=False, link=link)
 
 
 def error_response(scope: Scope, refused: HTTPException) -> Response:
@@ -117,11 +125,22 @@ def error_response(scope: Scope, refused: HTTPException) -> Response:
     return Response(text, refused.status_code, refused.headers, "text/html")
 
 
+def _expected_label(classes: list[str]) -> str:
+    if class_names.are_digits(classes):
+        return "digits, with / between rows, as in 12/34"
+    names = class_names.shorten(", ".join(classes), 80)
+    if class_names.are_characters(classes):
+        return f"classes ({names}), with / between rows"
+    return f"a class ({names}), or a JSON list of several"
+
+
 def _store_feedback(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:
     """Store a correction. Raises RequestRefusedError when it is not valid or there is no room."""
     request = responses.validate_request(FeedbackRequest, body)
     if not labelled_folder.is_label(request.label, classes):
-        raise RequestRefusedError(400, "label: expected digits, with / between rows, as in 12/34")
+        raise RequestRefusedError(400, f"label: expected {_expected_label(classes)}")
+    if request.answer and not labelled_folder.is_label(request.answer, classes):
+        raise RequestRefusedError(400, "answer: expected the text of an answer of this model")
     model = request.model
     fields = {"answer": request.answer, "status": request.status}
     fields |= {"name": model.name, "version": model.version, "model_sha256": model.sha256}

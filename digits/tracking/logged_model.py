@@ -14,6 +14,8 @@ from digits.tracking import mlflow_import, run_context
 from digits.tracking.tracking_store import StoredRun, TrackingStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlflow.entities import LoggedModel, LoggedModelOutput, Run
     from numpy.typing import NDArray
 
@@ -58,22 +60,17 @@ def pack_model(folder: Path, packed: Path, example: "NDArray[Any] | None" = None
 
     `example` is a batch of two or more inputs; empty images by default.
     """
-    import numpy as np
     import onnx
 
     flavor = mlflow_import.onnx_flavor()
-    from mlflow.models import infer_signature
-
     from digits.inference import classifier  # imports ONNX Runtime
 
-    example = np.zeros((2, 28, 28), np.uint8) if example is None else example
     session = classifier.session(folder / ONNX_FILE)
-    names = [output.name for output in session.get_outputs()]
-    outputs = session.run(names, {session.get_inputs()[0].name: example})
+    example = _as_input(session.get_inputs()[0].shape, example)
     flavor.save_model(
         onnx.load(folder / ONNX_FILE),
         packed,
-        signature=infer_signature(example, dict(zip(names, outputs, strict=True))),
+        signature=_signature(session),
         input_example=example,
         # MLflow would look for them in a process that imports everything.
         pip_requirements=[f"{n}=={run_context.installed_packages()[n]}" for n in REQUIRED],
@@ -83,6 +80,32 @@ def pack_model(folder: Path, packed: Path, example: "NDArray[Any] | None" = None
     for file in folder.iterdir():
         if file.is_file() and not file.name.startswith("."):
             shutil.copyfile(file, packed / file.name)
+
+
+def _as_input(shape: "Sequence[int | str]", example: "NDArray[Any] | None") -> "NDArray[Any]":
+    """Return an example for a graph's input of this shape, whose other sizes are names."""
+    import numpy as np
+
+    if example is None:
+        example = np.zeros([2, *(n if isinstance(n, int) else 28 for n in shape[1:])], np.uint8)
+    if example.ndim == 3 and len(shape) == 4:  # a gray image, where the graph takes colors
+        example = np.repeat(example[..., None], 3, axis=3)
+    return example
+
+
+def _signature(session: Any) -> Any:
+    """Return MLflow's signature of a graph: -1 where it takes any size."""
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    def spec(value: Any, kind: type, name: str | None) -> TensorSpec:
+        shape = [n if isinstance(n, int) else -1 for n in value.shape]
+        return TensorSpec(np.dtype(kind), shape, name)
+
+    (given,), outputs = session.get_inputs(), session.get_outputs()
+    results = [spec(output, np.float32, output.name) for output in outputs]
+    return ModelSignature(Schema([spec(given, np.uint8, None)]), Schema(results))
 
 
 def upload_model(target: StoredRun, packed: Path, digest: str, step: int) -> str:

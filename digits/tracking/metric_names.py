@@ -5,9 +5,13 @@
 files below metrics/ and tags of versions still have; `read_metric` knows both.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from digits.project import hashing
+
+MAX_CLASS_NAME = 100  # characters of a class's name in the name of a metric
 # Metrics of an epoch, the most important first: MLflow's pages begin with what is logged first.
 EPOCH_METRICS = {
     "validation_accuracy": "validation/accuracy",
@@ -32,6 +36,17 @@ def score_metrics(group: str, scores: Mapping[str, Any]) -> dict[str, float]:
     first = {"accuracy": scores["accuracy"], "accuracy_low": low, "accuracy_high": high}
     rest = {key: value for key, value in scores.items() if isinstance(value, float)}
     return {f"{group}/{key}": float(value) for key, value in (first | rest).items()}
+
+
+def recall_metric(name: str) -> str:
+    """Return the metric of a class's recall, its name in the characters that MLflow allows.
+
+    Others become "_" and a hash follows, so that no two classes share a metric.
+    """
+    allowed = re.sub(r"[^A-Za-z0-9_. -]", "_", name)
+    if allowed != name or len(name) > MAX_CLASS_NAME:
+        allowed = f"{allowed[:MAX_CLASS_NAME]}-{hashing.json_sha256(name)[:6]}"
+    return f"class/recall/{allowed}"
 
 
 def dataset_of(name: str) -> str:

@@ -16,7 +16,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from digits.training.networks import Dropout
+from digits.training.dropout import Dropout
 
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 

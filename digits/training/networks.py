@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from digits.preprocessing.image_format import MNIST, ImageFormat
 from digits.project.params_schema import CnnParams, MlpParams, ModelParams
+from digits.training.dropout import Dropout
 
 # Corners of the crops of an image padded by one pixel; the first crop is the image itself.
 OFFSETS = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2), (0, 0), (0, 2), (2, 0), (2, 2))
@@ -93,25 +94,6 @@ def _convolution(fan_in: int, fan_out: int) -> list[nn.Module]:
 
 def _dropout(probability: float) -> list[nn.Module]:
     return [Dropout(probability)] if probability else []
-
-
-class Dropout(nn.Module):
-    """Zero each input with a probability in training, drawn from a generator of its own.
-
-    torch's layer draws from one generator for all threads, in the order in which they come.
-    """
-
-    def __init__(self, probability: float) -> None:
-        super().__init__()
-        self.keep = 1 - probability
-        self.generator: torch.Generator | None = None  # None: torch's global one
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Map values of any shape to the same shape, with the same mean."""
-        if not self.training:
-            return values
-        mask = torch.empty_like(values).bernoulli_(self.keep, generator=self.generator)
-        return values * mask / self.keep
 
 
 class Committee(nn.Module):

@@ -21,6 +21,7 @@ from digits.tracking import run_context
 from digits.training.train_model import train
 
 HEAD = "recipe | parameters | epochs | test accuracy, mean | 95 % interval | sd | ECE | training"
+SECTIONS = ("split", "model", "augment", "train", "evaluate")
 Row = dict[str, Any]
 
 
@@ -36,7 +37,8 @@ def write_report(values: Params, recipes: list[str], seeds: int, table: Path) ->
         numbers = [_measure(name, params_file.with_changes(recipe, c, name)) for c in changes]
         rows.append(_table_row(name, numbers))
     head = f"| {HEAD} |"
-    text = "\n".join([head, re.sub("[^|]+", "---", head), *rows, "", _footnote(values, seeds), ""])
+    footnote = _footnote(values, seeds, numbers[0]["n"])
+    text = "\n".join([head, re.sub("[^|]+", "---", head), *rows, "", footnote, ""])
     atomic_files.write_bytes(table, text.encode())
     return text
 
@@ -44,7 +46,7 @@ def write_report(values: Params, recipes: list[str], seeds: int, table: Path) ->
 def _measure(recipe: str, values: Params) -> Row:
     """Return the numbers of one model: of a training now, or of an earlier report."""
     plain = values.model_dump(mode="json", by_alias=True)
-    decisive = {name: plain[name] for name in ("split", "model", "augment", "train", "evaluate")}
+    decisive = {name: plain[name] for name in ("data", *SECTIONS)}
     decisive["code"] = code_hash.source_hashes(Path(__file__))
     path = workspace.checkout_root() / f".state/report/{hashing.json_sha256(decisive)[:32]}.json"
     if not path.exists():
@@ -80,12 +82,12 @@ def _table_row(name: str, rows: list[Row]) -> str:
     return f"| {name} | {size} | **{mean:.2%}** | {interval} | {rest} |"
 
 
-def _footnote(values: Params, seeds: int) -> str:
+def _footnote(values: Params, seeds: int, images: int) -> str:
     """Describe what the numbers are and where they were measured."""
     machine = run_context.environment_tags()
     return (
-        f"{seeds} seeds of each recipe. Each model was scored once on the 10,000 "
-        "official test images. Interval: of the mean (Student's t). ECE: mean. "
+        f"{seeds} seeds of each recipe. Each model was scored once on the "
+        f"{images:,} test images. Interval: of the mean (Student's t). ECE: mean. "
         f"Training: median time of the whole step, {values.train.threads} threads of an "
         f"{machine['env.cpu']}, torch {machine['env.torch']}."
     )

@@ -15,7 +15,7 @@ from torchvision import models
 from digits.preprocessing.image_format import ImageFormat
 from digits.project.errors import UserError
 from digits.project.params_schema import TorchvisionParams
-from digits.training.networks import Dropout
+from digits.training.dropout import Dropout
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, by torchvision
 

@@ -15,6 +15,7 @@ from typing import Any
 from digits.datasets import split_files
 from digits.datasets.split_files import LabelledImages
 from digits.evaluation import scores
+from digits.inference.class_names import are_digits
 from digits.project import atomic_files, code_hash, hashing
 from digits.project.params_schema import AugmentParams, ModelParams, TrainParams
 from digits.tracking import metric_names, runs
@@ -62,7 +63,7 @@ def train(
         atomic_files.write_csv(history, _without_seconds(rows))
         atomic_files.write_json(metrics, scores.comparable(summary))
         run.log_model(trained, parts["validation"].images[:2], _metrics(summary), step=len(rows))
-        run.describe("Model", _describe(model.kind, summary, len(rows), len(parts["training"])))
+        run.describe("Model", _describe(model.kind, summary, len(rows), parts["training"]))
         _print_times(rows, time.monotonic() - fitted)
     checkpoint.delete(key)
 
@@ -70,7 +71,21 @@ def train(
 def start_training(
     model: ModelParams, augment: AugmentParams, train: TrainParams, parts: dict[str, LabelledImages]
 ) -> TrainingState:
-    """Return a network with new random weights, ready to be fitted."""
+    """Return what `new_state` does, and print how large it is."""
+    state = new_state(model, augment, train, parts)
+    count, n = networks.count_parameters(state.network), len(parts["training"])
+    print(f"{model.kind}: {count:,} parameters, {n:,} images, {state.device}")
+    return state
+
+
+def new_state(
+    model: ModelParams, augment: AugmentParams, train: TrainParams, parts: dict[str, LabelledImages]
+) -> TrainingState:
+    """Return a network with new weights, ready to be fitted.
+
+    Networks of torchvision train on whole batches, whatever `train.shard` is. Raises UserError
+    where the network, its pretrained weights or the augmentation do not fit the images.
+    """
     device.configure_torch(train)
     data = parts["training"]
     network = networks.build_network(model, len(data.classes), data.format)
@@ -79,10 +94,7 @@ def start_training(
 
         torchvision_networks.load_pretrained(network, model.torchvision)
         train = train.model_copy(update={"shard": 0})
-    count, n = networks.count_parameters(network), len(data)
-    state = TrainingState(network, parts["training"], parts["validation"], train, augment)
-    print(f"{model.kind}: {count:,} parameters, {n:,} images, {state.device}")
-    return state
+    return TrainingState(network, data, parts["validation"], train, augment)
 
 
 def _epochs(state: TrainingState, key: str, saved: Row, run_id: str) -> Iterator[list[Row]]:
@@ -130,9 +142,11 @@ def _metrics(summary: Row) -> dict[str, float]:
     return metric_names.score_metrics("validation", validation) | size
 
 
-def _describe(kind: str, summary: Row, epochs: int, n: int) -> str:
+def _describe(kind: str, summary: Row, epochs: int, training: LabelledImages) -> str:
     """Return the first sentences of the run's description."""
     size = f"A network of kind {kind} with {summary['parameters']:,} parameters"
     passes = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-    trained = f"{size} learned {n:,} images of handwritten digits in {passes}."
+    classes = training.classes
+    content = "handwritten digits" if are_digits(classes) else f"{len(classes)} classes"
+    trained = f"{size} learned {len(training):,} images of {content} in {passes}."
     return f"{trained} Validation: {scores.describe_accuracy(summary, 'validation_')}."

@@ -22,7 +22,7 @@ from digits.datasets import split_files
 from digits.project import code_hash, params_file, workspace
 from digits.project.params_schema import Params
 from digits.tracking import nested_runs, run_context, run_lookup, runs, tracking_store
-from digits.training import checkpoint, device, networks, training_loop
+from digits.training import checkpoint, train_model, training_loop
 from digits.tuning import study, study_storage
 from digits.tuning.search_space import SearchSpace, training_values
 from digits.tuning.trial_training import TrialTraining
@@ -162,7 +162,5 @@ class TrialWorker:
 
     def _initial_state(self, values: Params) -> training_loop.TrainingState:
         train = values.train.model_copy(update={"threads": self._job.threads})
-        device.configure_torch(train)
-        network = networks.build_network(values.model, int(self._training.labels.max()) + 1)
-        images = self._training, self._validation
-        return training_loop.TrainingState(network, *images, train, values.augment)
+        parts = {"training": self._training, "validation": self._validation}
+        return train_model.new_state(values.model, values.augment, train, parts)

@@ -97,3 +97,11 @@ def test_canny_edges_are_thin_outlines():
     assert not edges[11:17, 11:17].any()
     assert ((edges[11:17] > 0).sum(1) == 2).all()
     assert ((edges[:, 11:17] > 0).sum(0) == 2).all()
+
+
+def test_channels_are_changed_alike(digits):
+    """Each channel of a color image comes out as the gray image would."""
+    color = np.stack([digits, digits // 2, 255 - digits], axis=3)[:4]
+    for name in NAMES:
+        expected = [corrupt(channel, name, 3) for channel in np.moveaxis(color, 3, 0)]
+        assert np.array_equal(corrupt(color, name, 3), np.stack(expected, axis=3)), name

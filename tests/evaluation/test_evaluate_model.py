@@ -27,7 +27,8 @@ def evaluated(workspace, once):
 def test_scores_are_written_and_logged(evaluated):
     """The files in metrics/ agree with each other and with the run that trained the model."""
     scores = atomic_files.read_json(evaluated / "metrics/evaluate.json")
-    assert set(scores) == {"accuracy", "corrupted_accuracy", "ece", "loss", "n"}
+    names = {"accuracy", "balanced_accuracy", "corrupted_accuracy", "ece", "loss", "n"}
+    assert set(scores) == names
     assert scores["n"] == 500
     assert 0 < scores["accuracy"] < 1
     assert 0 <= scores["ece"] < 0.5
@@ -42,6 +43,8 @@ def test_scores_are_written_and_logged(evaluated):
     assert len(accuracies) == 15
     assert scores["corrupted_accuracy"] == pytest.approx(sum(accuracies) / 15, abs=1e-5)
     assert sum(int(row["n"]) for row in classes) == 500
+    recalls = [float(row["recall"]) for row in classes]
+    assert scores["balanced_accuracy"] == pytest.approx(sum(recalls) / 10, abs=1e-5)
 
     run = the_run()
     assert run.info.status == "FINISHED"

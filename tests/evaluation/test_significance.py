@@ -5,7 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from digits.evaluation.significance import difference_interval, mcnemar_p_value
+from digits.evaluation.significance import (
+    balanced_interval,
+    balanced_p_value,
+    difference_interval,
+    mcnemar_p_value,
+)
 
 
 def correctness(both, only_a, only_b, neither=0):
@@ -48,3 +53,27 @@ def test_shares_of_several_seeds_are_compared_image_by_image():
     low, high = difference_interval(*thrice, seed=1)
     assert low == 0
     assert high == pytest.approx(1 / 3)
+
+
+def test_classes_of_one_size_are_judged_as_by_mcnemar():
+    """Where no image counts more than another, both tests agree, and so do the intervals."""
+    a, b = correctness(both=60, only_a=24, only_b=10, neither=6)
+    order = np.random.default_rng(0).permutation(100)
+    labels = np.arange(100)[order] % 2
+    p_value = balanced_p_value(a, b, labels, seed=1)
+    assert p_value == pytest.approx(mcnemar_p_value(a, b), abs=0.01)
+    assert p_value == balanced_p_value(a, b, labels, seed=1)
+    expected = difference_interval(a, b, seed=1)
+    assert balanced_interval(a, b, labels, seed=1) == pytest.approx(expected, abs=0.03)
+
+
+def test_a_rare_class_counts_as_much_as_a_frequent_one():
+    """Ten images gained of twenty outweigh ten lost of a thousand; no difference is no evidence."""
+    labels = np.repeat([0, 1], [1000, 20])
+    a, b = np.ones(1020, bool), np.ones(1020, bool)
+    a[:10] = b[1000:1010] = False
+    assert mcnemar_p_value(a, b) == 1
+    assert balanced_p_value(a, b, labels, seed=1) < 0.01
+    low, high = balanced_interval(a, b, labels, seed=1)
+    assert 0 < low < (10 / 20 - 10 / 1000) / 2 < high
+    assert balanced_p_value(a, a, labels, seed=1) == 1

@@ -77,8 +77,9 @@ def test_json_has_one_object_per_line():
     records = json.loads(text)
     assert [json.loads(line[1:]) for line in text.splitlines()[1:-1]] == records
     one, unreadable, several, none = records
-    best = [{"digit": 7, "probability": 0.95}, {"digit": 8, "probability": 0.05}]
+    best = [{"label": f"{d}", "digit": d, "probability": p} for d, p in ((7, 0.95), (8, 0.05))]
     answer = {"file": "a.png", "status": "ok", "digit": 7, "probability": 0.95, "text": "7"}
+    answer["label"] = "7"
     lists = {"boxes": [[0, 1, 2, 3]], "probabilities": [0.95], "doubtful": [False], "notes": []}
     assert one == {**answer, **lists, "top": [best], "model": model}
     assert (unreadable["status"], unreadable["error"]) == ("error", "ü\udcff.png: no picture")

@@ -21,9 +21,11 @@ from digits.registry.promotion_decision import (
 )
 from digits.tracking.tracking_store import TrackingStore
 
-RULES = RegisterParams(name="m", gate="enforce", level=0.05, class_drop=0.01, ece=0.01, latency=2.0)
-SCORES = ModelScores(correct=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4)
+BOUNDS = {"level": 0.05, "class_drop": 0.01, "ece": 0.01, "latency": 2.0}
+RULES = RegisterParams(name="m", gate="enforce", measure="accuracy", **BOUNDS)
+SCORES = ModelScores(correct=990, recall=[0.99, 0.98], ece=0.002, seconds=1e-4, balanced=0.985)
 COUNTS = {"gained": 20, "lost": 5, "p_value": 0.004, "interval": (0.005, 0.025)}
+COUNTS |= {"balanced_p_value": 0.2, "balanced_interval": (-0.01, 0.02)}
 BETTER = PairedComparison(1000, ["cat", "dog"], candidate=SCORES, champion=SCORES, **COUNTS)
 
 VERDICTS = gate_rules.apply_rules(BETTER, RULES)
@@ -33,6 +35,20 @@ DECISION = PromotionDecision("champion", "enforce", "passed", "why", 3, 1000, VE
 def failed(pair):
     """The rules that a candidate does not pass."""
     return [v.rule for v in gate_rules.apply_rules(pair, RULES) if not v.passed]
+
+
+@pytest.mark.parametrize(
+    ("balanced", "p_value", "passed"),
+    [(0.99, 0.049, True), (0.99, 0.05, False), (0.98, 0.01, False)],
+)
+def test_balanced_accuracy_decides_where_it_is_the_measure(balanced, p_value, passed):
+    """Its own test decides, however McNemar's ends; its difference must be positive."""
+    candidate = replace(SCORES, balanced=balanced)
+    pair = replace(BETTER, candidate=candidate, balanced_p_value=p_value, p_value=1 - p_value)
+    rules = RULES.model_copy(update={"measure": "balanced_accuracy"})
+    verdict = gate_rules.apply_rules(pair, rules)[0]
+    assert (verdict.rule, verdict.passed) == ("better", passed)
+    assert verdict.numbers["measure"] == "balanced_accuracy"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +67,7 @@ def failed(pair):
         ({"candidate": replace(SCORES, seconds=2.1e-4)}, ["latency"]),
         ({"champion": replace(SCORES, ece=0.5)}, []),
         (
-            {"p_value": 0.5, "candidate": ModelScores(990, [0.5, 0.5], 0.5, 1.0)},
+            {"p_value": 0.5, "candidate": ModelScores(990, [0.5, 0.5], 0.5, 1.0, 0.5)},
             ["better", "classes", "calibration", "latency"],
         ),
     ],
@@ -71,7 +87,7 @@ def test_verdicts_tell_their_numbers():
 
 def test_reasons_are_complete_in_themselves():
     """The record of aliases has no columns beside them: each names what was measured."""
-    worse = ModelScores(975, [0.99, 0.95], 0.02, 1e-4)
+    worse = ModelScores(975, [0.99, 0.95], 0.02, 1e-4, 0.97)
     pair = replace(BETTER, gained=5, lost=20, candidate=worse, interval=(-0.025, -0.005))
     better, classes, calibration, _ = (v.why for v in gate_rules.apply_rules(pair, RULES))
 

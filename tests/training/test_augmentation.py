@@ -10,7 +10,8 @@ from digits.training.augmentation import augment_images, displacement_basis, is_
 
 CPU = torch.device("cpu")
 STILL = dict.fromkeys(AugmentParams.model_fields, 0)
-DISTORTIONS = [name for name in STILL if name != "flagged_ones"]  # see test_synthetic_ones
+OTHERS = {"flagged_ones", "saturation"}  # see test_synthetic_ones; only colors have the second
+DISTORTIONS = [name for name in STILL if name not in OTHERS]
 
 
 @pytest.fixture
@@ -21,11 +22,11 @@ def blobs():
     return images
 
 
-def changed(images, seed=0, **amounts):
+def changed(images, seed=0, has_background=True, **amounts):
     """Return `images` distorted by `amounts` alone."""
     augment = AugmentParams(**(STILL | amounts))
-    generator = torch.Generator().manual_seed(seed)
-    return augment_images(images, augment, displacement_basis(28, CPU), generator)
+    generator, basis = torch.Generator().manual_seed(seed), displacement_basis(28, CPU)
+    return augment_images(images, augment, basis, generator, has_background=has_background)
 
 
 def center(images):
@@ -107,3 +108,50 @@ def test_elastic_fields_have_the_stated_size():
     factors = torch.randn((4000, len(fields)), generator=torch.Generator().manual_seed(0))
     pixels = factors @ fields * (28 / 2)
     assert pixels.square().mean().sqrt() == pytest.approx(1, rel=0.03)
+
+
+def test_flip_mirrors_a_share_of_the_images(blobs):
+    """About a third of the images are mirrored, the others unchanged, gray or in color."""
+    for images in (blobs, blobs[..., None].repeat(1, 1, 1, 3)):
+        flipped = changed(images, flip=0.3)
+        assert flipped.shape == images.shape
+        mirrored = (flipped - images.flip(2)).abs().flatten(1).amax(1) < 0.01
+        same = (flipped - images).abs().flatten(1).amax(1) < 0.01
+        assert (mirrored ^ same).all()
+        assert 10 <= mirrored.sum() <= 30
+    assert (changed(blobs, flip=1.0) - blobs.flip(2)).abs().max() < 0.01
+
+
+def test_erase_covers_a_square(blobs):
+    """Of white images a square turns black, or neutral where images have no background."""
+    white = torch.full((64, 28, 28, 3), 255.0)
+    for has_background, ground in ((True, 0), (False, 128)):
+        erased = changed(white, has_background=has_background, erase=0.5) == ground
+        shares = erased.float().mean((1, 2, 3))
+        assert shares.max() == pytest.approx(0.25)
+        assert shares.min() > 0.05  # half of each side hangs over at most
+        assert torch.equal(erased.all(3), erased.any(3))
+
+
+def test_colors_change_within_their_bounds():
+    """Brightness scales, contrast and saturation keep the mean; gray has no saturation."""
+    images = torch.tensor([200.0, 100.0, 50.0]).expand(64, 28, 28, 3).clone()
+    images[:, :14] /= 2
+    luma = torch.tensor([0.299, 0.587, 0.114])
+    bright = changed(images, brightness=0.2)[:, 0, 0, 0] / 100
+    assert 0.8 <= bright.min() < 0.9
+    assert 1.1 < bright.max() <= 1.2
+    for name in ("contrast", "saturation"):
+        other = changed(images, **{name: 0.2})
+        assert (other - images).abs().max() > 5
+        gray = (other @ luma, images @ luma)
+        torch.testing.assert_close(*(g.mean((1, 2)) for g in gray), atol=0.1, rtol=0)
+    torch.testing.assert_close(gray[0], gray[1], atol=0.1, rtol=0)
+    still = changed(images[..., 0])
+    torch.testing.assert_close(changed(images[..., 0], saturation=0.2), still)
+
+
+def test_what_is_off_draws_no_random_number(blobs):
+    """A change draws behind those that were there before it, so their results stay."""
+    both, one = (changed(blobs, rotation=9, **more) for more in ({"brightness": 1e-9}, {}))
+    torch.testing.assert_close(both, one, atol=1e-3, rtol=0)

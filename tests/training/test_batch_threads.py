@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from digits.training.batch_threads import BatchThreads
-from digits.training.networks import Dropout
+from digits.training.dropout import Dropout
 
 IMAGES = torch.randn((24, 1, 28, 28), generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(24) % 10

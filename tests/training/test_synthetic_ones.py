@@ -1,8 +1,11 @@
 """Synthetic ones with a flag."""
 
 import numpy as np
+import pytest
 
 from digits.datasets.split_files import LabelledImages
+from digits.preprocessing.image_format import ImageFormat
+from digits.project.errors import UserError
 from digits.training import synthetic_ones
 
 
@@ -48,3 +51,20 @@ def test_they_are_added_behind_the_given_images():
     assert more.labels.dtype == np.int64
     assert len(more.images) == 5
     assert synthetic_ones.add_synthetic_ones(given, 0, seed=1) is given
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        LabelledImages(np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.int64), ("a", "b")),
+        LabelledImages(
+            np.zeros((1, 32, 32), np.uint8), np.zeros(1, np.int64), format=ImageFormat(side=32)
+        ),
+    ],
+    ids=["letters", "other size"],
+)
+def test_other_images_get_none(data):
+    """A count other than 0 is an error that says what the images are."""
+    assert synthetic_ones.add_synthetic_ones(data, 0, 1) is data
+    with pytest.raises(UserError, match=r"augment.flagged_ones is 5.*glyphs of .*set it to 0"):
+        synthetic_ones.add_synthetic_ones(data, 5, 1)

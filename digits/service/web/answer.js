@@ -1,7 +1,13 @@
 // Shows a prediction: its text, the bars of each class, the inputs of the network, the boxes.
 
+import { lines, page } from "./page.js";
 import { HEIGHT, WIDTH } from "./sheet.js";
 
+const ROWS = Math.min(10, page.classes.length); // bars; of more classes, those of the likeliest
+const IN_ORDER = page.classes.length <= ROWS; // each class has its own row
+const EMPTY = page.draws
+  ? ["Nothing drawn yet", "The answer appears while you draw."]
+  : ["No image yet", "The answer appears when you open one."];
 const BLANK = "the image is blank"; // a note of the service
 const SPEAK_DELAY = 700; // milliseconds without a change before a screen reader is told
 const get = (id) => document.getElementById(id);
@@ -20,20 +26,22 @@ function create(name, attributes = {}, ...children) {
   return element;
 }
 
-// Create ten empty rows of bars.
+// Create empty rows of bars.
 export function prepare() {
-  for (let digit = 0; digit < 10; digit++) {
+  for (let i = 0; i < ROWS; i++) {
     const track = create("div", { class: "track" }, create("div", { class: "fill" }));
-    get("bars").append(create("li", {}, create("span", {}, `${digit}`), track, create("span", { class: "share" })));
+    const name = create("span", { class: "name" }, IN_ORDER ? page.classes[i] : "");
+    name.title = name.textContent;
+    get("bars").append(create("li", {}, name, track, create("span", { class: "share" })));
   }
   clear();
 }
 
-let chosen = 0; // index of the digit whose bars are shown
+let chosen = 0; // index of the glyph whose bars are shown
 let timer = null;
 
 // Show that there is no prediction, and why.
-export function clear(title = "Nothing drawn yet", note = "The answer appears while you draw.") {
+export function clear(title = EMPTY[0], note = EMPTY[1]) {
   chosen = 0;
   showText("–", title, note);
   showBars([]);
@@ -47,20 +55,20 @@ export function show(prediction, frame) {
   const count = prediction.top.length;
   chosen = Math.min(chosen, Math.max(0, count - 1));
   if (!count) {
-    const title = prediction.notes.includes(BLANK) ? "Nothing is on it" : "No digit found";
-    const note = prediction.notes.join("; ") || "Nothing in this image looks like a digit.";
+    const title = prediction.notes.includes(BLANK) ? "Nothing is on it" : `No ${page.noun} found`;
+    const note = prediction.notes.join("; ") || `Nothing in this image looks like a ${page.noun}.`;
     showText("–", title, `${note[0].toUpperCase()}${note.slice(1)}`);
     speak(title);
   } else {
     const doubtful = prediction.status === "doubtful";
     const probability = percent(prediction.probability);
-    showText(prediction.text.replaceAll("/", "\n"), probability, remark(prediction), doubtful);
-    speak(`${prediction.text.replaceAll("/", ", next row, ")}, ${probability}${doubtful ? ", doubtful" : ""}`);
+    showText(lines(prediction), probability, remark(prediction), doubtful);
+    speak(`${lines(prediction).replaceAll("\n", ", next row, ")}, ${probability}${doubtful ? ", doubtful" : ""}`);
   }
   showChosen(prediction, frame);
 }
 
-// Show the bars of the chosen digit, and mark it on the sheet.
+// Show the bars of the chosen glyph, and mark it on the sheet.
 function showChosen(prediction, frame) {
   showBars(prediction.top[chosen] ?? []);
   showGlyphs(prediction, frame);
@@ -68,33 +76,37 @@ function showChosen(prediction, frame) {
 }
 
 function remark(prediction) {
-  const several = prediction.top.length > 1 ? "all digits right" : "";
-  const doubtful = prediction.status === "doubtful" ? "doubtful: perhaps another digit, or none" : "";
+  const several = prediction.top.length > 1 ? `all ${page.noun}s right` : "";
+  const other = page.draws ? page.noun : "class";
+  const doubtful = prediction.status === "doubtful" ? `doubtful: perhaps another ${other}, or none` : "";
   return [several, doubtful, ...prediction.notes].filter(Boolean).join("; ");
 }
 
 function showText(text, title, note, doubtful = false) {
   get("text").textContent = text;
-  get("text").className = `text ${text === "–" ? "none" : ""} ${text.length > 2 ? "long" : ""}`;
+  const length = text.length > 24 ? "long name" : text.length > 2 ? "long" : "";
+  get("text").className = `text ${text === "–" ? "none" : ""} ${length}`;
   get("probability").textContent = title;
   get("remark").textContent = note;
   get("remark").className = doubtful ? "doubtful" : "quiet";
 }
 
 function showBars(top) {
-  const shares = new Map(top.map(({ digit, probability }) => [String(digit), probability]));
-  [...get("bars").children].forEach((row, digit) => {
-    const share = shares.get(`${digit}`);
+  const shares = new Map(top.map(({ label, probability }) => [label, probability]));
+  [...get("bars").children].forEach((row, i) => {
+    const label = IN_ORDER ? page.classes[i] : top[i]?.label;
+    const share = shares.get(label);
+    row.querySelector(".name").textContent = row.querySelector(".name").title = label ?? "";
     row.querySelector(".fill").style.transform = `scaleX(${share ?? 0})`;
     row.querySelector(".share").textContent = share === undefined ? "" : percent(share);
-    row.classList.toggle("first", String(top[0]?.digit) === `${digit}`);
+    row.classList.toggle("first", top.length > 0 && top[0].label === label);
   });
 }
 
 function showGlyphs(prediction, frame) {
   const images = prediction.pictures.map((data, i) => {
-    const digit = prediction.top[i][0].digit;
-    return create("img", { src: `data:image/png;base64,${data}`, width: 28, height: 28, alt: `28 by 28 pixels, read as ${digit}` });
+    const alt = `The network's input, read as ${prediction.top[i][0].label}`;
+    return create("img", { src: `data:image/png;base64,${data}`, width: 28, height: 28, alt });
   });
   get("glyph").hidden = images.length !== 1;
   get("glyphs").hidden = images.length < 2;
@@ -107,11 +119,11 @@ function showGlyphs(prediction, frame) {
 
 function glyphButton(prediction, frame, image, i) {
   image.alt = "";
-  const { digit, probability } = prediction.top[i][0];
+  const { label, probability } = prediction.top[i][0];
   const doubtful = prediction.doubtful[i];
-  const label = `${digit}, ${percent(probability)}${doubtful ? ", doubtful" : ""}`;
-  const text = create("span", doubtful ? { class: "doubtful" } : {}, doubtful ? `${digit}?` : `${digit}`);
-  const button = create("button", { type: "button", "aria-pressed": i === chosen, "aria-label": label }, image, text);
+  const words = `${label}, ${percent(probability)}${doubtful ? ", doubtful" : ""}`;
+  const text = create("span", { class: doubtful ? "name doubtful" : "name" }, doubtful ? `${label}?` : label);
+  const button = create("button", { type: "button", "aria-pressed": i === chosen, "aria-label": words }, image, text);
   button.addEventListener("click", () => {
     chosen = i;
     showChosen(prediction, frame);
@@ -121,7 +133,7 @@ function glyphButton(prediction, frame, image, i) {
 
 function showBoxes(prediction, frame) {
   const several = prediction.boxes.length > 1;
-  const visible = frame && (several || frame.scale !== 1 || frame.left || frame.top);
+  const visible = page.draws && frame && (several || frame.scale !== 1 || frame.left || frame.top);
   get("marks").setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   get("marks").replaceChildren(...(visible ? prediction.boxes : []).map(([left, top, right, bottom], i) => create("rect", {
     class: `box ${several && i !== chosen ? "" : "chosen"} ${prediction.doubtful[i] ? "doubtful" : ""}`,

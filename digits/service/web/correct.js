@@ -1,5 +1,6 @@
 // "Is that right?": sends the image, the prediction and the right label, only when a person answers.
 
+import { page, stored } from "./page.js";
 import { post, RequestError } from "./service.js";
 
 const MAX_ATTEMPTS = 5;
@@ -10,16 +11,17 @@ let current = null; // the prediction on the page, and its image
 // Set up the buttons. `settled()` resolves when the prediction is that of the latest image.
 export function prepare(settled) {
   const send = (label) => settled().then(() => current && store(current, label));
-  get("yes").addEventListener("click", () => settled().then(() => current && send(current.prediction.text)));
+  get("yes").addEventListener("click", () => settled().then(() => current && send(stored(current.prediction))));
   get("no").addEventListener("click", () => setOpen(get("correction").hidden));
-  for (let digit = 0; digit < 10; digit++) {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: digit });
-    button.addEventListener("click", () => send(`${digit}`));
+  for (const label of page.buttons ? page.classes : []) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label, title: label });
+    button.addEventListener("click", () => send(label));
     get("digits").append(button);
   }
   get("number").addEventListener("submit", (event) => {
     event.preventDefault();
-    send(get("label").value.replaceAll(/\s/g, ""));
+    const label = get("label").value.trim();
+    send(page.draws && page.characters ? label.replaceAll(/\s/g, "") : label);
   });
   document.addEventListener("keydown", (event) => {
     if (get("correction").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -27,7 +29,7 @@ export function prepare(settled) {
       setOpen(false);
       get("no").focus();
       event.stopImmediatePropagation(); // so that the sheet is not cleared
-    } else if (/^[0-9]$/.test(event.key) && !event.target.matches("input")) send(event.key);
+    } else if (page.classes.includes(event.key) && !event.target.matches("input")) send(event.key);
   });
 }
 
@@ -38,7 +40,7 @@ export function ask(prediction, image) {
   showStatus("");
   if (!prediction) return setOpen(false);
   const empty = !prediction.top.length;
-  get("feedback").querySelector(".question span").textContent = empty ? "Is there a digit?" : "Is that right?";
+  get("feedback").querySelector(".question span").textContent = empty ? `Is there a ${page.noun}?` : "Is that right?";
   get("yes").hidden = empty;
   get("no").textContent = empty ? "Yes, it is …" : "No";
 }
@@ -48,16 +50,16 @@ function setOpen(open) {
   get("no").setAttribute("aria-expanded", open);
   if (!open || !current) return;
   const several = current.prediction.top.length > 1;
-  get("label").value = several ? current.prediction.text : "";
-  (several ? get("label") : get("digits").firstChild).focus();
+  get("label").value = several ? stored(current.prediction) : "";
+  (several || !page.buttons ? get("label") : get("digits").firstChild).focus();
   if (several) get("label").select();
 }
 
 async function store({ prediction, image }, label) {
-  const { text, probability, status } = prediction;
+  const { probability, status } = prediction;
   const { name, version, sha256 } = prediction.model;
   const model = { name, version, sha256 };
-  const body = JSON.stringify({ picture: await base64(image), label, answer: text, probability, status, model });
+  const body = JSON.stringify({ picture: await base64(image), label, answer: stored(prediction), probability, status, model });
   showStatus("Storing …");
   try {
     await postWithRetries(body);

@@ -3,11 +3,12 @@
 import * as answer from "./answer.js";
 import * as correct from "./correct.js";
 import { post, Reader } from "./service.js";
+import { page } from "./page.js";
 import { Sheet } from "./sheet.js";
 
 const FINISHED = 1500; // milliseconds without a change, after which a drawing counts as finished
 const get = (id) => document.getElementById(id);
-const sheet = new Sheet(get("paper"), onChange);
+const sheet = new Sheet(get("paper"), onChange, page.draws);
 const reader = new Reader(() => sheet.snapshot(), onPrediction, onFailure);
 let model = null; // SHA-256 of the model that answered last
 let timer = null; // until the drawing is finished
@@ -66,10 +67,14 @@ function showNotice(sentence) {
 for (const sample of document.querySelectorAll(".samples button"))
   sample.addEventListener("click", async () => sheet.load(await (await fetch(sample.firstElementChild.src)).blob()));
 
-get("file").addEventListener("change", () => {
-  load(get("file").files);
-  get("file").value = ""; // so that the same file can be chosen again
-});
+for (const input of document.querySelectorAll("input[type=file]")) {
+  input.addEventListener("change", () => {
+    load(input.files);
+    input.value = ""; // so that the same file can be chosen again
+  });
+}
+
+if (!page.draws) get("sheet").addEventListener("click", () => get("file").click());
 
 document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) load(event.clipboardData.files);

@@ -11,8 +11,15 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 
 export class Sheet {
   // `onChange(replaced)` is called after each change. `replaced`: the old prediction is void.
-  constructor(canvas, onChange) {
+  // Without `draws` it shows images alone.
+  constructor(canvas, onChange, draws = true) {
     Object.assign(this, { canvas, onChange, state: EMPTY, history: [], pointer: null, cursor: null });
+    new ResizeObserver(() => this.paint()).observe(canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
+    if (draws) this.listen(canvas);
+  }
+
+  listen(canvas) {
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
@@ -20,8 +27,6 @@ export class Sheet {
     canvas.addEventListener("keydown", (event) => this.key(event));
     canvas.addEventListener("blur", () => this.lift());
     canvas.addEventListener("contextmenu", (event) => this.pointer !== null && event.preventDefault());
-    new ResizeObserver(() => this.paint()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
   }
 
   get empty() {

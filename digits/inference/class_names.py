@@ -1,0 +1,58 @@
+"""How the names of classes are called and written: one, several, and in rows.
+
+Where every name is a single character, and none is "/", the labels of several glyphs are one
+text, with "/" between rows: `12/34`. Elsewhere they are a JSON list: `["left", "right"]`, with a
+list for each row if there are several.
+"""
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+
+DIGITS = [str(digit) for digit in range(10)]
+Labels = list[str] | list[list[str]]
+
+
+def are_digits(classes: Sequence[str]) -> bool:
+    """Return whether the classes are the ten digits."""
+    return sorted(classes) == DIGITS
+
+
+def noun(classes: Sequence[str]) -> str:
+    """Return what a person calls one thing of these classes that is read: a digit or a glyph."""
+    return "digit" if are_digits(classes) else "glyph"
+
+
+def are_characters(classes: Sequence[str]) -> bool:
+    """Return whether labels of several glyphs can be one text."""
+    return all(len(name) == 1 and name != "/" for name in classes)
+
+
+def join_labels(labels: Sequence[str], rows: Sequence[int], classes: Sequence[str]) -> str:
+    """Return labels as a text, `rows` being the line of each; one label is its own text."""
+    if len(labels) == 1:
+        return labels[0]
+    lines = [
+        [label for _, label in row] for _, row in groupby(zip(rows, labels, strict=True), _row)
+    ]
+    if are_characters(classes):
+        return "/".join("".join(line) for line in lines)
+    listed: Labels = lines if len(lines) > 1 else [label for line in lines for label in line]
+    return json.dumps(listed, ensure_ascii=False) if labels else ""
+
+
+def _row(pair: tuple[int, str]) -> int:
+    return pair[0]
+
+
+def split_text(text: str, classes: Sequence[str]) -> str | Labels:
+    """Return a text of `join_labels` for JSON: a list where it is one, else the text itself."""
+    if text in classes or are_characters(classes) or not text.startswith("["):
+        return text
+    labels: Labels = json.loads(text)
+    return labels
+
+
+def shorten(name: str, length: int) -> str:
+    """Return a name of at most `length` characters, its end replaced by an ellipsis."""
+    return name if len(name) <= length else f"{name[: length - 1].rstrip()}…"
