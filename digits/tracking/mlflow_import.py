@@ -50,6 +50,9 @@ def quick_imports() -> Iterator[None]:
     times. Python does not look for garbage, which imports do not make.
     """
     configure_mlflow()
+    if "mlflow.tracking" in sys.modules:  # a later use, which imports little
+        yield
+        return
     was_collecting, stand_ins = gc.isenabled(), _stand_ins()
     find_entry_points, found = metadata.entry_points, metadata.entry_points()
     gc.disable()

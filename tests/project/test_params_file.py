@@ -193,6 +193,12 @@ def test_an_experiment_changes_the_lines_of_its_values_alone(path, words, old, n
         assert all(any(value in line for line in changed) for value in values)
 
 
+def test_values_that_were_read_belong_to_the_reader(path):
+    """A file is read once; whoever changes the values does not change those of the next."""
+    params_file.read_yaml(path)["train"]["epochs"] = "changed"
+    assert params_file.read_yaml(path)["train"]["epochs"] != "changed"
+
+
 def test_equal_values_and_values_that_are_not_allowed_change_no_byte(path):
     """Reading the file and writing it gives the same bytes; an error names a wrong value."""
     params_file.write_values(path, {"model.mlp.hidden": [1024, 512], "train.epochs": 20})

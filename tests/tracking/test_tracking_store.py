@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from importlib import metadata
 
 import pytest
 
@@ -38,6 +39,12 @@ def test_six_processes_may_create_the_store(bare_project, python):
     stored = store.client.search_runs([store.experiment])
     assert [(r.info.status, r.data.metrics["x"]) for r in stored] == [("FINISHED", 1.0)] * 6
     assert not list(bare_project.glob(".*.partial"))
+
+
+def test_only_the_first_client_of_a_process_searches_the_packages(project, client, monkeypatch):
+    """Each search reads the entry points of all packages, 0.05 s, and a verb opens ten clients."""
+    monkeypatch.setattr(metadata, "entry_points", None)
+    assert tracking_store.embedded_store().client.search_experiments()
 
 
 def test_a_damaged_store_is_named_with_the_next_step(bare_project):
