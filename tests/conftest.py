@@ -25,7 +25,7 @@ from digits.registry import alias_moves
 from digits.tracking import mlflow_import, store_uri, tracking_store
 from digits.training import save_model
 from stages.register import register
-from tests import sealed
+from tests import processes, sealed
 from tests.variants import Variants, trained
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +35,7 @@ mlflow_import.configure_mlflow()  # before a test imports MLflow
 # Wide enough for the tiny models of `variants`, each of which can still break one.
 RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
 SMALL = {"hidden": "[32]", "epochs": "1", "device": "cpu", "corrupted": "100"}  # of a clone
+SMALL |= {"threads": "1", "batch_size": "500"}
 # They begin first, so that no worker is left with one of them when the others are through.
 LONGEST = (
     "test_pipeline.py",
@@ -52,6 +53,13 @@ def pytest_collection_modifyitems(items):
     """Put the longest files first; the rest keeps its order."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop():
+    """Start the server of `tests.processes` in each process that runs tests."""
+    processes.start_server()
+    return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -241,7 +249,10 @@ def call(folder, *command, check=True):
     """Run a command of the environment in `folder`, as a person would."""
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if command[0] == "dvc":
+        done = processes.run(*command, folder=folder, environment=environment)
+    else:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done
 

@@ -26,30 +26,6 @@ from tests.conftest import part
 
 EPOCHS = 10
 TRIALS = 3
-# `digits tune` whose fork server is forked, too: it need not import torch and MLflow anew, 12 s.
-TUNE = """
-import os
-from multiprocessing import forkserver, util
-from threading import Lock
-from digits.cli.main import main
-
-def fork(_program, arguments, kept):
-    if pid := os.fork():
-        return pid
-    try:
-        edges = [2, *sorted(kept), os.sysconf("SC_OPEN_MAX")]
-        for before, after in zip(edges, edges[1:]):
-            os.closerange(before + 1, after)
-        forkserver._forkserver._lock = Lock()  # the parent holds the other one
-        exec(arguments[-1], {})
-    finally:
-        os._exit(0)
-
-spawn, util.spawnv_passfds = util.spawnv_passfds, fork
-forkserver.ensure_running()
-util.spawnv_passfds = spawn
-main()
-"""
 
 
 @pytest.fixture
@@ -63,7 +39,7 @@ def small(workspace, rewrite_params, values, official):
 @contextmanager
 def start_tune(*options):
     """Run the command; at the end kill it and its workers."""
-    with processes.Process(TUNE, "tune", *options) as process:
+    with processes.Process("digits", "tune", *options) as process:
         try:
             yield process
         finally:
@@ -156,7 +132,7 @@ def test_ctrl_c_keeps_all_epochs_and_apply_writes_a_better_setting(
     statuses = {run.info.status for run in store.client.search_runs([store.experiment])}
     assert statuses <= {"FINISHED", "KILLED"}
 
-    done = processes.run(TUNE, "tune", "--apply")
+    done = processes.run("digits", "tune", "--apply")
 
     assert done.returncode == 0, done.stderr
     check_counts(url, TRIALS, 2)
@@ -247,7 +223,7 @@ def test_a_search_that_is_joined_and_killed_runs_all_its_trials(url, small, rewr
             wait_for(url, lambda ts: len(process_ids(ts, TrialState.RUNNING) - dead) == 2)
             kill_all(first)
             joined = second.communicate(timeout=120)
-    last = processes.run(TUNE, "tune")
+    last = processes.run("digits", "tune")
 
     assert (second.returncode, last.returncode) == (0, 0), joined[1] + last.stderr
     assert joined[0].startswith("joining study mlp, which another command began\n")
