@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from digits.project.params_schema import TrainParams
 from digits.training.batch_threads import BatchThreads
 from digits.training.device import uses_bfloat16
-from digits.training.networks import Dropout
+from digits.training.dropout import Dropout
 
 WARM_UP = 3  # steps before a recording, in which libraries choose and load their kernels
 
