@@ -12,6 +12,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
+# By default DVC keeps pickles in a folder that every user can write to.
+export DVC_SITE_CACHE_DIR := $(CURDIR)/.state/dvc
+# The search path of programs and the addresses of MLflow's databases cannot hold these.
+$(foreach character,: ? %,$(if $(findstring $(character),$(CURDIR)),\
+  $(error the folder's path has a $(character), which other tools cannot deal with; rename it)))
+
 .PHONY: help repro test check lock clean
 help:
 	@echo "make repro   set up .venv, then download, split, train, evaluate, register"
@@ -36,13 +42,15 @@ check: .venv/.tested
 	lint-imports --no-cache
 
 # What DVC needs before it runs. A process killed in writing leaves dvc.lock or DVC's own lock
-# empty, and DVC then refuses everything; the results are still in its run cache. DVC keeps
-# pickles in a folder that every user can write to, unless told of another by an absolute path.
-# And it wants to be told that there is no git.
+# empty, and DVC then refuses everything; the results are still in its run cache. Commands by hand
+# find the folder of DVC_SITE_CACHE_DIR in DVC's configuration, which can only hold ASCII. And DVC
+# wants to be told that there is no git.
 define private
 	@find dvc.lock .dvc/tmp/rwlock -empty -delete 2>/dev/null || true
-	@grep -qsF "$(CURDIR)/.state/dvc" .dvc/config.local || { \
-	  mkdir -p -m 700 .state && dvc config --local core.site_cache_dir "$(CURDIR)/.state/dvc"; }
+	@mkdir -p -m 700 .state
+	@test -n "$$(printf %s "$$PWD" | LC_ALL=C tr -d '\40-\176')" || \
+	  grep -qsF "$$PWD/.state/dvc" .dvc/config.local || \
+	  dvc config --local core.site_cache_dir "$$PWD/.state/dvc"
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
 endef
 

@@ -23,8 +23,15 @@ WARNED: set[str] = set()  # the topics that this process has warned of
 
 
 def embedded_uri() -> str:
-    """Return the address of the store inside this checkout. Raises UserError outside of one."""
-    return f"sqlite:///{workspace.state_root() / 'mlflow.db'}"
+    """Return the address of the store inside this checkout.
+
+    Raises UserError outside of one, and in a folder whose name MLflow would take for another.
+    """
+    root = workspace.state_root()
+    if character := next((c for c in "?%" if c in str(root)), ""):
+        found = f"the path of the checkout, {root}, has a {character}"
+        raise UserError(f"{found}, which MLflow's addresses cannot hold; rename the folder")
+    return f"sqlite:///{root / 'mlflow.db'}"
 
 
 def configured_uri() -> str | None:

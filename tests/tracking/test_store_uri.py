@@ -1,6 +1,7 @@
 """The store that the environment names, whether it answers, and messages without secrets."""
 
 import contextlib
+import shutil
 import socket
 import ssl
 import threading
@@ -8,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -33,6 +35,32 @@ def test_sqlite_paths_count_from_the_root(bare_project, monkeypatch, file, other
     monkeypatch.setenv("MLFLOW_TRACKING_URI", file and f"sqlite:///{file}")
     assert store_uri.configured_uri() == (f"sqlite:///{bare_project}/{file}" if other else None)
     assert store_uri.embedded_uri() == f"sqlite:///{bare_project}/mlflow.db"
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%25b"])
+def test_a_folder_that_mlflow_would_take_for_another_is_refused(bare_project, monkeypatch, name):
+    """Before a database is made in a folder beside it."""
+    (folder := bare_project / name).mkdir()
+    (folder / "dvc.yaml").touch()
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserError, match=r"has a [?%], which MLflow's addresses cannot hold"):
+        store_uri.embedded_uri()
+
+
+@pytest.mark.parametrize("name", ["mü", "日本", "a'b", 'a"b', "a#b;{@[*$=,~+"])
+def test_a_store_works_in_a_folder_of_any_other_name(bare_project, monkeypatch, name, empty_store):
+    """An artifact is written and read, and nothing is made beside the folder."""
+    (folder := bare_project / name).mkdir()
+    (folder / "dvc.yaml").touch()
+    shutil.copy(empty_store, folder)
+    monkeypatch.chdir(folder)
+    before = sorted(bare_project.iterdir())
+    store = tracking_store.current_store()
+    run = store.client.create_run(store.experiment).info.run_id
+    store.client.log_text(run, "hello", "sub/file.txt")
+    path = store.client.download_artifacts(run, "sub/file.txt")
+    assert Path(path).read_text() == "hello"
+    assert sorted(bare_project.iterdir()) == before
 
 
 @pytest.mark.parametrize("value", ["ftp://x", "mlruns", "http://", "sqlite://", "file:///s3cret"])
