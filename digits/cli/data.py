@@ -100,13 +100,17 @@ def _format(report: dict[str, Any], present: dict[str, Any]) -> str:
         f"{'in color' if found['color'] else 'gray'}, {' to '.join(dict.fromkeys(sizes))} pixels",
         *(f"{name}: {n:,} images" for name, n in found["parts"].items()),
         *([f"groups: {found['groups']:,}"] if found["groups"] else []),
+        *([f"modes: {_list(found['modes'])}"] if len(found["modes"]) > 1 else []),
         *map(printable, [*found["oddities"], *found["unreadable"]]),
     ]
     if not changes:
         return "\n".join([*lines, "", "params.yaml has the proposed values"])
-    table = [[k, *map(format_value, (present[k], v))] for k, v in changes.items()]
+    shown = [key for key in changes if not key.startswith(("recipes.", "tune.space."))]
+    table = [[key, *map(format_value, (present[key], changes[key]))] for key in shown]
     state = "is changed" if cost else "would change; --use writes this"
     lines += ["", f"params.yaml {state}:", format_table(["", "from", "to"], table, (0, 1, 2))]
+    if hidden := len(changes) - len(shown):
+        lines.append(f"and {hidden} values of recipes and tune.space that follow from these")
     if cost:
         seconds, memory = cost["seconds"], cost["memory"] / 2**30
         time = f"{seconds:.1f} seconds" if seconds < 60 else f"{seconds / 60:.1f} minutes"
@@ -116,3 +120,7 @@ def _format(report: dict[str, Any], present: dict[str, Any]) -> str:
             f"{memory:.1f} GB of memory. `dvc repro` trains.",
         ]
     return "\n".join(lines)
+
+
+def _list(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in counts.items())

@@ -26,7 +26,8 @@ def score(
     Prints the accuracy with its 95 % interval, per class and per writer, and each mistake. An
     image that cannot be read, or on which no digit is found, counts as a mistake.
 
-    labels.csv has the columns `file` (relative to the table), `label` and, if you like, `writer`.
+    labels.csv has the columns `file` (relative to the table), `label` and, if you like, `group`,
+    for example the writer.
     The label of an image with several digits has "/" between rows, for example 12/34.
 
     Example: digits score my-digits --mistakes mistakes.png

@@ -83,7 +83,7 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
     """Return the route."""
 
     async def predict(request: Request) -> Response:
-        """Read an image: PNG, JPEG, WebP, BMP, GIF or TIFF.
+        """Read an image: PNG, JPEG, WebP, BMP, GIF, TIFF or AVIF.
 
         Send the image's bytes as the body and the options in the query. Or send JSON with the
         image in base64 and the options beside it.
