@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import cv2
@@ -19,6 +20,7 @@ from digits.project.errors import UserError
 from digits.project.progress_bar import ProgressBar
 
 CHUNK = 64  # images that a thread takes at a time
+SMALL = 64 * 1024  # bytes
 Images = NDArray[np.uint8]
 Sizes = NDArray[np.int64]  # (n, 2): width and height
 
@@ -47,7 +49,7 @@ class ImageFitter:
         """Decode and fit `files`: images, their sizes, and the unreadable files with reasons."""
 
         def read(file: str) -> tuple[Images, tuple[int, int]]:
-            content = read_image_bytes(file)
+            content = _read_small(file)
             plain = plain_png.decode(content, WORKING_PIXELS)
             if plain is not None:  # gray stays one channel, which `decode_image` would repeat
                 return plain, (plain.shape[1], plain.shape[0])
@@ -105,3 +107,16 @@ class ImageFitter:
                 bar.update(done)
         bar.clear()
         return images, sizes, {name: problems[name] for name in names if name in problems}
+
+
+def _read_small(file: str) -> bytes:
+    """Read a file; a small one with few calls, because other threads wait for each of them."""
+    with suppress(OSError):  # `read_image_bytes` explains it
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            content = os.read(descriptor, SMALL)
+        finally:
+            os.close(descriptor)
+        if len(content) < SMALL:
+            return content
+    return read_image_bytes(file)
