@@ -78,7 +78,7 @@ def find_near_duplicates(images: NDArray[np.uint8]) -> NDArray[np.int64]:
 def _reduce(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return gray images of at most SIDE x SIDE pixels."""
     if images.ndim == 4:
-        images = np.stack([image.mean(2).astype(np.uint8) for image in images])
+        images = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images])
     if images.shape[1] <= SIDE:
         return images
     size = (SIDE, SIDE)

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from digits.datasets.image_files import read_image_bytes
 from digits.preprocessing import plain_png
 from digits.preprocessing.digit_extraction import extract_glyphs
-from digits.preprocessing.image_decoding import WORKING_PIXELS, DecodedImage, decode_image
+from digits.preprocessing.image_decoding import (
+    WORKING_PIXELS,
+    DecodedImage,
+    decode_image,
+    flatten_transparency,
+)
 from digits.preprocessing.image_format import ImageFormat
 from digits.preprocessing.image_front import ImageFront
 from digits.project.errors import UserError
@@ -52,7 +57,8 @@ class ImageFitter:
             content = _read_small(file)
             plain = plain_png.decode(content, WORKING_PIXELS)
             if plain is not None:  # gray stays one channel, which `decode_image` would repeat
-                return plain, (plain.shape[1], plain.shape[0])
+                size = (plain.shape[1], plain.shape[0])
+                return (flatten_transparency(plain) if plain.shape[2:] == (4,) else plain), size
             image = decode_image(content, file)
             return image.pixels, image.size
 

@@ -15,7 +15,7 @@ from digits.project.errors import UserError
 from digits.project.params_schema import SplitParams
 
 NAMES = ("train", "validation", "test")
-FOLDS = 10  # of groups: shares are multiples of a tenth, or 1 / n if they are smaller
+FOLDS = 10  # of groups, for a share that is not one part of several equal ones
 Indices = NDArray[np.int64]
 
 
@@ -98,7 +98,8 @@ def _take_groups(
     StratifiedGroupKFold, unlike GroupShuffleSplit, keeps the shares of the classes.
     """
     named = np.where(groups == "", np.char.add("\0", np.arange(len(groups)).astype(str)), groups)
-    fold_count = max(FOLDS, round(1 / share)) if share < 1 / 2 else FOLDS
+    is_fraction = abs(1 / share - round(1 / share)) < 0.01  # one fold of 1 / share
+    fold_count = round(1 / share) if is_fraction else FOLDS
     fold_count = min(fold_count, len(set(named)), int(np.bincount(labels).max()))
     folds = StratifiedGroupKFold(fold_count, shuffle=True, random_state=seed)
     parts = [part for _, part in folds.split(labels, labels, named)]
