@@ -76,9 +76,7 @@ def find_near_duplicates(images: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _reduce(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return gray images of at most SIDE x SIDE pixels."""
-    if images.ndim == 4:
-        images = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images])
+    """Return images of at most SIDE x SIDE pixels."""
     if images.shape[1] <= SIDE:
         return images
     size = (SIDE, SIDE)
@@ -87,6 +85,8 @@ def _reduce(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _magnitudes(images: NDArray[np.uint8]) -> Floats:
     """Return the magnitudes of the lowest frequencies but the mean, (n, m) of length 1."""
+    if images.ndim == 4:
+        images = images.mean(3).astype(np.uint8)
     position = np.arange(images.shape[1]) / images.shape[1]
     waves = []
     for y in range(-FREQUENCIES, FREQUENCIES + 1):

@@ -82,6 +82,9 @@ def _check_counts(source: SourceImages, indices: Indices, share: float, key: str
         label for label, _ in set(zip(source.labels[indices], of[indices], strict=True))
     )
     smallest = min(range(len(source.classes)), key=lambda label: kinds[label])
+    if not kinds[smallest]:
+        found = f"class {source.classes[smallest]} has images in the test or validation alone"
+        raise UserError(f"{found}; add training images of it, or remove it")
     if kinds[smallest] < 2:
         unit = "groups" if has_groups else "images"
         found = f"class {source.classes[smallest]} has too few {unit} for three splits"
