@@ -112,14 +112,15 @@ def _format(report: dict[str, Any], present: dict[str, Any]) -> str:
     if hidden := len(changes) - len(shown):
         lines.append(f"and {hidden} values of recipes and tune.space that follow from these")
     if cost:
-        seconds, memory = cost["seconds"], cost["memory"] / 2**30
-        time = f"{seconds:.1f} seconds" if seconds < 60 else f"{seconds / 60:.1f} minutes"
-        lines += [
-            "",
-            f"{cost['parameters']:,} parameters; here an epoch takes about {time}, and "
-            f"{memory:.1f} GB of memory. `dvc repro` trains.",
-        ]
+        lines += ["", _format_cost(cost)]
     return "\n".join(lines)
+
+
+def _format_cost(cost: dict[str, Any]) -> str:
+    seconds, memory = cost["seconds"], cost["memory"] / 2**30
+    time = f"{seconds:.1f} seconds" if seconds < 60 else f"{seconds / 60:.1f} minutes"
+    needs = f"here an epoch takes about {time}, and {memory:.1f} GB of memory"
+    return f"{cost['parameters']:,} parameters; {needs}. `dvc repro` trains."
 
 
 def _list(counts: dict[str, int]) -> str:
