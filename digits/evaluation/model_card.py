@@ -28,6 +28,7 @@ MADE_BY = "digits card"  # stands in each file written here; only such a file is
 PAGE = Path(__file__).with_name("model_card.html")
 MARKDOWN = PAGE.with_suffix(".md")
 STYLES = PAGE.with_suffix(".css")
+MAX_MATRIX = 20  # classes of the confusion matrix
 MNIST_CLASSES = [str(digit) for digit in range(10)]
 
 Card = dict[str, Any]
@@ -144,11 +145,29 @@ def read_predictions(run: "StoredRun") -> Card:
 
 
 def _confusion(predictions: Path) -> Card:
-    """Return the confusion matrix, a row for each actual class, and the recall of each class."""
+    """Return the confusion matrix, a row for each actual class, and the recall of each class.
+
+    Of more than MAX_MATRIX classes, the matrix has those with the most mistakes.
+    """
     with predictions.open(newline="", encoding="utf-8") as file:
         pairs = Counter((row["actual"], row["predicted"]) for row in csv.DictReader(file))
     classes = sorted({name for pair in pairs for name in pair})
     matrix = [[pairs[actual, predicted] for predicted in classes] for actual in classes]
     totals = [(sum(row), row[i]) for i, row in enumerate(matrix)]
-    recall = [{"n": n, "right": k, "interval": wilson_interval(k, n)} for n, k in totals if n]
-    return {"classes": classes, "counts": matrix, "recall": recall}
+    recall = [
+        {"class": name, "n": n, "right": k, "interval": wilson_interval(k, n)}
+        for name, (n, k) in zip(classes, totals, strict=True)
+        if n
+    ]
+    columns = [sum(row[i] for row in matrix) for i in range(len(classes))]
+    errors = [n + m - 2 * k for (n, k), m in zip(totals, columns, strict=True)]
+    worst = sorted(range(len(classes)), key=lambda i: -errors[i])[:MAX_MATRIX]
+    shown = sorted(worst)
+    counts = [[matrix[i][j] for j in shown] for i in shown]
+    hidden = len(classes) - len(shown)
+    return {
+        "classes": [classes[i] for i in shown],
+        "counts": counts,
+        "recall": recall,
+        "hidden": hidden,
+    }

@@ -190,7 +190,7 @@ def full_card(text):
     """A card that has every section, with `text` wherever there is one."""
     gate = {**dict.fromkeys(("verdict", "why", "mode"), text), "head": [text], "rows": [[text]]}
     confusion = {"classes": [text], "counts": [[1]]}
-    confusion["recall"] = [{"n": 1, "right": 1, "interval": [0, 1]}]
+    confusion["recall"] = [{"class": "0", "n": 1, "right": 1, "interval": [0, 1]}]
     return {
         "kind": text,
         "version": {"name": text, "number": 1, "aliases": [text], "registered": text},
