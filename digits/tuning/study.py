@@ -33,6 +33,9 @@ PREFIX = "digits:"  # of the attributes for programs
 # REDUCTION times as many. A trial goes on if it is among the best 1/REDUCTION of all trials that
 # reached the rung; a percentile pruner would compare it with finished trials alone.
 FIRST_RUNG, REDUCTION = 0.15, 3
+NEW_VALUES = {f"augment.{key}" for key in ("flip", "erase", "brightness", "contrast", "saturation")}
+NEW_VALUES |= {"train.balance"}  # those that older studies lack
+TURNED_OFF = {"0.0", "0", "none"}
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,19 @@ def confirmation_name(name: str) -> str:
 
 
 def study_fingerprint(space: SearchSpace) -> dict[str, str]:
-    """Dotted keys that are equal in comparable studies: the space and the values outside it."""
+    """Dotted keys that are equal in comparable studies: the space and the values outside it.
+
+    Values of networks that are not in use are left out, and those that older studies lack where
+    they turn something off.
+    """
     values = training_values(space.values)
     if "model.kind" not in space.searches:
-        values["model"].pop("cnn" if values["model"]["kind"] == "mlp" else "mlp")
+        for kind in {"mlp", "cnn", "torchvision"} - {values["model"]["kind"]}:
+            values["model"].pop(kind)
+    elif "torchvision" not in getattr(space.searches["model.kind"], "choices", ()):
+        values["model"].pop("torchvision")
     fixed = run_context.flatten_params(values)
+    fixed = {k: v for k, v in fixed.items() if k not in NEW_VALUES or v not in TURNED_OFF}
     for key in (*space.searches, "train.threads", "train.device"):
         fixed.pop(key, None)
     searched = space.tune.model_dump(mode="json")["space"]

@@ -25,6 +25,7 @@ def test_every_draw_is_a_valid_setting(values):
         "model.cnn.channels": {"choices": [[8], [8, 16]]},
         "train.epochs": {"low": 2, "high": 9},
         "train.precision": {"choices": ["auto", "float32"]},
+        "model.torchvision.name": {"choices": ["resnet18", "mobilenet_v3_small"]},
     }
     space = build_space(values, values["tune"]["space"] | more)
     assert space.draw(FixedTrial(space.to_optuna(space.current))) == space.current

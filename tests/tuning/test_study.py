@@ -4,6 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from digits.project import params_file
 from digits.project.errors import UserError
 from digits.tracking import run_context
 from digits.tuning import study, study_storage
@@ -163,3 +164,21 @@ def test_a_finished_study_of_version_1_can_be_shown(old_study):
     assert study.count_done(study.open_study(URL, "old", {"metric": "accuracy"}, 2)) == 2
     with pytest.raises(UserError, match="begun with metric accuracy, now it is loss"):
         study.open_study(URL, "old", {"metric": "loss"}, 2)
+
+
+def test_values_that_older_studies_lack_change_no_fingerprint(values):
+    """Turned off they are left out, as is torchvision's network where another kind is trained."""
+    values["tune"]["space"] = {"train.learning_rate": {"low": 0.001, "high": 0.1}}
+
+    def fingerprint(**augment):
+        values["augment"] |= augment
+        return study.study_fingerprint(SearchSpace(params_file.check_params(values, "test")))
+
+    new = {"augment.flip", "augment.erase", "augment.saturation", "train.balance"}
+    off = fingerprint()
+    assert not new & off.keys()
+    assert not any(key.startswith(("model.torchvision", "model.cnn")) for key in off)
+    assert fingerprint(flip=0.5) == off | {"augment.flip": "0.5"}
+    values["model"]["kind"] = "torchvision"
+    kinds = {key.split(".")[1] for key in fingerprint(flip=0.0) if key.startswith("model.")}
+    assert kinds == {"kind", "views", "members", "torchvision"}
