@@ -2,15 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from digits.cli.options import FILE, json_option
 from digits.project.errors import UserError
 
+if TYPE_CHECKING:
+    from digits.preprocessing.image_format import ImageFormat
+
 FOLDER = "Folder to read. [default: data/feedback]"
 SHEET = "Draw the labelled images into this PNG file."
-EXPORT = "Write the digits as arrays to this new folder."
+EXPORT = "Write the network's inputs as arrays to this new folder."
 
 
 @click.option("--folder", metavar="DIR", type=FILE, help=FOLDER)
@@ -25,9 +29,10 @@ def feedback(
     The page of `digits serve` asks whether an answer is right, and stores the image with the right
     label. This command prints how many images were misread, per class and per model version.
 
-    --export writes feedback.npz and provenance.json. feedback.npz holds the extracted digits in
-    the format of data/splits/train.npz. provenance.json lists for each digit the SHA-256 of the
-    image, its label, the answer, the model version and the time. `dvc repro` does not use them.
+    --export writes feedback.npz and provenance.json. feedback.npz holds the network's inputs, such
+    as extracted digits, in the format of data/splits/train.npz, for the classes of models/digits.
+    provenance.json lists for each the SHA-256 of the image, its label, the answer, the model
+    version and the time. `dvc repro` does not use them.
 
     `digits score data/feedback` measures a model on these images.
 
@@ -45,9 +50,21 @@ def feedback(
         feedback_export.draw_corrections(folder, rows, sheet)
         texts.append(f"drawn: {sheet}")
     if export is not None:
-        texts.append(feedback_export.export_arrays(folder, rows, export))
+        texts.append(feedback_export.export_arrays(folder, rows, export, *_model_input()))
     counts = feedback_export.count_corrections(rows)
     if as_json:
         print(json.dumps({"counts": counts, "messages": texts}, indent=2))
     else:
         print(feedback_export.format_counts(counts), *texts, sep="\n\n")
+
+
+def _model_input() -> "tuple[list[str], ImageFormat]":
+    """Return classes and format of the model of this checkout; those of MNIST without one."""
+    from digits.inference import model_manifest
+    from digits.preprocessing import class_names
+    from digits.project import workspace
+
+    path = workspace.work_folder() / workspace.MODEL_OUTPUT / model_manifest.MANIFEST
+    manifest = model_manifest.load_manifest(path) if path.exists() else {}
+    classes = manifest.get("classes", class_names.DIGITS)
+    return list(classes), model_manifest.image_format(manifest)

@@ -13,9 +13,12 @@ from PIL import Image
 
 from digits.datasets import contact_sheet, feedback_store, split_files
 from digits.datasets.feedback_store import Correction
-from digits.datasets.split_files import LabelledImages
+from digits.datasets.split_files import CLASSES, LabelledImages
+from digits.preprocessing import class_names
 from digits.preprocessing.digit_extraction import extract_glyphs
 from digits.preprocessing.image_decoding import decode_image
+from digits.preprocessing.image_format import MNIST, ImageFormat
+from digits.preprocessing.image_front import ImageFront
 from digits.project import atomic_files, hashing, text_table
 from digits.project.errors import UserError
 
@@ -43,7 +46,10 @@ def format_counts(counts: list[dict[str, Any]]) -> str:
 
 
 def _class(row: Correction) -> str:
-    return f"class {row.label}" if len(row.label) == 1 else "several digits"
+    plain = row.label.replace("/", "")
+    if len(plain) > 1 and (plain.isdecimal() or row.label.startswith("[")):
+        return "several digits" if plain.isdecimal() else "several labels"
+    return f"class {class_names.shorten(row.label, 40)}"
 
 
 def _version(row: Correction) -> str:
@@ -61,7 +67,7 @@ def draw_corrections(folder: Path, rows: list[Correction], path: Path) -> None:
 
 
 def _card(folder: Path, row: Correction) -> Image.Image:
-    answer = f"read as {row.answer}" if row.answer else "no digit found"
+    answer = f"read as {row.answer}" if row.answer else f"{row.status} found"
     model = (f"{row.name} {row.version}", contact_sheet.GRAY)
     color = contact_sheet.ORANGE if row.wrong else contact_sheet.GRAY
     lines = [(row.label, contact_sheet.INK), (answer, color), model]
@@ -69,52 +75,69 @@ def _card(folder: Path, row: Correction) -> Image.Image:
     return contact_sheet.thumbnail_card(image, lines, SIDE)
 
 
-def export_arrays(folder: Path, rows: list[Correction], target: Path) -> str:
-    """Write the glyphs of all images with their labels, and the correction of each glyph.
+def export_arrays(
+    folder: Path,
+    rows: list[Correction],
+    target: Path,
+    classes: list[str] = CLASSES,
+    image_format: ImageFormat = MNIST,
+) -> str:
+    """Write the network's inputs of all images with their labels, and the correction of each.
 
-    An image whose number of glyphs differs from its label is left out. Returns a summary.
+    An image whose number of glyphs differs from its label is left out, and so is one with a label
+    that is none of `classes`. Returns a summary.
     """
     contact_sheet.check_new_folder(target, "the export")
     images: list[np.ndarray] = []
     labels: list[int] = []
     used, left_out = [], []
     for row in sorted(rows, key=lambda row: row.sha256):
-        glyphs, problem = _extract_labelled(folder, row)
+        found = class_names.parse_labels(row.label, classes)
+        glyphs, problem = _extract_labelled(folder, row, found, image_format)
         if problem:
             left_out.append({"why": problem, **asdict(row)})
             continue
         used.append({"first": len(labels), "count": len(glyphs), **asdict(row)})
         images.extend(glyphs)
-        labels += map(int, row.label.replace("/", ""))
+        labels += [classes.index(label) for line in found for label in line]
     if not used:
-        raise UserError(f"{folder}: in none of {len(rows)} images were the labelled digits found")
+        raise UserError(f"{folder}: in none of {len(rows)} images was found what their label says")
     with atomic_files.atomic_folder(target) as partial:
         arrays = partial / ARRAYS
-        split_files.save(LabelledImages(np.stack(images), np.array(labels, np.int64)), arrays)
-        provenance = _provenance(hashing.file_sha256(arrays), labels, used, left_out)
+        named = np.array(labels, np.int64), tuple(classes), image_format
+        split_files.save(LabelledImages(np.stack(images), *named), arrays)
+        names = [classes[label] for label in labels]
+        provenance = _provenance(hashing.file_sha256(arrays), names, used, left_out)
         atomic_files.write_json(partial / PROVENANCE, provenance)
+    noun = class_names.noun(classes)
     more = f"; {len(left_out)} images left out, {PROVENANCE} says why" if left_out else ""
-    return f"exported: {len(labels):,} digits of {len(used):,} images to {target}{more}"
+    return f"exported: {len(labels):,} {noun}s of {len(used):,} images to {target}{more}"
 
 
-def _extract_labelled(folder: Path, row: Correction) -> tuple[np.ndarray, str]:
-    """Glyphs (n, 28, 28) of an image, and why they do not match its label (empty if they do)."""
-    lengths = [len(line) for line in row.label.split("/")]
+def _extract_labelled(
+    folder: Path, row: Correction, labels: list[list[str]], image_format: ImageFormat
+) -> tuple[np.ndarray, str]:
+    """Inputs (n, *format.shape) of an image, and why its `labels` do not fit (empty if so)."""
+    lengths = [len(line) for line in labels]
     image = decode_image(feedback_store.read_image(folder, row), row.file)
-    glyphs = extract_glyphs(image, len(row.label) > 1)
-    if np.bincount(glyphs.rows).tolist() == lengths:
+    if image_format.kind == "images":
+        fitted = ImageFront(image_format).fit(image.pixels)[None]
+        return fitted, "" if lengths == [1] else f"{row.label} is no class of the model"
+    glyphs = extract_glyphs(image, lengths != [1], image_format.side)
+    if lengths and np.bincount(glyphs.rows).tolist() == lengths:
         return glyphs.images, ""
-    return glyphs.images, f"{len(glyphs.images)} digits found, {sum(lengths)} labelled"
+    noun = "digits" if row.label.replace("/", "").isdecimal() else "glyphs"
+    return glyphs.images, f"{len(glyphs.images)} {noun} found, {sum(lengths)} labelled"
 
 
-def _provenance(sha256: str, labels: list[int], used: Entries, left_out: Entries) -> dict[str, Any]:
+def _provenance(sha256: str, labels: list[str], used: Entries, left_out: Entries) -> dict[str, Any]:
     """Describe an export. It has no time of export, so that equal exports have equal bytes."""
     return {
         "made_by": f"{COMMAND} --export",
         "file": ARRAYS,
         "sha256": sha256,
         "digits": len(labels),
-        "classes": dict(sorted(Counter(map(str, labels)).items())),
+        "classes": dict(sorted(Counter(labels).items())),
         "pictures": used,
         "left_out": left_out,
     }

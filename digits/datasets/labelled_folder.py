@@ -12,6 +12,7 @@ from pathlib import Path
 
 from digits.datasets import folder_layout
 from digits.datasets.folder_layout import SPLIT_NAMES, LabelledFile
+from digits.preprocessing import class_names
 from digits.project.errors import UserError
 
 TABLE = "labels.csv"
@@ -68,8 +69,9 @@ def read_files(table: Path, classes: list[str] | None = None) -> list[LabelledFi
             before = images[key].label
             other = "" if before == label else f", as {before!r} and as {label!r}"
             raise UserError(f"{where}: {name} is listed twice{other}; remove one of the lines")
-        if not label or not (classes is None or is_label(label, classes)):
+        if not label or not (classes is None or class_names.is_label(label, classes)):
             raise UserError(f"{where}: the label is {label!r}; expected {_expected_label(classes)}")
+        label = label if classes is None else class_names.canonical_label(label, classes)
         single = classes is None or label in classes
         images[key] = LabelledFile(str(file), label, single, group, _split_of(row, where))
     return list(images.values())
@@ -78,7 +80,10 @@ def read_files(table: Path, classes: list[str] | None = None) -> list[LabelledFi
 def _expected_label(classes: list[str] | None) -> str:
     if classes is None:
         return "the name of a class"
-    return f"one of {', '.join(classes)}, or several, with / between rows"
+    several = "several, with / between rows"
+    if not class_names.are_characters(classes):
+        several = "a JSON list of several"
+    return f"one of {class_names.shorten(', '.join(classes), 200)}, or {several}"
 
 
 def _split_of(row: dict[str, str], where: str) -> str:
@@ -88,11 +93,6 @@ def _split_of(row: dict[str, str], where: str) -> str:
         expected = "expected train, validation, test, or nothing"
         raise UserError(f"{where}: the split is {split!r}; {expected}")
     return SPLIT_NAMES.get(split, "")
-
-
-def is_label(label: str, classes: list[str]) -> bool:
-    """Whether a label is a class, or rows of classes separated by `/`."""
-    return label in classes or all(row and set(row) <= set(classes) for row in label.split("/"))
 
 
 def read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:

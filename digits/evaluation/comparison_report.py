@@ -16,7 +16,7 @@ from PIL import Image
 from digits.datasets import contact_sheet
 from digits.evaluation.model_comparison import ComparedModel, ModelComparison
 from digits.evaluation.scores import Ints
-from digits.inference import class_names
+from digits.preprocessing import class_names
 from digits.project import atomic_files, html_templates
 from digits.project.text_table import format_table
 

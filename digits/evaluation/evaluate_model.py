@@ -15,8 +15,9 @@ from digits.datasets import split_files
 from digits.datasets.split_files import LabelledImages
 from digits.evaluation import corruptions, figures, scores
 from digits.evaluation.scores import Floats, Scores
-from digits.inference import class_names, classifier
+from digits.inference import classifier
 from digits.inference.classifier import Classifier
+from digits.preprocessing import class_names
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.project.params_schema import EvaluateParams

@@ -21,7 +21,7 @@ from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from digits.evaluation import scores
 from digits.evaluation.scores import Floats, Ints
-from digits.inference import class_names
+from digits.preprocessing import class_names
 from digits.preprocessing.image_format import ImageFormat
 
 INK, BLUE, ORANGE, GRAY = "#1f2933", "#2563eb", "#ea580c", "#9aa5b1"

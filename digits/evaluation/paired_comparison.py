@@ -12,8 +12,9 @@ from digits.datasets.split_files import LabelledImages
 from digits.evaluation import scores, significance
 from digits.evaluation.latency import measure_latencies
 from digits.evaluation.scores import Floats, Ints
-from digits.inference import class_names, classifier
+from digits.inference import classifier
 from digits.inference.classifier import Classifier
+from digits.preprocessing import class_names
 from digits.project.errors import UserError
 
 SEED = 1  # of the bootstrap

@@ -6,8 +6,9 @@ Which files and labels there are is read by `datasets.labelled_folder`; the comm
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from digits.inference import prediction_images
 from digits.inference.classifier import Classifier
 from digits.inference.prediction import Prediction
 from digits.inference.prediction_stream import predict_files
+from digits.preprocessing import class_names
 from digits.project.progress_bar import ProgressBar
 from digits.project.text_table import format_table
 
@@ -68,7 +70,7 @@ def score_images(
 def _card(mistake: ScoredImage, prediction: Prediction) -> Image:
     """Return the image of a mistake above its label, prediction, writer and file name."""
     text, labelled = mistake.text, mistake.labelled
-    read = f"read as {text} ({mistake.probability:.1%})" if text else "no digit found"
+    read = f"read as {text} ({mistake.probability:.1%})" if text else f"{mistake.status} found"
     name = f"{labelled.group}  {Path(labelled.file).name}".strip()
     lines = [(f"{labelled.label} {read}", contact_sheet.ORANGE), (name, contact_sheet.GRAY)]
     return prediction_images.prediction_card(prediction, lines, zoom=5)
@@ -77,20 +79,24 @@ def _card(mistake: ScoredImage, prediction: Prediction) -> Image:
 def summarize(scored: list[ScoredImage], classes: list[str]) -> Numbers:
     """Return all scores as JSON values; a part without images is left out.
 
-    `classes` is about images of one digit and says what their mistakes were read as. `several`
-    is about the others: by whole text, and in `digits` by digit, where each digit that is
-    wrong, missing or too many counts (edit distance). `writers_mean` weights writers equally.
+    `classes` is about images with one label and says what their mistakes were read as;
+    `balanced_accuracy` weights these classes equally. `several` is about the others: by whole
+    text, and in `digits` (`glyphs` for other classes) by each, where one that is wrong, missing
+    or too many counts (edit distance). `writers_mean` weights writers, or other groups, equally.
     """
+    parts = f"{class_names.noun(classes)}s"
     single = [s for s in scored if s.labelled.single]
     several = [s for s in scored if not s.labelled.single]
     numbers: Numbers = {"all": _accuracy(scored)}
     if single and several:
         numbers["single"] = _accuracy(single)
     if several:
-        numbers["several"] = {**_accuracy(several), "digits": _digit_accuracy(several)}
+        numbers["several"] = {**_accuracy(several), parts: _label_accuracy(several, classes)}
     if single:
         by_class = {c: [s for s in single if s.labelled.label == c] for c in classes}
         numbers["classes"] = {c: _class_accuracy(of_c) for c, of_c in by_class.items() if of_c}
+        recalls = (of_c["accuracy"] for of_c in numbers["classes"].values())
+        numbers["balanced_accuracy"] = round(statistics.fmean(recalls), 6)
     if names := sorted({s.labelled.group for s in scored} - {""}):
         writers = {n: _accuracy(s for s in scored if s.labelled.group == n) for n in names}
         mean = statistics.fmean(w["accuracy"] for w in writers.values())
@@ -118,15 +124,19 @@ def _class_accuracy(scored: list[ScoredImage]) -> Numbers:
     return {**_accuracy(scored), "read_as": dict(texts.most_common())}
 
 
-def _digit_accuracy(several: list[ScoredImage]) -> Numbers:
-    """Return how many digits of longer texts are right."""
-    pairs = [(s.labelled.label.replace("/", ""), s.text.replace("/", "")) for s in several]
+def _label_accuracy(several: list[ScoredImage], classes: list[str]) -> Numbers:
+    """Return how many labels of longer texts are right."""
+    texts = [(s.labelled.label, s.text) for s in several]
+    pairs = [[list(chain(*class_names.parse_labels(t, classes))) for t in pair] for pair in texts]
     right = sum(max(0, len(label) - edit_distance(label, text)) for label, text in pairs)
     return _share(right, sum(len(label) for label, _ in pairs))
 
 
-def edit_distance(first: str, second: str) -> int:
-    """Count the insertions, deletions and substitutions between two texts (Levenshtein 1966)."""
+def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
+    """Count the insertions, deletions and substitutions between two texts (Levenshtein 1966).
+
+    They are characters, or names of classes.
+    """
     row = list(range(len(second) + 1))
     for i, a in enumerate(first, start=1):
         before, row[0] = row[0], i
@@ -145,12 +155,19 @@ def _mistake(mistake: ScoredImage) -> Numbers:
 def format_report(numbers: Numbers) -> str:
     """Return the scores as text for a terminal: a table, then each mistake."""
     rows = [_row("images", numbers["all"])]
+    several = numbers.get("several", {})
+    parts = "glyphs" if "glyphs" in several else "digits"
     if "single" in numbers:
-        rows.append(_row("  of one digit", numbers["single"]))
-    if "several" in numbers:
-        rows.append(_row("  of several digits", numbers["several"]))
-        rows.append(_row("    their digits", numbers["several"]["digits"]))
-    rows += [_row(f"class {c}", of_c) for c, of_c in numbers.get("classes", {}).items()]
+        rows.append(_row(f"  of one {parts[:-1]}", numbers["single"]))
+    if several:
+        rows.append(_row(f"  of several {parts}", several))
+        rows.append(_row(f"    their {parts}", several[parts]))
+    if len(numbers.get("classes", {})) > 1:
+        rows.append(["mean of all classes", "", "", f"{numbers['balanced_accuracy']:.1%}", ""])
+    rows += [
+        _row(f"class {class_names.shorten(c, 40)}", of_c)
+        for c, of_c in numbers.get("classes", {}).items()
+    ]
     rows += [_row(writer, of_writer) for writer, of_writer in numbers.get("writers", {}).items()]
     if "writers" in numbers:
         mean = f"{numbers['writers_mean']:.1%}"
@@ -173,6 +190,6 @@ def _describe_mistake(mistake: Numbers) -> str:
     if mistake["status"] == "error":
         return "cannot be read"
     if not mistake["text"]:
-        return "no digit found"
+        return f"{mistake['status']} found"
     doubt = ", doubtful" if mistake["status"] == "doubtful" else ""
     return f"read as {mistake['text']} ({mistake['probability']:.1%}{doubt})"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from digits.inference import class_names
+from digits.preprocessing import class_names
 from digits.preprocessing.image_format import ImageFormat
 
 MAX_BUTTONS = 10  # classes that the page shows as buttons to choose the right one

@@ -11,9 +11,9 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from digits.inference import class_names
-from digits.inference.class_names import shorten
 from digits.inference.prediction import Prediction
+from digits.preprocessing import class_names
+from digits.preprocessing.class_names import shorten
 from digits.project.progress_bar import ProgressBar
 from digits.project.text_table import printable
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.inference import class_names, reject_option
+from digits.inference import reject_option
+from digits.preprocessing import class_names
 from digits.preprocessing.digit_extraction import ExtractedGlyphs, extract_glyphs
 from digits.preprocessing.foreground import extract_foreground
 from digits.preprocessing.image_decoding import MAX_PIXELS, DecodedImage, decode_image

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from digits.datasets import contact_sheet
 from digits.datasets.contact_sheet import GAP, GRAY, INK, LINE, ORANGE, PAPER, CaptionLine
-from digits.inference import class_names
 from digits.inference.prediction import Prediction
+from digits.preprocessing import class_names
 from digits.preprocessing.digit_extraction import ExtractedGlyphs
 from digits.project import atomic_files
 

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from digits.inference import class_names
+from digits.preprocessing import class_names
 from digits.preprocessing.image_format import ImageFormat
 from digits.project import html_templates
 from digits.service import responses, tensor_payloads

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from digits.datasets import feedback_store, labelled_folder
+from digits.datasets import feedback_store
 from digits.datasets.feedback_store import DamagedTableError, StoreFullError
 from digits.evaluation import model_card
-from digits.inference import class_names
+from digits.preprocessing import class_names
 from digits.project import html_templates
 from digits.project.errors import UserError
 from digits.service import json_logs, responses
@@ -137,9 +137,9 @@ def _expected_label(classes: list[str]) -> str:
 def _store_feedback(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:
     """Store a correction. Raises RequestRefusedError when it is not valid or there is no room."""
     request = responses.validate_request(FeedbackRequest, body)
-    if not labelled_folder.is_label(request.label, classes):
+    if not class_names.is_label(request.label, classes):
         raise RequestRefusedError(400, f"label: expected {_expected_label(classes)}")
-    if request.answer and not labelled_folder.is_label(request.answer, classes):
+    if request.answer and not class_names.is_label(request.answer, classes):
         raise RequestRefusedError(400, "answer: expected the text of an answer of this model")
     model = request.model
     fields = {"answer": request.answer, "status": request.status}

@@ -15,7 +15,7 @@ from typing import Any
 from digits.datasets import split_files
 from digits.datasets.split_files import LabelledImages
 from digits.evaluation import scores
-from digits.inference.class_names import are_digits
+from digits.preprocessing.class_names import are_digits
 from digits.project import atomic_files, code_hash, hashing
 from digits.project.params_schema import AugmentParams, ModelParams, TrainParams
 from digits.tracking import metric_names, runs

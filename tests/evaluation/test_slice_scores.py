@@ -40,6 +40,7 @@ def test_single_digits_are_scored_by_class_and_writer():
     accuracies = {name: w["accuracy"] for name, w in numbers["writers"].items()}
     assert accuracies == pytest.approx({"Ann": 1 / 3, "Bob": 0, "Cid": 1}, abs=1e-6)
     assert numbers["writers_mean"] == pytest.approx(4 / 9, abs=1e-6)
+    assert numbers["balanced_accuracy"] == pytest.approx((1 / 3 + 0 + 1) / 3, abs=1e-6)
     assert numbers["doubtful"] == {"n": 1, "wrong": 0}
     assert [m["file"] for m in numbers["mistakes"]] == ["1-7.png", "1-7.png", "2-.png"]
 
@@ -66,3 +67,19 @@ def test_the_report_lists_the_first_mistakes():
     assert many.count("read as") == slice_scores.MAX_LISTED
     assert many.endswith("and 3 more; --json lists all")
     assert none.endswith("0 of them wrong")
+
+
+def test_words_are_scored_by_name():
+    """Labels of several glyphs are JSON lists; each name that is right counts, none is a digit."""
+    classes = ["left", "a/b"]
+    labelled = LabelledFile("a.png", '["left", "a/b"]', single=False)
+    images = [
+        ScoredImage(labelled, text, 0.8, "ok", problem="")
+        for text in ('["left", "a/b"]', '["left", "left"]')
+    ]
+    images.append(ScoredImage(LabelledFile("b.png", "left", True), "", 0.0, "no glyph", problem=""))
+    numbers = slice_scores.summarize(images, classes)
+    assert (numbers["several"]["right"], numbers["several"]["glyphs"]["right"]) == (1, 3)
+    report = slice_scores.format_report(numbers)
+    assert "digit" not in report
+    assert "b.png: left no glyph found" in report

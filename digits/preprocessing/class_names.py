@@ -45,12 +45,46 @@ def _row(pair: tuple[int, str]) -> int:
     return pair[0]
 
 
+def parse_labels(text: str, classes: Sequence[str]) -> list[list[str]]:
+    """Return the rows of labels that `join_labels` made a text of; none if it is no such text."""
+    if text in classes:
+        return [[text]]
+    joined = are_characters(classes)
+    rows = [list(row) for row in text.split("/")] if joined else _parse_lists(text)
+    return rows if rows and all(row and set(row) <= set(classes) for row in rows) else []
+
+
+def _parse_lists(text: str) -> list[list[str]]:
+    """Return a JSON list of names, or of lists of names, as rows; none for anything else."""
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        return []
+    rows = listed if isinstance(listed, list) else []
+    if all(isinstance(name, str) for name in rows):
+        rows = [rows]
+    is_rows = all(isinstance(row, list) and all(isinstance(e, str) for e in row) for row in rows)
+    return rows if is_rows else []
+
+
+def is_label(text: str, classes: Sequence[str]) -> bool:
+    """Return whether a text is a class, or labels of several glyphs."""
+    return bool(parse_labels(text, classes))
+
+
+def canonical_label(text: str, classes: Sequence[str]) -> str:
+    """Return labels as `join_labels` writes them."""
+    rows = parse_labels(text, classes)
+    labels = [label for row in rows for label in row]
+    return join_labels(labels, [i for i, row in enumerate(rows) for _ in row], classes)
+
+
 def split_text(text: str, classes: Sequence[str]) -> str | Labels:
     """Return a text of `join_labels` for JSON: a list where it is one, else the text itself."""
-    if text in classes or are_characters(classes) or not text.startswith("["):
+    rows = parse_labels(text, classes)
+    if text in classes or are_characters(classes) or not rows:
         return text
-    labels: Labels = json.loads(text)
-    return labels
+    return rows if len(rows) > 1 else rows[0]
 
 
 def shorten(name: str, length: int) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from digits.inference import class_names
+from digits.preprocessing import class_names
 
 DIGITS = class_names.DIGITS
 WORDS = ["left", "right", "a/b"]
@@ -35,3 +35,29 @@ def test_lists_are_lists_in_json():
     assert class_names.split_text("12/3", DIGITS) == "12/3"
     assert class_names.noun(DIGITS[::-1]) == "digit"
     assert class_names.noun(["a", "b"]) == "glyph"
+
+
+@pytest.mark.parametrize(
+    ("text", "classes", "rows"),
+    [
+        ("12/3", DIGITS, [["1", "2"], ["3"]]),
+        ("12//3", DIGITS, []),
+        ("1x", DIGITS, []),
+        ("", DIGITS, []),
+        ("a/b", WORDS, [["a/b"]]),
+        ('[ "left","a/b"]', WORDS, [["left", "a/b"]]),
+        ('[["left"], ["a/b"]]', WORDS, [["left"], ["a/b"]]),
+        ('["left", "up"]', WORDS, []),
+        ('[["left"], "right"]', WORDS, []),
+        ("[]", WORDS, []),
+        ("[1]", WORDS, []),
+        ("leftright", WORDS, []),
+    ],
+)
+def test_labels_are_parsed_as_they_are_written(text, classes, rows):
+    """Other texts are no labels; what is parsed is written in one way."""
+    assert class_names.parse_labels(text, classes) == rows
+    assert class_names.is_label(text, classes) == bool(rows)
+    if rows:
+        written = class_names.canonical_label(text, classes)
+        assert class_names.parse_labels(written, classes) == rows
