@@ -18,6 +18,7 @@ from digits.evaluation.scores import Floats, Scores
 from digits.inference import classifier
 from digits.inference.classifier import Classifier
 from digits.preprocessing import class_names
+from digits.preprocessing.image_format import MNIST
 from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.project.params_schema import EvaluateParams
@@ -134,8 +135,11 @@ def _draw_predictions(
             i
         ] else text, wrong[i]
 
+    first, heading = np.arange(len(split)), "The first test images"
+    if split.format != MNIST:  # other sources may have one class after the other
+        first, heading = np.random.default_rng(0).permutation(first), "Some test images"
     grids = {
-        "examples": (np.arange(len(split)), "The first test images"),
+        "examples": (first, heading),
         "mistakes": (worst, f"The most confident of {wrong.sum()} mistakes in {len(split):,}"),
     }
     for name, (order, heading) in grids.items():

@@ -200,13 +200,13 @@ def plot_image_grid(
         axes.set(xlim=(0, 32 * COLUMNS), ylim=(40 * rows, 0))
         axes.axis("off")
         figure.text(0.01, 1 - 0.3 / (height + 0.35), heading, fontsize="large", weight="bold")
+        size = 9 if max((len(text) for text, _ in captions), default=0) < 15 else 6.5
         for index, (image, (text, wrong)) in enumerate(zip(images, captions, strict=True)):
             row, column = divmod(index, COLUMNS)
             left, top = 32 * column + 2, 40 * row + 10
             axes.imshow(image, "gray", vmin=0, vmax=255, extent=(left, left + 28, top + 28, top))
             color = ORANGE if wrong else INK
             shown = [class_names.shorten(display_name(line), 21) for line in text.split("\n")]
-            size = 9 if max(map(len, shown)) < 15 else 6.5
             axes.text(
                 left + 14, top - 1.5, "\n".join(shown), fontsize=size, ha="center", color=color
             )

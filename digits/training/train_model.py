@@ -43,10 +43,16 @@ def train(
     Raises UserError when training diverges or when the two forms of the model disagree.
     """
     paths = {"training": training, "validation": validation}
+    pretrained = model.torchvision.pretrained if model.kind == "torchvision" else False
+    weights = (
+        [Path(pretrained)] if isinstance(pretrained, str) and Path(pretrained).exists() else []
+    )
     sections = {"model": model, "augment": augment, "train": train}
     decisive: dict[str, Any] = {
         "params": {name: section.model_dump(mode="json") for name, section in sections.items()},
-        "inputs": {path.as_posix(): hashing.file_sha256(path) for path in paths.values()},
+        "inputs": {
+            path.as_posix(): hashing.file_sha256(path) for path in (*paths.values(), *weights)
+        },
         "code": code_hash.source_hashes(Path(__file__)),
     }
     parts = {name: split_files.load(path) for name, path in paths.items()}
@@ -66,6 +72,13 @@ def train(
         run.describe("Model", _describe(model.kind, summary, len(rows), parts["training"]))
         _print_times(rows, time.monotonic() - fitted)
     checkpoint.delete(key)
+
+
+def _pretrained_files(model: ModelParams) -> list[Path]:
+    """Return the file of the weights that training begins with, if it is a file."""
+    path = model.torchvision.pretrained
+    is_used = model.kind == "torchvision" and isinstance(path, str)
+    return [Path(str(path))] if is_used and Path(str(path)).is_file() else []
 
 
 def start_training(

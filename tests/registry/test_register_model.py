@@ -104,6 +104,7 @@ def test_a_dry_run_measures_and_moves_nothing(enter, capsys):
     client.set_model_version_tag("digits", "2", "input.data/splits/validation.npz", "other")
     entry = enter("good")
     assert (entry["alias"], entry["gate"]["verdict"]) == ("challenger", "incomparable")
+    assert "`digits promote` makes it champion" in entry["gate"]["why"]
 
 
 def test_with_the_gate_off_the_newest_is_champion_until_it_is_rolled_back_from(enter):
