@@ -1,7 +1,9 @@
 """README and docs say what is so: commands exist, links lead somewhere, tables are as printed."""
 
+import functools
 import importlib.util
 import json
+import operator
 import re
 import shlex
 import shutil
@@ -71,8 +73,8 @@ def test_every_changed_value_exists():
     values = params_file.read_yaml(ROOT / "params.yaml")
     for text in PAGES.values():
         for key in re.findall(r"-S ([a-z_.]+)=", text):
-            section, name = key.split(".")
-            assert name in values[section], key
+            *sections, name = key.split(".")
+            assert name in functools.reduce(operator.getitem, sections, values), key
 
 
 def test_every_command_is_on_a_page():
