@@ -10,7 +10,7 @@ from digits.project import workspace
 from digits.project.errors import UserError
 from digits.project.text_table import format_table
 
-HEAD = ["", "accuracy", "95 % interval", "images", "loss", "ECE"]
+HEAD = ["", "accuracy", "95 % interval", "balanced", "images", "loss", "ECE"]
 ACTIVATE = ". .venv/bin/activate\n            "
 NEXT_STEPS = f"""\
 next        {ACTIVATE}digits ui                                show the runs in the MLflow UI
@@ -107,4 +107,6 @@ def _scores(name: str, metrics: dict[str, Any], prefix: str) -> list[str]:
         metrics[prefix + key] for key in ("accuracy", "accuracy_interval", "n", "loss", "ece")
     )
     interval = f"{low:.2%} to {high:.2%}"
-    return [name, f"{accuracy:.2%}", interval, f"{n:,}", f"{loss:.4f}", f"{ece:.2%}"]
+    balanced = metrics.get(f"{prefix}balanced_accuracy")  # older results have none
+    mean = "-" if balanced is None else f"{balanced:.2%}"
+    return [name, f"{accuracy:.2%}", interval, mean, f"{n:,}", f"{loss:.4f}", f"{ece:.2%}"]
