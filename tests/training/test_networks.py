@@ -106,7 +106,7 @@ def test_an_exported_model_takes_images_of_any_size(tmp_path, kind, views, form)
 def test_a_model_with_another_front_is_refused(tmp_path):
     """The way from a picture to the network's input must be exactly this project's."""
     form = ImageFormat("images", 16, 3)
-    path = sealed.seal(tmp_path / "m", classes=("a", "b"), form=form) / "model.onnx"
+    path = sealed.seal(tmp_path / "m", classes=("a/b", "c"), form=form) / "model.onnx"
     changes = {
         "another constant": lambda graph: graph.initializer[-1].ClearField("raw_data"),
         "another order": lambda graph: graph.node[0].attribute[0].ints.reverse(),

@@ -33,21 +33,19 @@ def _state(checked, form):
 
 @pytest.mark.parametrize(("name", "form"), [("mobilenet_v3_small", GRAY), ("resnet18", COLOR)])
 def test_training_resumes_with_the_same_weights(values, name, form):
-    """Two epochs at once, twice, and one epoch that continues, end with the same bits."""
+    """Two epochs at once, and one epoch that continues elsewhere, end with the same bits."""
     checked = _values(values, name)
-    whole, again, first = (_state(checked, form) for _ in range(3))
+    whole, first = (_state(checked, form) for _ in range(2))
     list(training_loop.fit(whole))
-    list(training_loop.fit(again))
     next(training_loop.fit(first))
     resumed = _state(checked, form)
     resumed.load_state_dict(first.state_dict())
     list(training_loop.fit(resumed))
-    for other in (again, resumed):
-        for key, tensor in whole.network.state_dict().items():
-            assert torch.equal(tensor, other.network.state_dict()[key]), key
+    for key, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, resumed.network.state_dict()[key]), key
 
 
-@pytest.mark.parametrize(("name", "form"), [("mobilenet_v3_small", GRAY)])
+@pytest.mark.parametrize(("name", "form"), [("resnet18", GRAY)])
 def test_its_files_are_checked_and_loaded(tmp_path, name, form):
     """The graph passes the check of what is loaded, and agrees with the weights."""
     folder = sealed.seal(tmp_path / "m", kind=name, classes=("a", "b", "c"), form=form)
