@@ -4,8 +4,9 @@ The environment variables of threads, which must be set before torch is imported
 `project.thread_environment`.
 """
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -71,6 +72,11 @@ def uses_bfloat16(train: TrainParams, kind: str) -> bool:
     cpu = torch.cpu.get_capabilities()
     without_amx = "Intel" in str(cpu.get("cpu_name", "")) and not cpu.get("amx_bf16")
     return bool(cpu.get("avx512_bf16")) and not without_amx
+
+
+def images_that_fit(count: int, shape: Sequence[int]) -> int:
+    """Return how many images of a larger `shape` (n, ...) take the memory of `count` of MNIST."""
+    return max(1, count * min(784, math.prod(shape[1:])) // math.prod(shape[1:]))
 
 
 def seeded_generator(seeds: list[int], device: torch.device) -> torch.Generator:

@@ -9,7 +9,7 @@ was never stopped. Within an epoch nothing waits for a GPU: steps are only start
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,12 @@ from digits.project.params_schema import AugmentParams, TrainParams
 from digits.training import augmentation, networks, synthetic_ones
 from digits.training.batch_threads import BatchThreads
 from digits.training.class_weights import class_weights
-from digits.training.device import reporting_memory, seeded_generator, select_device
+from digits.training.device import (
+    images_that_fit,
+    reporting_memory,
+    seeded_generator,
+    select_device,
+)
 from digits.training.optimizer import (
     build_optimizer,
     learning_rate_at,
@@ -76,7 +81,7 @@ class TrainingState:
         self.optimizer = build_optimizer(self.network, train)
         self.basis = augmentation.displacement_basis(training.format.side, self.device)
         self.has_background = training.format.kind == "glyphs"
-        weights = class_weights(train, extended.labels, len(training.classes))
+        weights = class_weights(train, self.labels, len(training.classes))
         self.batch_threads = self._batch_threads()
         options: Any = {"class_weights": weights, "threads": self.batch_threads}
         self.step = TrainingStep(self.network, self.optimizer, train, self.device, **options)
@@ -145,7 +150,7 @@ def predict_logits(
     The network is left in evaluation mode.
     """
     network.eval()
-    batches = torch.split(torch.as_tensor(images), _fitting(VALIDATION_BATCH, images.shape))
+    batches = torch.split(torch.as_tensor(images), images_that_fit(VALIDATION_BATCH, images.shape))
     rows = [network(networks.normalize_images(batch.to(device))).float() for batch in batches]
     return torch.cat(rows).cpu().numpy()
 
@@ -177,26 +182,18 @@ def _train_epoch(training: TrainingState) -> float:
 def _batches(training: TrainingState, generator: Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield batches of normalized images and (n,) labels, shuffled and distorted."""
     size = training.train.batch_size
-    block_size = _fitting(BLOCK_SIZES[training.device.type], training.images.shape)
+    block_size = images_that_fit(BLOCK_SIZES[training.device.type], training.images.shape)
     order = torch.randperm(len(training.labels), generator=generator, device=training.device)
     for block in torch.split(order[: training.steps * size], max(1, block_size // size) * size):
         images = training.images.index_select(0, block)
         if augmentation.is_active(training.augment):
+            options = training.augment, training.basis, generator
             images = augmentation.augment_images(
-                images,
-                training.augment,
-                training.basis,
-                generator,
-                has_background=training.has_background,
+                images, *options, has_background=training.has_background
             )
         labels = training.labels.index_select(0, block)
         batches = torch.split(networks.normalize_images(images), size), torch.split(labels, size)
         yield from zip(*batches, strict=True)
-
-
-def _fitting(count: int, shape: Sequence[int]) -> int:
-    """Return how many images of a larger `shape` (n, ...) take the memory of `count` of MNIST."""
-    return max(1, count * min(784, math.prod(shape[1:])) // math.prod(shape[1:]))
 
 
 def _validate(training: TrainingState) -> tuple[float, float]:

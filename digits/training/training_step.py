@@ -41,7 +41,7 @@ class TrainingStep:
     ) -> None:
         self._network, self._optimizer, self._threads = network, optimizer, threads
         self._smoothing, self._kind = train.label_smoothing, device.type
-        self._weights = None if class_weights is None else class_weights.to(device)
+        self._weights = class_weights
         self._bfloat16 = uses_bfloat16(train, device.type)
         self.loss = torch.zeros((), device=device)
         self._graph: torch.cuda.CUDAGraph | None = None

@@ -1,6 +1,5 @@
 """How much images count."""
 
-import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -11,7 +10,7 @@ from digits.training.class_weights import class_weights
 def test_each_class_counts_alike(values):
     """The weights of all images of a class add up to the same; without balance there are none."""
     train = params_file.check_params(values, "test").train
-    labels = np.array([0] * 6 + [1] * 2 + [3])
+    labels = torch.tensor([0] * 6 + [1] * 2 + [3])
     assert class_weights(train, labels, 4) is None
     balanced = train.model_copy(update={"balance": "weights"})
     weights = class_weights(balanced, labels, 4)
@@ -19,5 +18,5 @@ def test_each_class_counts_alike(values):
         weights[[0, 1, 3]] * torch.tensor([6.0, 2, 1]), torch.full((3,), 3.0)
     )
     logits = torch.zeros((9, 4))
-    whole = cross_entropy(logits, torch.from_numpy(labels), weight=weights, reduction="sum") / 9
-    torch.testing.assert_close(whole, cross_entropy(logits, torch.from_numpy(labels)))
+    whole = cross_entropy(logits, labels, weight=weights, reduction="sum") / 9
+    torch.testing.assert_close(whole, cross_entropy(logits, labels))
