@@ -35,7 +35,7 @@ mlflow_import.configure_mlflow()  # before a test imports MLflow
 # Wide enough for the tiny models of `variants`, each of which can still break one.
 RULES = {"gate": "enforce", "level": 0.05, "class_drop": 0.3, "ece": 0.1, "latency": 3.0}
 SMALL = {"hidden": "[32]", "epochs": "1", "device": "cpu", "corrupted": "100"}  # of a clone
-SMALL |= {"threads": "1", "batch_size": "500"}
+SMALL |= {"threads": "1", "batch_size": "500", "flagged_ones": "20"}
 # They begin first, so that no worker is left with one of them when the others are through.
 LONGEST = (
     "test_pipeline.py",
@@ -81,13 +81,15 @@ def once(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def raw(tmp_path_factory):
+def raw(once):
     """MNIST's four files: those of this checkout, else downloaded."""
-    folder = tmp_path_factory.mktemp("data") / "raw"
-    if (ROOT / "data/raw/MNIST").is_dir():
-        shutil.copytree(ROOT / "data/raw/MNIST", folder / "MNIST")
-    mnist_source.download(folder)
-    return folder
+
+    def fill(folder):
+        if (ROOT / "data/raw/MNIST").is_dir():
+            shutil.copytree(ROOT / "data/raw/MNIST", folder / "MNIST")
+        mnist_source.download(folder)
+
+    return once("raw", fill)
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +130,7 @@ def small_values():
     found = params_file.read_yaml(ROOT / "params.yaml")
     found["model"]["mlp"]["hidden"] = [32]
     found["model"]["cnn"]["channels"] = [8]
+    found["augment"]["flagged_ones"] = 20
     found["train"] |= {"epochs": 3, "batch_size": 100, "device": "cpu", "threads": 1}
     return found
 
@@ -168,13 +171,13 @@ def pictures():
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory, raw):
-    """A fresh clone of this checkout as it stands, committed, small, with MNIST in place."""
+    """What a fresh clone of this checkout as it stands has, small, with MNIST in place."""
     return _clone(tmp_path_factory.mktemp("fresh") / "clone", raw)
 
 
 def _clone(folder, raw):
     """Make that clone."""
-    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
+    subprocess.run(["git", "init", "-q", folder], check=True)  # without the history
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):

@@ -54,10 +54,13 @@ def start_server():
     """
     for name in PRELOADED:
         importlib.import_module(name)
+    from digits.project import code_hash
     from digits.tracking import logged_model
     from tests import sealed
 
-    with tempfile.TemporaryDirectory() as scratch:  # what they look up is kept
+    for name in ("digits.training.train_model", "digits.tuning.worker"):
+        code_hash.source_files(Path(sys.modules[name].__file__))  # is kept, as is what comes now
+    with tempfile.TemporaryDirectory() as scratch:
         logged_model.pack_model(sealed.sealed_folder(1, "mlp", 1), Path(scratch))
     _fork_server()
     shim = Path(SHIM.name, "python")

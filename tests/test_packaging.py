@@ -41,7 +41,8 @@ class Environment:
     """An environment of its own, which grows with each lock file that is installed."""
 
     def __init__(self, folder):
-        call(folder.parent, sys.executable, "-m", "venv", folder)
+        options = ["--without-pip"] if UV.exists() else []
+        call(folder.parent, sys.executable, "-m", "venv", *options, folder)
         self.python, self.home = folder / "bin/python", folder.parent / "home"
         self.before = self.size()
 
