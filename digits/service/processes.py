@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,18 @@ def run_service(
             log = workspace.state_folder() / f"serve-{address[1]}.log"
         threading.Thread(target=_announce, args=(address, state, log), daemon=True).start()
         with json_logs.write_log_to(log):
-            server.serve(target_loader=partial(_load_application, settings), wrap_loader=False)
+            _serve(server, partial(_load_application, settings), address)
+
+
+def _serve(server: Any, load: Callable[..., Any], address: tuple[str, int]) -> None:
+    """Serve until the end. Raises UserError if another program came to listen there."""
+    try:
+        server.serve(target_loader=load, wrap_loader=False)
+    except RuntimeError as error:
+        reason, is_of_system, _ = str(error).partition(" (os error ")
+        if not is_of_system:
+            raise
+        raise _cannot_listen(*address, reason) from None
 
 
 def _server(address: tuple[str, int], workers: int, limits: AdmissionLimits) -> Any:
@@ -112,14 +123,20 @@ def reserve_address(host: str, port: int | None) -> Iterator[tuple[str, int]]:
             try:
                 bound.bind((host, number))
                 break
-            except (OSError, OverflowError) as error:
-                problem = f"cannot listen on {host} port {number} ({error})"
+            except OSError as error:
+                problem = error.strerror or str(error)
         else:
-            raise UserError(f"{problem}; choose another --port or --host")
+            raise _cannot_listen(host, number, problem)
         address = bound.getsockname()[:2]
         if sys.platform != "linux":  # elsewhere the workers could not bind it, too
             bound.close()
         yield address
+
+
+def _cannot_listen(host: str, port: int, reason: str) -> UserError:
+    """Return the error for a person."""
+    found = f"cannot listen on {host} port {port} ({reason})"
+    return UserError(f"{found}; choose another --port or --host")
 
 
 def _prepare_environment(workers: int, scratch: Path) -> None:

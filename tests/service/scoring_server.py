@@ -8,13 +8,13 @@ import sys
 import time
 import urllib.request
 
-from digits.tracking.mlflow_ui import first_free_port
+from digits.tracking.mlflow_ui import choose_port
 
 
 @contextlib.contextmanager
 def scoring_server(folder):
     """Run MLflow's own server for the champion of a checkout; yield its (host, port)."""
-    port = first_free_port(5700)
+    port = choose_port(None, 5700)
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/digits@champion"]
     with subprocess.Popen(

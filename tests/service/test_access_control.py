@@ -1,6 +1,7 @@
 """Which requests are answered, and on which addresses the service may listen."""
 
 import base64
+import re
 import socket
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from digits.service import processes
 from digits.service.access_control import AccessControl, is_loopback, read_tokens
 from digits.service.responses import RequestRefusedError
+from tests import processes as forks
 from tests.cli.test_main import refusal
 from tests.service.conftest import request
 from tests.service.service import served
@@ -97,6 +99,27 @@ def test_the_usual_port_may_be_taken(monkeypatch):
         monkeypatch.setattr(processes, "FIRST_PORT", first)
         with processes.reserve_address("127.0.0.1", None) as (_, port):
             assert first < port < first + 100
+
+
+# Another program listens on the port that the service has bound, before its workers do.
+QUICKER = """
+import socket
+from digits.cli.main import main
+from digits.service import processes
+server = processes._server
+def late_server(address, *others):
+    globals()["other"] = socket.create_server(address)
+    return server(address, *others)
+processes._server = late_server
+main()
+"""
+
+
+def test_another_program_that_takes_the_port_is_told_in_one_line(project):
+    """Status 2, and no traceback of the server."""
+    done = forks.run(QUICKER, "serve", "--port", "0", "--model", project / "model")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert re.search(r"port \d+ \(Address already in use\); choose another --port", done.stderr)
 
 
 def test_tokens_come_from_file_or_environment(tmp_path, monkeypatch):

@@ -65,5 +65,5 @@ def tamper(folder, cache):
 def test_a_model_that_cannot_be_served_is_refused_in_one_line(versions, capfd):
     """An unknown version, or a folder without a model: status 2, no server."""
     (versions / "empty").mkdir()
-    for model, words in (("7", "digits has no version '7'"), ("empty", "manifest.json")):
+    for model, words in (("7", "'digits' has no version '7'"), ("empty", "manifest.json")):
         assert words in refusal(capfd, "serve", "--port", "0", "--model", model)
