@@ -6,8 +6,8 @@ from digits.project import workspace
 
 @study_option
 @storage_option
-@port_option(default=8080)
-def dashboard(study: str | None, storage: str | None, port: int) -> None:
+@port_option(8080)
+def dashboard(study: str | None, storage: str | None, port: int | None) -> None:
     """Show the hyperparameter search in Optuna Dashboard.
 
     Serves the pages of a study on this computer, also while `digits tune` runs. Prints the

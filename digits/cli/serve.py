@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from digits.cli.options import FILE, MODEL
+from digits.cli.options import FILE, MODEL, port_option
 
 HOST = "Address to listen on. One that other computers can reach needs a token."
-PORT = "Port to listen on; 0 takes any free one. [default: 8000, or the next free one]"
 WORKERS = "Processes that answer requests."
 LOG = """File for the log: a line of JSON per request and per event. [default: a file in .state if
 standard error is a terminal, else standard error]"""
@@ -16,7 +15,7 @@ TOKEN_FILE = "File with tokens (16 characters or more), one a line. [default: DI
 
 @click.option("--model", metavar="MODEL", type=click.Path(), default="champion", help=MODEL)
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", help=HOST)
-@click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", help=PORT)
+@port_option(8000)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", default=1, help=WORKERS)
 @click.option("--token-file", metavar="FILE", type=FILE, help=TOKEN_FILE)
 @click.option("--log", metavar="FILE", type=FILE, help=LOG)

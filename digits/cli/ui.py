@@ -3,8 +3,8 @@
 from digits.cli.options import port_option
 
 
-@port_option(default=5000)
-def ui(port: int) -> None:
+@port_option(5000)
+def ui(port: int | None) -> None:
     """Show runs, metrics and versions in the MLflow UI.
 
     Starts the UI on this computer and prints the address of the runs, the most accurate first;

@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from importlib import metadata
 
+from digits.project import workspace
 from digits.project.errors import UserError
 from digits.tracking import experiment_page, journal_folders, mlflow_import, store_uri
 from digits.tracking.tracking_store import (
@@ -19,11 +20,11 @@ from digits.tracking.tracking_store import (
 HOST = "127.0.0.1"
 
 
-def serve_ui(port: int = 5000) -> None:
+def serve_ui(port: int | None = None) -> None:
     """Print the address of the runs, and replace this process by MLflow's server.
 
-    The server listens on `port` or the next free one. If a configured tracking server answers,
-    only its address is printed.
+    The server listens on `port`, by default the first free one from 5000 on. If a configured
+    tracking server answers, only its address is printed.
     """
     store = current_store() if is_reachable(current_store()) else embedded_store()
     if store_uri.uri_scheme(store.uri) in {"http", "https"}:
@@ -33,9 +34,15 @@ def serve_ui(port: int = 5000) -> None:
     if not list(metadata.distributions(name="mlflow")):  # mlflow-skinny has no pages
         raise UserError("MLflow has no pages here; install digits[train] in place of digits")
     journal_folders.close_dead_runs()
-    free = first_free_port(port)
+    free = choose_port(port, 5000)
     address = _address_of_runs(store, f"http://{HOST}:{free}")
-    print(f"{address}\n({store}; ready in some seconds, Ctrl-C ends it)", flush=True)
+    notes = [str(store), "answers in about 10 s"]
+    if os.isatty(2):  # MLflow's own notes are of no use there
+        log = workspace.state_folder() / "ui.log"
+        log.parent.mkdir(exist_ok=True)
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
+        notes.append(f"log in {os.path.relpath(log)}")
+    print(f"{address}\n({'; '.join(notes)}; Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(free)]
     command += ["--workers", "1", "--uvicorn-opts", "--no-access-log"]
     mlflow_import.configure_mlflow()
@@ -57,11 +64,14 @@ def _address_of_runs(store: TrackingStore, server: str) -> str:
         return server
 
 
-def first_free_port(first: int) -> int:
-    """The first free port among the 100 from `first` on; UserError when all are taken."""
-    for port in range(first, min(first + 100, 65536)):
+def choose_port(port: int | None, first: int) -> int:
+    """Return `port`, 0 for any; None is the first free one among the 100 from `first` on.
+
+    Raises UserError when it is taken, or all of them are.
+    """
+    for number in range(first, first + 100) if port is None else [port]:
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((HOST, port))
-            return port
-    raise UserError(f"port {first} and the ports after it are taken; choose another with --port")
+            probe.bind((HOST, number))
+            return int(probe.getsockname()[1])
+    raise UserError(f"cannot listen on {HOST} port {number} (it is taken); choose another --port")

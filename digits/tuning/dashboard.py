@@ -10,7 +10,7 @@ import optuna_dashboard
 
 from digits.project.errors import UserError
 from digits.project.params_schema import TuneParams
-from digits.tracking.mlflow_ui import HOST, first_free_port
+from digits.tracking.mlflow_ui import HOST, choose_port
 from digits.tuning import study_notes, study_storage
 
 
@@ -27,8 +27,10 @@ class _QuietHandler(WSGIRequestHandler):
         """Log nothing."""
 
 
-def serve_dashboard(tune: TuneParams, address: str | None, name: str | None, port: int) -> None:
-    """Serve the pages until Ctrl-C, on `port` or the next free one.
+def serve_dashboard(
+    tune: TuneParams, address: str | None, name: str | None, port: int | None
+) -> None:
+    """Serve the pages until Ctrl-C, on `port`, by default the first free one from 8080 on.
 
     `address` replaces the configured storage, `name` the configured study. Raises UserError when
     the storage cannot be used or does not have the study.
@@ -41,7 +43,7 @@ def serve_dashboard(tune: TuneParams, address: str | None, name: str | None, por
             problem = study_notes.unknown_study(study, storage)
             raise UserError(f"{study_storage.display_url(url)} {problem}")
         page = f"dashboard/studies/{storage.get_study_id_from_name(study)}"
-    free = first_free_port(port)
+    free = choose_port(port, 8080)
     application = _reject_other_sites(optuna_dashboard.wsgi(storage), f"{HOST}:{free}")
     with make_server(HOST, free, application, _Server, _QuietHandler) as server:
         print(f"http://{HOST}:{free}/{page}  (study {study}; Ctrl-C ends it)", flush=True)
