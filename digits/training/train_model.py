@@ -143,7 +143,10 @@ def _without_seconds(rows: list[Row]) -> list[Row]:
 
 
 def _print_times(rows: list[Row], seconds: float) -> None:
-    """Print where the time went; `seconds` is what came after the last epoch."""
+    """Print which epoch is kept, and where the time went; `seconds` came after the last epoch."""
+    best = max(rows, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
+    accuracy = f"{best['validation_accuracy']:.2%}"
+    print(f"kept: epoch {best['epoch']}, which has the best validation accuracy, {accuracy}")
     epochs = sum(row["seconds"] for row in rows)
     print(f"{epochs:.0f} s for all epochs, {seconds:.0f} s to export, check and log the model")
 

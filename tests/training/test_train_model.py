@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -86,6 +87,7 @@ def test_a_killed_and_interrupted_training_ends_with_the_same_bytes(trained, cap
     output = capsys.readouterr().out
     assert "continuing after epoch" in output
     assert "epoch   1" not in output
+    assert re.search("^kept: epoch [123], which has the best validation accuracy", output, re.M)
     assert hashes() == undisturbed
     assert not remaining.exists()
     others = [r for r in here.client.search_runs([here.experiment]) if r.info.run_id != first]
