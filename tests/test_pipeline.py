@@ -8,11 +8,13 @@ import subprocess
 
 import pytest
 
+from digits.cli.recipe import REFUSED
 from digits.cli.results import results
 from digits.cli.versions import versions
 from digits.evaluation import scores
 from digits.project import params_file, stage
 from digits.project.errors import UserError
+from digits.registry import model_reference
 from digits.tracking.run_context import unfold_tags
 from digits.tracking.tracking_store import TrackingStore, current_store
 from stages.register import register
@@ -136,7 +138,7 @@ def experiment(built):
     return built
 
 
-def test_an_experiment_lands_in_the_same_store(experiment):
+def test_an_experiment_lands_in_the_same_store(experiment, monkeypatch):
     """The run of one in a temporary copy of the checkout is beside the others."""
     built = experiment
     newest, *others = runs_of(built)
@@ -145,6 +147,8 @@ def test_an_experiment_lands_in_the_same_store(experiment):
     assert newest.data.params["train.learning_rate"] == "1e-05"
     assert newest.info.status == "FINISHED"
     assert "mlflow.db" not in call(built, "git", "status", "--porcelain").stdout
+    monkeypatch.chdir(built)  # its name is that of a model, too
+    assert model_reference.resolve("cold").manifest["run_id"] == newest.info.run_id
 
 
 def test_one_changed_value_is_seen_at_a_glance(experiment):
@@ -220,8 +224,12 @@ def test_an_archive_without_git_still_runs(built, empty_store, tmp_path, monkeyp
 def test_a_bad_value_stops_before_anything_is_touched(built, monkeypatch):
     """A typo in params.yaml: one line, status 2 of the stage, the model as before.
 
-    Under DVC, which has removed the outputs by then, a second line says how to go back.
+    Under DVC, which has removed the outputs by then, a second line says how to go back. What
+    `digits recipe` prints of a recipe that there is not, DVC refuses.
     """
+    refused = call(built, "dvc", "exp", "run", REFUSED, check=False)
+    assert (refused.returncode, refused.stdout) == (255, "")
+    assert f"'{REFUSED}' does not exist" in refused.stderr
     text = (built / "params.yaml").read_text()
     before = (built / "models/digits/manifest.json").read_bytes()
     monkeypatch.chdir(built)

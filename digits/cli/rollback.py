@@ -3,7 +3,7 @@
 from digits.cli.options import reason_option
 
 
-@reason_option(default="no reason given")
+@reason_option(required=True)
 def rollback(reason: str) -> None:
     """Make the previous champion the champion again.
 

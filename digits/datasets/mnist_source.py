@@ -69,7 +69,7 @@ def _download_missing(root: Path) -> str:
             fetch(root)
             problem = _checksum_problem(root / FOLDER, list(FILES))
         except (OSError, RuntimeError, EOFError, SubprocessError, KeyError) as error:
-            problem = " ".join(str(error).split())[:300]
+            problem = " ".join(str(error).split())
         if problem is None:
             return source
         failures.append(f"{source}: {problem}")
@@ -100,6 +100,6 @@ def _output(command: list[str], folder: Path) -> str:
     """Run `command` in `folder` and return its output. Raises RuntimeError when it fails."""
     done = run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT)
     if done.returncode:
-        reason = " ".join(done.stderr.split())[-200:]
+        reason = " ".join(done.stderr.split())
         raise RuntimeError(f"{command[0]} ended with {done.returncode}: {reason}")
     return done.stdout

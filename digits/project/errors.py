@@ -1,8 +1,11 @@
 """UserError, the exception whose message a person reads, and the exit status of a command."""
 
 import errno
+import os
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 # Packages of the extra `registry` in pyproject.toml; all others that may be missing are `train`'s.
 REGISTRY_PACKAGES = {"alembic", "mlflow", "requests", "ruamel", "sqlalchemy", "yaml"}
@@ -47,5 +50,16 @@ def run_reporting_errors(name: str, action: Callable[[], object]) -> int:
         status = 2
     except KeyboardInterrupt:
         message, status = "interrupted; the same command goes on from here", 130
-    print(f"{name}: {message}", file=sys.stderr, flush=True)
+    print(f"{name}: {_shorten_paths(message)}", file=sys.stderr, flush=True)
     return status
+
+
+def _shorten_paths(message: str) -> str:
+    """Return `message` with paths in this checkout as seen from the working folder."""
+    try:
+        folders = [Path.cwd(), *Path.cwd().parents]
+    except OSError:  # the working folder was removed
+        return message
+    root = next((folder for folder in folders if (folder / "dvc.yaml").is_file()), None)
+    path = rf"(?<![\w/:]){re.escape(str(root))}/\S+"
+    return message if root is None else re.sub(path, lambda p: os.path.relpath(p[0]), message)

@@ -12,8 +12,13 @@ class RevisionNotFoundError(UserError):
 
 
 def resolve_commit(name: str) -> str:
-    """The full id of a git revision. Raises RevisionNotFoundError when there is none."""
+    """The full id of a git revision or of an experiment of DVC.
+
+    Raises RevisionNotFoundError when there is none.
+    """
     commit = run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if not commit and not set(name) & set("*?[\\"):  # which would be a pattern
+        commit = run_git("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{name}")[:40]
     if not commit:
         problem = "has no revision" if shutil.which("git") else "is not installed to look for"
         raise RevisionNotFoundError(f"git {problem} {name!r}; `git log` lists commits")

@@ -69,7 +69,7 @@ def look_up(reference: str) -> "ResolvedModel | RegisteredVersion":
         return ResolvedModel(reference, folder, manifest, description=description)
     near = workspace.similar_path(path)
     if near is not None or reference.startswith((".", "/")):  # no version or revision does
-        hint = "name the folder of a model" if near is None else f"did you mean {near}?"
+        hint = "name the folder of a model" if near is None else f"did you mean {str(near)!r}?"
         raise UserError(f"{reference}: no such file or folder; {hint}")
     from digits.registry import published_model, version_lookup  # 2 s: MLflow
     from digits.tracking.tracking_store import StoreUnavailableError
@@ -163,6 +163,9 @@ def _default_model(max_age: float) -> ResolvedModel:
 
         if absence and isinstance(error, VersionNotFoundError):
             raise VersionNotFoundError(absence) from error
+        if root is None:
+            found = "no model is named, and none is here, so the champion was looked for"
+            raise type(error)(f"{found}: {error}") from error
         raise
     if absence:
         store_uri.warn_once(f"{absence}; until then the champion answers")

@@ -81,7 +81,8 @@ def rollback(why: str) -> str:
     # a champion that was deleted in the registry is still that of the record
     champion = state.aliases.get(CHAMPION) or state.log.version_of(CHAMPION)
     if champion is None:
-        raise UserError(f"{state.name} has no champion to go back from; nothing was changed")
+        found = f"the registered model {state.name!r} has no champion to go back from"
+        raise UserError(f"{found}; nothing was changed")
     is_moved = state.interrupted_change({CHAMPION: champion}, "rollback") is not None
     number = champion if is_moved else state.log.previous_champion(champion)
     if number is None:

@@ -27,7 +27,8 @@ def find_committed(reference: str, error: UserError) -> ResolvedModel:
     try:
         commit = git_revisions.resolve_commit(reference)
     except git_revisions.RevisionNotFoundError:
-        message = f"{reference!r} is no file, no folder and no git revision, and {error}"
+        found = f"{reference!r} is no file, no folder, no git revision and no experiment"
+        message = f"{found}, and {error}"
         raise type(error)(message) from None
     return _download_commit(commit)
 

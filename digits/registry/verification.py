@@ -21,6 +21,7 @@ NEXT_STEPS = "`dvc push --all-commits` sends all commits, `dvc exp push origin N
 NO_BACKUP = (
     "no remote holds anything: `dvc push` fills the one in .dvc/config, `dvc remote` adds more"
 )
+LOST = "parts of it are neither in DVC's cache nor in a remote"
 PENDING_ERRORS = (ObjectNotFoundError, NoResponseError, StoreUnavailableError)
 Check = Callable[[], str]  # returns a remark on something intact; raises a UserError otherwise
 
@@ -45,6 +46,11 @@ class CheckResult:
     what: str
     state: CheckState
     details: str = ""
+
+    @property
+    def word(self) -> str:
+        """The state in a word or two, such as "not pushed" or "missing"."""
+        return {NO_BACKUP: "none yet", LOST: "missing"}.get(self.details, self.state.word)
 
 
 def verify_all() -> list[CheckResult]:
@@ -75,7 +81,7 @@ def verify_all() -> list[CheckResult]:
         progress.clear()
         is_pending = any(result.state is CheckState.NOT_PUSHED for result in results)
         if storage and not storage.is_backed_up and not is_pending:
-            results.append(CheckResult("not backed up yet", CheckState.OK, NO_BACKUP))
+            results.append(CheckResult("back-up", CheckState.OK, NO_BACKUP))
     return results
 
 
@@ -114,8 +120,7 @@ def _check_object(oid: str, storage: DvcStorage) -> str:
     intact = [store.intact_objects(oids) for store in (storage.cache, *storage.remotes)]
     is_lost = set().union(*intact) < oids
     if is_lost or (storage.is_backed_up and oids not in intact[1:]):
-        lost = "parts of it are neither in DVC's cache nor in a remote"
-        raise storage.unreachable or ObjectNotFoundError(lost if is_lost else "is in no remote")
+        raise storage.unreachable or ObjectNotFoundError(LOST if is_lost else "is in no remote")
     return ""
 
 
@@ -127,7 +132,7 @@ def _check_model_output() -> str:
 def format_results(results: list[CheckResult]) -> str:
     """Format the results as lines, with their counts and what to do."""
     width = max((len(result.what) for result in results), default=0)
-    lines = [f"{r.what:{width}}  {r.state.word:10}  {r.details}".rstrip() for r in results]
+    lines = [f"{r.what:{width}}  {r.word:10}  {r.details}".rstrip() for r in results]
     states = [result.state for result in results]
     counts = ", ".join(f"{states.count(s)} {s.word}" for s in reversed(CheckState))
     advice = [NEXT_STEPS] if CheckState.NOT_PUSHED in states else []

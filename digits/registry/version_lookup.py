@@ -125,10 +125,11 @@ def explain_no_versions(store: TrackingStore, name: str) -> str:
 
 
 def _suggest_versions(store: TrackingStore, name: str, reference: str) -> str:
-    """Say that no version has this name, and which names are similar."""
+    """Say that no version has this name, and which name is similar, or which there are."""
     versions = registration.list_versions(store, name)
     known = [alias for v in versions for alias in v.aliases] + [str(v.number) for v in versions]
     if not known:
         return explain_no_versions(store, name)
-    near = difflib.get_close_matches(reference, known, 3, 0.5) or known[:5]
-    return f"{name} has no version {reference!r} in {store}; choose one of {', '.join(near)}"
+    near = difflib.get_close_matches(reference, known, 1, 0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known[:5])}"
+    return f"the registered model {name!r} has no version {reference!r} in {store}; {hint}"

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from digits.cli import main
+from digits.cli.recipe import REFUSED
 
 OTHER_FILES = {"__init__", "__main__", "main", "options"}  # of digits/cli
 
@@ -44,11 +45,9 @@ def test_help_names_every_command(capsys):
     ("arguments", "words"),
     [
         (["results"], "no model was trained here yet; `dvc repro` trains one as models/digits"),
-        (
-            ["versions"],
-            "the registered model 'digits' has no version yet; `dvc repro` registers one",
-        ),
-        (["rollback"], "digits has no champion to go back from; nothing was changed"),
+        (["versions"], "the registered model 'digits' has no version yet; `dvc repro` registers"),
+        (["rollback", "--reason", "x"], "model 'digits' has no champion to go back from; nothing"),
+        (["rollback"], "Missing option '--reason' (see `digits rollback --help`)"),
         (["history", "--at", "noon"], "--at: 'noon' is not a time. Use 2026-11-20T12:00 (UTC) or"),
         (["history", "--accept", "x"], "alias log of digits is whole; there is nothing to accept"),
         (["send"], "no tracking server to send to; set MLFLOW_TRACKING_URI to its address"),
@@ -57,7 +56,7 @@ def test_help_names_every_command(capsys):
         (["predict", "a.png", "--json", "--csv"], "exclude each other"),
         (
             ["compare", "x" * 300, "champion"],
-            "is no file, no folder and no git revision, and the registered model 'digits' has no",
+            "is no file, no folder, no git revision and no experiment, and the reg",
         ),
         (["promote", "3"], "Missing option '--reason' (see `digits promote --help`)"),
         (["verson"], "No such command 'verson'. Did you mean 'versions'? (see `digits --help`)"),
@@ -78,6 +77,10 @@ def test_a_recipe_is_printed_as_options_of_dvc(workspace, values, capsys):
 
     assert run("recipe", "wide") == 0
     assert capsys.readouterr().out == "-S model.mlp.hidden=[64,32] -S train.device=cpu\n"
+    assert run("recipe", "wild") == 2
+    output, errors = capsys.readouterr()
+    assert output == f"{REFUSED}\n"  # for DVC, which would run without the recipe
+    assert errors == "digits: params.yaml has no recipe 'wild'; it has wide\n"
 
 
 def test_without_versions_there_is_nothing_to_prune_and_no_history(workspace, capsys):

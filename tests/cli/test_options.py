@@ -66,4 +66,4 @@ def test_without_a_model_one_line_says_how_to_get_one(workspace, capsys, command
     """No model and no version, or an unknown version: status 2."""
     assert "no model was trained here yet; `dvc repro` trains" in refusal(capsys, command, "mine")
     message = refusal(capsys, command, "mine", "--model", "challenger")
-    assert "'challenger' is no file, no folder and no git revision" in message
+    assert "'challenger' is no file, no folder, no git revision" in message

@@ -30,6 +30,20 @@ def test_an_error_that_a_person_can_correct_is_one_line(capsys, error, status, w
     assert printed.count("\n") == 1
 
 
+def test_a_path_in_the_checkout_is_told_as_seen_from_here(tmp_path, monkeypatch, capsys):
+    """Addresses, and paths that lie elsewhere, stay as they are."""
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "docs").mkdir()
+    monkeypatch.chdir(tmp_path / "docs")
+    address = f"sqlite:///{tmp_path}/mlflow.db and {tmp_path}-2/file"
+
+    def action():
+        raise UserError(f"{tmp_path}/params.yaml: no such file; {address}")
+
+    errors.run_reporting_errors("demo", action)
+    assert capsys.readouterr().err == f"demo: ../params.yaml: no such file; {address}\n"
+
+
 def test_a_bug_keeps_its_traceback():
     """Any other exception is raised."""
     with pytest.raises(ZeroDivisionError):

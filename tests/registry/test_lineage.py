@@ -104,5 +104,5 @@ def test_a_run_without_a_version_is_told_of(checkout, lineage):
     assert traced["model"]["folders"] == []
     assert traced["commit"]["id"] == "abc"
     assert "not registered" in lineage(run.info.run_id)
-    with pytest.raises(UserError, match="digits has no version"):
+    with pytest.raises(UserError, match="'digits' has no version"):
         model_reference.resolve(run.info.run_id)

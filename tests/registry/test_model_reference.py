@@ -82,14 +82,14 @@ def test_each_kind_of_reference_refuses_a_changed_model(damaged, reference, requ
     assert not list(version_download.cached_folder("x").parent.glob("[!.]*"))
 
 
-UNKNOWN = "'{0}' is no file, no folder and no git revision, and digits has no version '{0}' in "
-LIST = f"{UNKNOWN}this checkout's own store; choose one of champion, 2, 1"
+LIST = """'{0}' is no file, no folder, no git revision and no experiment, and the registered model \
+'digits' has no version '{0}' in this checkout's own store; it has champion, 2, 1"""
 
 
 NO_PATH = "{0}: no such file or folder; name the folder of a model"
 MESSAGES = {
     **dict.fromkeys(("nix", "3", "HEAD", "--help", "f" * 32, "models:/digits/2"), LIST),
-    "champoin": LIST.removesuffix(", 2, 1"),
+    "champoin": LIST.replace("it has champion, 2, 1", "did you mean 'champion'?"),
     **dict.fromkeys(("./nix", "../2"), NO_PATH),
 }
 
@@ -159,10 +159,18 @@ def test_without_a_model_in_the_checkout_the_champion_is_the_default(versions):
     assert resolve(None).version == resolve("champion").version == 2
 
 
+def test_without_a_checkout_the_error_says_why_the_champion_was_looked_for(tmp_path, monkeypatch):
+    """Nobody named it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(UserError, match=r"^no model is named.* the champion was looked for: "):
+        resolve(None)
+
+
 def test_before_the_first_version_the_way_to_one_is_told(workspace):
     """The registry is empty."""
     for find in (resolve, trace_lineage):
-        with pytest.raises(UserError, match="model 'digits' has no version yet; `dvc repro`"):
+        with pytest.raises(UserError, match="'digits' has no version yet; `dvc repro` "):
             find("champion")
 
 

@@ -89,7 +89,7 @@ def test_what_cannot_be_promoted_changes_nothing(three):
     before = standing()
     for reference, reason, words in (
         ("champion", "x", "digits version 1 is champion already; nothing was changed"),
-        ("7", "x", "digits has no version '7'"),
+        ("7", "x", "'digits' has no version '7'"),
         ("2", " \n ", "the reason is empty; say why with --reason"),
         ("2", "x" * 6000, "characters too long; give a shorter one"),
     ):

@@ -1,5 +1,6 @@
 """`digits verify` finds what was changed, wherever it was, and says what would be lost."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_what_is_to_be_done_is_told_until_it_is_done(checkout):
     """0 before the first push, 1 while some is not pushed or an alias was moved by other means."""
     done = processes.run("digits", "verify")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "not backed up yet  " in done.stdout
+    assert re.search("^back-up +none yet +no remote holds", done.stdout, re.M)
     assert "`dvc push` fills the one in .dvc/config" in done.stdout
     call(checkout, "dvc", "push", "data/splits/test.npz")
 
