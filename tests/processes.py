@@ -177,8 +177,10 @@ def _begin(command, folder, environment, streams):
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, path in enumerate(streams, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
+    sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="backslashreplace")
     sys.argv, sys.executable = command, f"{SHIM.name}/python"

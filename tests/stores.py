@@ -31,24 +31,6 @@ linear (uint8[batch, 28, 28] pictures) => (float[batch, 10] logits)
   ten = Slice (flat, first, last, axis)
   logits = Add (ten, bias)
 }"""
-# `digits ui` as one process: without the second and third one that import MLflow anew, for 10 s.
-UI = """
-import os
-import mlflow.cli, mlflow.server
-from digits.cli.main import main
-
-def run_mlflow(_program, command, environment):
-    os.environ.update(environment)
-    mlflow.cli.cli(command[3:])
-
-def run_uvicorn(command, extra_env, **_options):
-    os.environ.update(extra_env)
-    from uvicorn.main import main
-    main(command[3:])
-
-os.execve, mlflow.server._exec_cmd = run_mlflow, run_uvicorn
-main()
-"""
 VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME", "DVC_STAGE")
 
 
@@ -154,7 +136,7 @@ class Server:
         if self.process is None:
             port = self.uri.rpartition(":")[2]
             with chdir(self.folder):
-                self.process = processes.Process(UI, "ui", "--port", port)
+                self.process = processes.Process("digits", "ui", "--port", port)
         deadline = time.monotonic() + 120
         while store_uri.connection_problem(self.uri) is not None:
             assert self.process.returncode is None, self.process.communicate()
