@@ -52,8 +52,7 @@ def evaluate(
         logits = model.logits(split.images)
         result, probabilities = scores.score(logits, split.labels), classifier.softmax(logits)
         corrupted = list(corruption_scores(model, split, evaluate))
-        mean = round(fmean(row["accuracy"] for row in corrupted), 6)
-        numbers = result.as_metrics() | {"corrupted_accuracy": mean}
+        numbers = result.as_metrics() | {"corrupted_accuracy": _mean_accuracy(corrupted)}
         by_class = scores.per_class(split.labels, logits.argmax(1), model.classes)
         atomic_files.write_json(metrics, scores.comparable(numbers))
         atomic_files.write_csv(classes, by_class)
@@ -66,9 +65,13 @@ def evaluate(
             _draw_predictions(folder, model, split, probabilities)
         run.log_inputs({test.as_posix(): len(split)})
         _log_scores(run, numbers, by_class, corrupted)
-        files = [metrics, classes, predictions, reliability, robustness, history]
+        files = metrics, classes, predictions, reliability, robustness, history
         run.log_files([*files, *sorted(pictures.iterdir())], "evaluation")
-    _print_scores(result, mean)
+    _print_scores(result, numbers["corrupted_accuracy"])
+
+
+def _mean_accuracy(corrupted: list[Row]) -> float:
+    return round(fmean(row["accuracy"] for row in corrupted), 6)
 
 
 def _check_classes(model: Classifier, split: LabelledImages, path: Path) -> None:

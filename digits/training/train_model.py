@@ -43,16 +43,11 @@ def train(
     Raises UserError when training diverges or when the two forms of the model disagree.
     """
     paths = {"training": training, "validation": validation}
-    pretrained = model.torchvision.pretrained if model.kind == "torchvision" else False
-    weights = (
-        [Path(pretrained)] if isinstance(pretrained, str) and Path(pretrained).exists() else []
-    )
+    inputs = (*paths.values(), *_pretrained_files(model))
     sections = {"model": model, "augment": augment, "train": train}
     decisive: dict[str, Any] = {
         "params": {name: section.model_dump(mode="json") for name, section in sections.items()},
-        "inputs": {
-            path.as_posix(): hashing.file_sha256(path) for path in (*paths.values(), *weights)
-        },
+        "inputs": {path.as_posix(): hashing.file_sha256(path) for path in inputs},
         "code": code_hash.source_hashes(Path(__file__)),
     }
     parts = {name: split_files.load(path) for name, path in paths.items()}
