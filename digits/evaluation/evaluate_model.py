@@ -67,7 +67,7 @@ def evaluate(
         _log_scores(run, numbers, by_class, corrupted)
         files = metrics, classes, predictions, reliability, robustness, history
         run.log_files([*files, *sorted(pictures.iterdir())], "evaluation")
-    _print_scores(result, numbers["corrupted_accuracy"])
+    _print_scores(result, _mean_accuracy(corrupted))
 
 
 def _mean_accuracy(corrupted: list[Row]) -> float:
