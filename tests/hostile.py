@@ -133,6 +133,31 @@ def _outer(model):
     model.graph.node.append(helper.make_node("Sub", ["column", "row"], ["unused"]))
 
 
+def _images_by_images(model):
+    """Multiply each image's logits with those of every other image."""
+    model.graph.node.append(helper.make_node("Transpose", ["logits"], ["columns"], perm=[1, 0]))
+    model.graph.node.append(helper.make_node("MatMul", ["logits", "columns"], ["unused"]))
+
+
+def _doubled(model):
+    """Double the number of images again and again."""
+    for i in range(30):
+        before = f"double{i - 1}" if i else "logits"
+        node = helper.make_node("Concat", [before, before], [f"double{i}"], axis=0)
+        model.graph.node.append(node)
+
+
+def _slow(model):
+    """Pool over everything, thousands of times: seconds for an image, in a few kilobytes."""
+    model.graph.initializer.append(
+        numpy_helper.from_array(np.zeros((1, 1, 1024, 1024), np.float32), "plane")
+    )
+    pool = {"kernel_shape": [1023, 1023], "pads": [511] * 4}
+    for i in range(20):
+        before = f"pool{i - 1}" if i else "plane"
+        model.graph.node.append(helper.make_node("MaxPool", [before], [f"pool{i}"], **pool))
+
+
 def _many(model):
     for i in range(10_001):
         before = f"step{i - 1}" if i else "logits"
@@ -150,6 +175,9 @@ GRAPHS = {  # a change of the model, or bytes in its place, and why it is refuse
     "a trillion zeros": (_node("ConstantOfShape"), "the operator ai.onnx.ConstantOfShape"),
     "an image a trillion wide": (_pads, "more than 16,777,216 values"),
     "a column times a row": (_outer, "more than 16,777,216 values"),
+    "images times images": (_images_by_images, "grows faster than the number of images"),
+    "twice as many images, 30 times": (_doubled, "more than 16,777,216 values"),
+    "pools without end": (_slow, "more than 100,000,000,000 multiplications"),
     "ten thousand steps": (_many, "operators"),
     "a shape of a trillion": (_dims([1 << 40]), "not hold the numbers"),
     "a negative shape": (_dims([-1]), "not hold the numbers"),

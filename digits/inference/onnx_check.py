@@ -13,7 +13,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, TensorProto, helper, shape_inference
+from onnx import ModelProto, NodeProto, TensorProto, helper, shape_inference
 
 from digits.inference import model_manifest
 from digits.project.errors import UserError
@@ -28,6 +28,8 @@ OPERATORS |= {"Add", "Gelu", "HardSigmoid", "HardSwish", "LayerNormalization", "
 OPERATORS |= {"Sigmoid"}
 MAX_NODES = 10_000
 MAX_VALUES = 1 << 24  # values that a node may output for one image
+MAX_OPERATIONS = 10**11  # multiplications for one image: 20 times those of a ResNet-50
+MANY = 1000  # images at once
 
 
 def read_onnx_metadata(path: Path) -> dict[str, str]:
@@ -86,20 +88,56 @@ def _holds_all_values(tensor: TensorProto) -> bool:
 
 
 def _check_sizes(model: ModelProto) -> None:
-    """Raise ValueError if a node outputs too many values, or its output's size is unknown.
+    """Raise ValueError if the network takes too much memory or arithmetic for an image.
 
-    Sizes are inferred, not taken from the file. Large weights do not matter for that and are
-    dropped from `model`.
+    Also if that grows faster than the number of images. Sizes are inferred, not taken from the
+    file. Large weights do not matter for that and are dropped from `model`.
     """
     for tensor in model.graph.initializer:
         if len(tensor.raw_data) > 1024:
             tensor.ClearField("raw_data")
-    del model.graph.value_info[:]
-    graph = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
-    shapes = {v.name: v.type.tensor_type.shape.dim for v in (*graph.value_info, *graph.output)}
+    one, many = (_infer_shapes(model, images) for images in (1, MANY))
     for name in (name for node in model.graph.node for name in node.output):
-        known = [axis.dim_value for axis in shapes.get(name, ()) if axis.dim_value]
-        if name not in shapes or len(shapes[name]) > len(known) + 1:
-            raise ValueError(f"the size of {name[:40]} is unknown")
-        if math.prod(known) > MAX_VALUES:
+        size = math.prod(one[name])
+        if size > MAX_VALUES:
             raise ValueError(f"{name[:40]} has more than {MAX_VALUES:,} values for an image")
+        if math.prod(many[name]) > MANY * size:
+            raise ValueError(f"{name[:40]} grows faster than the number of images")
+    if sum(_count_operations(node, one) for node in model.graph.node) > MAX_OPERATIONS:
+        raise ValueError(f"an image takes more than {MAX_OPERATIONS:,} multiplications")
+
+
+def _infer_shapes(model: ModelProto, images: int) -> dict[str, list[int]]:
+    """Return the shape of every value for so many images. Raises ValueError for an unknown one."""
+    graph = model.graph
+    axes = graph.input[0].type.tensor_type.shape.dim
+    if not axes:
+        raise ValueError("the input has no shape")
+    axes[0].dim_value = images
+    for value in graph.output:
+        value.type.tensor_type.ClearField("shape")
+    del graph.value_info[:]
+    inferred = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+    values = (*inferred.value_info, *inferred.input, *inferred.output)
+    shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    for value in values:
+        shape = value.type.tensor_type.shape.dim
+        if not all(axis.HasField("dim_value") for axis in shape):
+            raise ValueError(f"the size of {value.name[:40]} is unknown")
+        shapes[value.name] = [axis.dim_value for axis in shape]
+    return shapes
+
+
+def _count_operations(node: NodeProto, shapes: dict[str, list[int]]) -> int:
+    """Return about how many multiplications a node needs: at least one for each value."""
+    inputs = [shapes[name] for name in node.input if name]
+    outputs = sum(math.prod(shapes[name]) for name in node.output if name)
+    each = 1
+    if node.op_type == "Conv":
+        each = math.prod(inputs[1][1:])
+    elif node.op_type in {"Gemm", "MatMul"}:
+        each = max(inputs[0], default=1)
+    elif node.op_type == "MaxPool":
+        kernels = (a.ints for a in node.attribute if a.name == "kernel_shape")
+        each = math.prod(next(kernels, ()))
+    return outputs * each + sum(map(math.prod, inputs))
