@@ -109,7 +109,7 @@ class RequestMiddleware:
     def _check_size(self, size: int) -> None:
         """Raise RequestRefusedError if a body of `size` bytes, or all bodies, are too large."""
         if size > self.limits.body:
-            raise RequestRefusedError(413, f"more than {self.limits.body:,} bytes", CLOSE)
+            raise RequestRefusedError(413, f"more than {self.limits.body:,} bytes; split it", CLOSE)
         if self.buffered > self.limits.buffered:
             prometheus_metrics.SHEDS.inc()
             raise RequestRefusedError(503, BUSY, LATER | CLOSE)

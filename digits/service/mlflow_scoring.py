@@ -50,14 +50,10 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
 
     async def invocations(request: Request) -> Response:
         """Compute the logits of images, as MLflow's scoring server does."""
-        try:
-            if not responses.is_json(request):
-                raise RequestRefusedError(415, "expected the type application/json, in UTF-8")
-            form = queue.holder.served.classifier.format
-            images = await queue.parse(_parse_body, request["body"], form)
-        except RequestRefusedError as refused:
-            more = {"error_code": "BAD_REQUEST", "message": refused.detail}
-            return responses.error_response(request["request_id"], refused, **more)
+        if not responses.is_json(request):
+            raise RequestRefusedError(415, "expected the type application/json, in UTF-8")
+        form = queue.holder.served.classifier.format
+        images = await queue.parse(_parse_body, request["body"], form)
         output = await queue.predict(images)
         content: PredictionsResponse = {"predictions": {"logits": output.logits.tolist()}}
         return responses.model_response(content, output.served)
@@ -72,7 +68,7 @@ def routes(queue: BatchQueue) -> list[ApiRoute]:
 
     body = InputsRequest | InstancesRequest
     return [
-        ApiRoute("/invocations", invocations, response=PredictionsResponse, body=body),
+        ApiRoute(responses.INVOCATIONS, invocations, response=PredictionsResponse, body=body),
         ApiRoute("/ping", ping),
         ApiRoute("/health", ping),
         ApiRoute("/version", mlflow_version),

@@ -1,24 +1,56 @@
 """Shared by all routes: requests checked by pydantic, JSON responses, errors in one sentence."""
 
+import base64
+import re
+from contextlib import suppress
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 from typing_extensions import TypedDict
 
 from digits.service.served_model import ServedModel
 
 JSON = "application/json"
+INVOCATIONS = "/invocations"  # MLflow's route
 MAX_JSON_VALUES, MAX_JSON_LISTS = 1_000_000, 50_000  # a thousand images of MNIST's size
 NO_CACHE = {"Cache-Control": "no-cache"}  # so that browsers never run an old script
 PLAIN_MESSAGES = {  # instead of pydantic's own, which speak of Python
     "bytes_type": "Input should be a text in base64",
     "model_type": "Input should be an object",
 }
-Base64 = Annotated[bytes, WithJsonSchema({"type": "string", "contentEncoding": "base64"})]
+
+
+def _decode_base64(value: Any) -> Any:
+    """Return the bytes of a text in base64; what is no such text unchanged, which is an error.
+
+    Read are both alphabets, with line breaks, without padding, and in a data URL.
+    """
+    if not isinstance(value, str):
+        return value
+    text = re.sub(r"^data:[^,]{0,200};base64,|\s", "", value).translate(URL_SAFE)
+    with suppress(ValueError):
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    return value
+
+
+URL_SAFE = str.maketrans("-_", "+/")
+Base64 = Annotated[
+    bytes,
+    BeforeValidator(_decode_base64),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+]
 Status = Literal["ok", "doubtful", "no digit", "no glyph"]
 Name = Annotated[str, Field(pattern=r"^\w[^\x00-\x1f\x7f]{0,99}$")]
 
@@ -26,7 +58,7 @@ Name = Annotated[str, Field(pattern=r"^\w[^\x00-\x1f\x7f]{0,99}$")]
 class RequestBody(BaseModel):
     """A request in JSON. Nothing is converted, and unknown fields are errors."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", val_json_bytes="base64")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
 class ModelIdentity(RequestBody):
@@ -67,9 +99,11 @@ def model_response(value: Any, served: ServedModel) -> Response:
     return json_response(value, 200, served.headers)
 
 
-def error_response(request_id: str, refused: HTTPException, **more: str) -> Response:
-    """Return the response to a refused request; `more` are further fields."""
-    content = {"error": refused.detail, "request_id": request_id, **more}
+def error_response(scope: Scope, refused: HTTPException) -> Response:
+    """Return the response to a refused request; MLflow's route has the fields of MLflow, too."""
+    content = {"error": refused.detail, "request_id": scope["request_id"]}
+    if scope["path"] == INVOCATIONS:
+        content |= {"error_code": "BAD_REQUEST", "message": refused.detail}
     return Response(orjson.dumps(content), refused.status_code, refused.headers, JSON)
 
 

@@ -115,14 +115,14 @@ def render_model_page(served: ServedModel) -> str:
 
 def error_response(scope: Scope, refused: HTTPException) -> Response:
     """Return the response to a refused request: a page for a browser, else JSON."""
-    request_id = scope["request_id"]
     accepted = [value for name, value in scope["headers"] if name == b"accept"]
     if scope["method"] != "GET" or not any(b"text/html" in value for value in accepted):
-        return responses.error_response(request_id, refused)
+        return responses.error_response(scope, refused)
     root = "../" * (scope["path"].count("/") - 1) or "./"
-    values = {"status": refused.status_code, "error": refused.detail, "request_id": request_id}
+    status, request_id = refused.status_code, scope["request_id"]
+    values = {"status": status, "error": refused.detail, "request_id": request_id}
     text = html_templates.render(WEB / "error.html", root=root, **values)
-    return Response(text, refused.status_code, refused.headers, "text/html")
+    return Response(text, status, refused.headers, "text/html")
 
 
 def _expected_label(classes: list[str]) -> str:

@@ -58,13 +58,14 @@ def is_disconnected(connection, piece, pause):
 
 def test_large_bodies_are_refused_before_they_are_read(tight):
     """By their declared length, or as soon as they exceed the limit."""
-    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
+    head = b"POST /invocations HTTP/1.1\r\nHost: localhost\r\n"
     declared = raw(tight, head + b"Content-Length: 10001\r\n\r\n")
     chunk = b"1000\r\n" + bytes(4096) + b"\r\n"
     chunked = raw(tight, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 3)
 
     assert [status(declared), status(chunked)] == [413, 413]
-    assert json.loads(declared.partition(b"\r\n\r\n")[2])["error"] == "more than 10,000 bytes"
+    answer = json.loads(declared.partition(b"\r\n\r\n")[2])
+    assert answer["message"] == answer["error"] == "more than 10,000 bytes; split it"
 
 
 def test_endless_heads_are_refused(tight):

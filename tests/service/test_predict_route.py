@@ -5,6 +5,7 @@ import io
 import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import cv2
@@ -63,6 +64,17 @@ def test_predict_answers_as_the_command_prints(project, ask):
         glyphs = [Image.open(io.BytesIO(base64.b64decode(g))) for g in response["pictures"]]
         assert [glyph.size for glyph in glyphs] == [(28, 28)] * len(record["boxes"])
     assert raw[2]["request_id"] == "mine-1"
+
+
+def test_all_common_forms_of_base64_are_read(ask):
+    """A data URL, line breaks, the alphabet of URLs, no padding; nonsense is named."""
+    image = written("3407")
+    plain, url = base64.b64encode(image).decode(), base64.urlsafe_b64encode(image).decode()
+    forms = [f"data:image/png;base64,{plain}", "\r\n".join(textwrap.wrap(plain)), url.rstrip("=")]
+    texts = [ask("POST", "/predict", json.dumps({"picture": f}), **JSON)[2] for f in forms]
+    assert {text["text"] for text in texts} == {ask("POST", "/predict", image)[2]["text"]}
+    status, _, refused = ask("POST", "/predict", json.dumps({"picture": "a!"}), **JSON)
+    assert (status, "picture: " in refused["error"]) == (400, True)
 
 
 @pytest.mark.parametrize(("query", "n"), [("", 4), ("?several=true", 4), ("?several=false", 1)])
