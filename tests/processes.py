@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
 from threading import Lock
@@ -183,12 +184,16 @@ def _begin(command, folder, environment, streams):
     sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="backslashreplace")
+    warnings.simplefilter("ignore", DeprecationWarning)  # as Python does outside of tests
     sys.argv, sys.executable = command, f"{SHIM.name}/python"
     if command[:2] == ["digits", "tune"]:
         _fork_server()  # of its own, whose children are its workers
     if command[0] == "digits":
         importlib.import_module("digits.cli.main").main()
     elif command[0] == "dvc":
+        for name in ("dvc", "dvc_objects", "dvc_data"):
+            logging.getLogger(name).handlers.clear()  # they have the streams of the tests
+        importlib.import_module("dvc.logger").setup()
         os.environ["PATH"] = f"{SHIM.name}{os.pathsep}{os.environ['PATH']}"
         sys.exit(importlib.import_module("dvc.cli").main(command[1:]))
     elif command[0].isidentifier():

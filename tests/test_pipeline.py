@@ -71,7 +71,7 @@ def test_results_and_versions_are_shown(built, monkeypatch):
 
     accuracy = accuracy_of(built)
     low, high = scores.wilson_interval(round(accuracy * 10_000), 10_000)
-    row = rf"^test +{accuracy:.2%} +{low:.2%} to {high:.2%} +10,000 "
+    row = rf"^test +{accuracy:.2%} +{low:.2%} to {high:.2%} +\d\d\.\d\d% +10,000 "
     assert re.search(row, shown, re.MULTILINE)
     assert "version 1, champion" in shown
     assert listed.splitlines()[1].split()[:2] == ["1", "champion"]

@@ -20,8 +20,9 @@ def recipe(name: str) -> None:
     """
     from digits.project import params_file
 
+    path = workspace.checkout_root() / "params.yaml"
     try:
-        values = params_file.load_params(workspace.checkout_root() / "params.yaml")
+        values = params_file.load_params(path)
         params_file.with_recipe(values, name)
     except UserError:
         if not sys.stdout.isatty():  # in $(), where DVC would run without the recipe

@@ -103,10 +103,11 @@ def _with_interval(metrics: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 def _scores(name: str, metrics: dict[str, Any], prefix: str) -> list[str]:
     """Return a row of the table: the scores on one split."""
-    accuracy, (low, high), n, loss, ece = (
-        metrics[prefix + key] for key in ("accuracy", "accuracy_interval", "n", "loss", "ece")
+    accuracy, (low, high), n, loss = (
+        metrics[prefix + key] for key in ("accuracy", "accuracy_interval", "n", "loss")
     )
     interval = f"{low:.2%} to {high:.2%}"
-    balanced = metrics.get(f"{prefix}balanced_accuracy")  # older results have none
-    mean = "-" if balanced is None else f"{balanced:.2%}"
-    return [name, f"{accuracy:.2%}", interval, mean, f"{n:,}", f"{loss:.4f}", f"{ece:.2%}"]
+    # the temperature is fitted on validation; results of older releases have no balanced accuracy
+    shares = (metrics.get(f"{prefix}{key}") for key in ("balanced_accuracy", "ece"))
+    balanced, ece = ("-" if share is None else f"{share:.2%}" for share in shares)
+    return [name, f"{accuracy:.2%}", interval, balanced, f"{n:,}", f"{loss:.4f}", ece]

@@ -42,10 +42,11 @@ class Scores:
 def comparable(numbers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers that `dvc metrics diff` compares between two models.
 
-    Left out are intervals, which follow from the accuracy and n, and the temperature, which the
-    model's manifest has.
+    Left out are intervals, which follow from the accuracy and n; the temperature, which the
+    model's manifest has; and the calibration error on the images that it was fitted to.
     """
-    return {k: v for k, v in numbers.items() if not k.endswith(("_interval", "temperature"))}
+    endings = "_interval", "temperature", "validation_ece"
+    return {k: v for k, v in numbers.items() if not k.endswith(endings)}
 
 
 def score(logits: Floats, labels: Ints) -> Scores:

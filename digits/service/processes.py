@@ -74,14 +74,23 @@ def run_service(
 
 
 def _serve(server: Any, load: Callable[..., Any], address: tuple[str, int]) -> None:
-    """Serve until the end. Raises UserError if another program came to listen there."""
+    """Serve until the end. Raises UserError if another program came to listen there.
+
+    Granian finds that out here, or in its workers, which then end one after the other.
+    """
     try:
         server.serve(target_loader=load, wrap_loader=False)
-    except RuntimeError as error:
-        reason, is_of_system, _ = str(error).partition(" (os error ")
-        if not is_of_system:
+    except (RuntimeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not error.code:
             raise
-        raise _cannot_listen(*address, reason) from None
+        with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET) as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                free.bind(address)
+                free.listen()
+            except OSError as problem:
+                raise _cannot_listen(*address, problem.strerror or str(problem)) from None
+        raise
 
 
 def _server(address: tuple[str, int], workers: int, limits: AdmissionLimits) -> Any:
@@ -142,7 +151,7 @@ def _cannot_listen(host: str, port: int, reason: str) -> UserError:
 def _prepare_environment(workers: int, scratch: Path) -> None:
     """Set what workers inherit: their start method and environment variables."""
     multiprocessing.set_start_method("spawn", force=True)  # not a copy of this process's threads
-    if sys.platform != "win32":
+    with contextlib.suppress(ImportError):  # Windows has no such limit
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -78,7 +78,7 @@ def test_the_pages_begin_with_what_matters(workspace, trained):
                 "Metrics:",
                 "validation/accuracy",
             ),
-            "models/digits": ("Edit", "Networks that read handwritten digits"),
+            "models/digits": ("Edit", "Networks that classify images"),
             "models/digits/versions/2": ("Edit", "Model. A tiny network that is right on 80%."),
         }
         texts = []

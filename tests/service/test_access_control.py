@@ -116,10 +116,11 @@ main()
 
 
 def test_another_program_that_takes_the_port_is_told_in_one_line(project):
-    """Status 2, and no traceback of the server."""
+    """Status 2, and no traceback of the server; its workers may have logged that they ended."""
     done = forks.run(QUICKER, "serve", "--port", "0", "--model", project / "model")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert re.search(r"port \d+ \(Address already in use\); choose another --port", done.stderr)
+    told = done.stderr.splitlines()[-1]
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert re.search(r"port \d+ \(Address already in use\); choose another --port", told)
 
 
 def test_tokens_come_from_file_or_environment(tmp_path, monkeypatch):
