@@ -12,8 +12,6 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-# By default DVC keeps pickles in a folder that every user can write to.
-export DVC_SITE_CACHE_DIR := $(CURDIR)/.state/dvc
 # The search path of programs and the addresses of MLflow's databases cannot hold these.
 $(foreach character,: ? %,$(if $(findstring $(character),$(CURDIR)),\
   $(error the folder's path has a $(character), which other tools cannot deal with; rename it)))
@@ -42,9 +40,9 @@ check: .venv/.tested
 	lint-imports --no-cache
 
 # What DVC needs before it runs. A process killed in writing leaves dvc.lock or DVC's own lock
-# empty, and DVC then refuses everything; the results are still in its run cache. Commands by hand
-# find the folder of DVC_SITE_CACHE_DIR in DVC's configuration, which can only hold ASCII. And DVC
-# wants to be told that there is no git.
+# empty, and DVC then refuses everything; the results are still in its run cache. DVC keeps
+# pickles in a folder that every user can write to, unless its configuration, which can hold
+# nothing but ASCII, names another. And it wants to be told that there is no git.
 define private
 	@find dvc.lock .dvc/tmp/rwlock -empty -delete 2>/dev/null || true
 	@mkdir -p -m 700 .state

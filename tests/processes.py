@@ -5,11 +5,13 @@ shell would have it: arguments, working directory, environment, streams, signals
 What DVC starts in such a process, the stages, is forked, too.
 """
 
+import atexit
 import importlib
 import itertools
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -34,7 +36,7 @@ PRELOADED = [
     "torch._dynamo",
     "torch.onnx",
 ]
-SHIM = tempfile.TemporaryDirectory()  # has a `python` that forks, too
+SHIM, OWNER = Path(tempfile.mkdtemp()), os.getpid()  # has a `python` that forks, too
 # Anything but a stage or DVC is left to the real one.
 SHIM_TEXT = f"""#!/bin/sh
 case "$2" in
@@ -46,6 +48,13 @@ processes.relay()' ADDRESS "$@" ;;
 *) exec {sys.executable} "$@" ;;
 esac
 """
+
+
+@atexit.register
+def _remove_shim():
+    """Remove it at the end of this process, and not at that of a fork."""
+    if os.getpid() == OWNER:
+        shutil.rmtree(SHIM, ignore_errors=True)
 
 
 def start_server():
@@ -64,7 +73,7 @@ def start_server():
     with tempfile.TemporaryDirectory() as scratch:
         logged_model.pack_model(sealed.sealed_folder(1, "mlp", 1), Path(scratch))
     _fork_server()
-    shim = Path(SHIM.name, "python")
+    shim = SHIM / "python"
     shim.write_text(SHIM_TEXT.replace("ADDRESS", forkserver._forkserver._forkserver_address))
     shim.chmod(0o700)
 
@@ -185,7 +194,7 @@ def _begin(command, folder, environment, streams):
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="backslashreplace")
     warnings.simplefilter("ignore", DeprecationWarning)  # as Python does outside of tests
-    sys.argv, sys.executable = command, f"{SHIM.name}/python"
+    sys.argv, sys.executable = command, f"{SHIM}/python"
     if command[:2] == ["digits", "tune"]:
         _fork_server()  # of its own, whose children are its workers
     if command[0] == "digits":
@@ -194,7 +203,7 @@ def _begin(command, folder, environment, streams):
         for name in ("dvc", "dvc_objects", "dvc_data"):
             logging.getLogger(name).handlers.clear()  # they have the streams of the tests
         importlib.import_module("dvc.logger").setup()
-        os.environ["PATH"] = f"{SHIM.name}{os.pathsep}{os.environ['PATH']}"
+        os.environ["PATH"] = f"{SHIM}{os.pathsep}{os.environ['PATH']}"
         sys.exit(importlib.import_module("dvc.cli").main(command[1:]))
     elif command[0].isidentifier():
         module = importlib.import_module(f"stages.{command[0]}")
