@@ -171,7 +171,8 @@ def test_one_changed_value_is_seen_at_a_glance(experiment):
     assert changed == floats
     assert len(diff) <= 1 + 8
     columns = table.splitlines()[1].split()
-    assert set(columns[2:-1]) == {key for key in floats if "accuracy" in key}
+    shown = {key for key in floats if "accuracy" in key and "balanced" not in key}
+    assert set(columns[2:-1]) == shown
     assert columns[-1] == "train.learning_rate"
     assert re.search(r"\[cold\] .* 1e-05 ", table)
     assert max(map(len, table.splitlines())) <= 120

@@ -3,13 +3,14 @@
 import base64
 import re
 import socket
+import subprocess
+import sys
 
 import pytest
 
 from digits.service import processes
 from digits.service.access_control import AccessControl, is_loopback, read_tokens
 from digits.service.responses import RequestRefusedError
-from tests import processes as forks
 from tests.cli.test_main import refusal
 from tests.service.conftest import request
 from tests.service.service import served
@@ -117,7 +118,8 @@ main()
 
 def test_another_program_that_takes_the_port_is_told_in_one_line(project):
     """Status 2, and no traceback of the server; its workers may have logged that they ended."""
-    done = forks.run(QUICKER, "serve", "--port", "0", "--model", project / "model")
+    command = [sys.executable, "-c", QUICKER, "serve", "--port", "0", "--model", "model"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     told = done.stderr.splitlines()[-1]
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
     assert re.search(r"port \d+ \(Address already in use\); choose another --port", told)

@@ -145,7 +145,7 @@ def test_the_saved_model_describes_itself(trained):
     history = csv.DictReader((trained / "metrics/history.csv").read_text().splitlines())
     best = max(float(row["validation_accuracy"]) for row in history)
     numbers = atomic_files.read_json(trained / "metrics/train.json")
-    names = ("accuracy", "balanced_accuracy", "ece", "loss", "n")
+    names = ("accuracy", "balanced_accuracy", "loss", "n")
     scores = {f"validation_{name}" for name in names}
     assert set(numbers) == {"parameters", *scores}
     assert numbers["validation_accuracy"] == pytest.approx(best, abs=1e-6)
