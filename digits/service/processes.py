@@ -184,7 +184,10 @@ def _announce(address: tuple[str, int], state: Path, log: Path | None) -> None:
             break
         time.sleep(0.05)
     host, port = address
-    model = str(atomic_files.read_json(state)["title"])
+    try:
+        model = str(atomic_files.read_json(state)["title"])
+    except UserError:  # the service has ended already, and it was another program that answered
+        return
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     notes = [model, *([f"log in {os.path.relpath(log)}"] if log else []), "Ctrl-C ends it"]
     print(f"{url}  ({'; '.join(notes)})", flush=True)
