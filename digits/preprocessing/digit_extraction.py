@@ -42,7 +42,8 @@ def extract_glyphs(
 ) -> ExtractedGlyphs:
     """Extract the digits of `image` as glyphs of `side` x `side` pixels.
 
-    `several`: True for any number, False for exactly one, None to decide automatically.
+    `several`: True for any number, None to decide automatically, False for exactly one, which
+    may then be strokes of any shape.
     """
     glyph = _as_normalized_glyph(image.pixels, side)
     if glyph is not None:
@@ -50,11 +51,17 @@ def extract_glyphs(
     cv2.setNumThreads(1)  # the steps are too short to pay for waking other threads
     foreground = extract_foreground(image.pixels)
     components = glyph_components(foreground)
+    if several is False and not len(components.ids):
+        components = connected_components.find_components(foreground)
     group = segmentation.single_glyph if several is False else segmentation.separate_glyphs
     digits = group(components)
     boxes = segmentation.enclosing_boxes(components.boxes, digits)
     crops = [_crop_glyph(foreground, components, *d) for d in zip(digits, boxes, strict=True)]
-    drawn = [i for i, cropped in enumerate(crops) if is_glyph(*cropped, boxes[i], foreground)]
+    drawn = [
+        i
+        for i, cropped in enumerate(crops)
+        if several is False or is_glyph(*cropped, boxes[i], foreground)
+    ]
     glyphs = np.array([normalize_glyph(*crops[i], side) for i in drawn], np.uint8)
     glyphs = glyphs.reshape(-1, side, side)
     visible = glyphs.any((1, 2))

@@ -136,7 +136,7 @@ def _training(found: DataLook, recipes: dict[str, Recipe]) -> dict[str, Any]:
     data, is_few = _data(found), found.images < FEW_IMAGES
     values: dict[str, Any] = {}
     inputs = data["data.size"] ** 2 * data["data.channels"]
-    if "cnn" in recipes and (inputs > MLP_INPUTS or (is_few and not found.glyphs)):
+    if "cnn" in recipes and (inputs > MLP_INPUTS or is_few):
         own = recipes["cnn"].items()
         values |= {key: v for key, v in own if key in MNIST and not key.startswith("augment.")}
     if is_few:

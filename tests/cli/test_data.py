@@ -84,6 +84,7 @@ def test_strokes_are_proposed_as_glyphs_and_nothing_is_written(project, capsys):
     assert (report["found"]["glyphs"], report["found"]["color"]) == (True, False)
     assert report["changes"]["data.path"] == "letters"
     assert report["changes"]["augment.flagged_ones"] == 0
+    assert report["changes"]["model.kind"] == "cnn"  # better than the mlp with few images
     assert "data.kind" not in report["changes"]
     assert Path("params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
 

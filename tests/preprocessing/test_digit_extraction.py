@@ -156,6 +156,18 @@ def test_a_faint_straight_line_from_border_to_border_is_a_fold():
     assert (count_glyphs(line), count_glyphs(line, 150), count_glyphs(within)) == (0, 1, 1)
 
 
+def test_strokes_of_any_shape_are_the_glyph_that_is_surely_there():
+    """A letter as thick as it is high; and one that crosses the border at eight places."""
+    thick, cut = (np.full((64, 64, 3), 255, np.uint8) for _ in range(2))
+    thick[20:44, 22:42] = 0
+    for end in ((0, 10), (0, 50), (63, 15), (63, 48), (20, 0), (45, 0), (15, 63), (50, 63)):
+        cv2.line(cut, (32, 32), end, (0, 0, 0), 3)
+
+    for pixels in (thick, cut):
+        assert len(extract(pixels).images) == 0
+        assert len(extract(pixels, several=False).images) == 1
+
+
 @pytest.mark.parametrize("value", [0, 128, 255])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (28, 28), (500, 300)])
 def test_an_image_of_one_color_has_no_digit(value, shape):
