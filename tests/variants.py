@@ -35,7 +35,7 @@ class Variants:
         self._model, self._once = values.model, once
         state = trained(values, training, validation)
         self._weights = training_loop.best_weights(state)
-        raw = training_loop.predict_logits(state.network, validation.images, torch.device("cpu"))
+        raw = training_loop.predict_logits(state.predictor, validation.images, torch.device("cpu"))
         self._temperature = temperature_scaling.fit_temperature(raw, validation.labels)
 
     def __getitem__(self, name):

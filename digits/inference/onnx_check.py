@@ -23,6 +23,8 @@ MAX_ONNX_BYTES = (1 << 31) - 1  # protobuf's own limit
 # large out of a number.
 OPERATORS = {"BatchNormalization", "Cast", "Concat", "Conv", "Div", "Gemm", "MaxPool", "Pad"}
 OPERATORS |= {"ReduceMean", "Relu", "Reshape", "Slice", "Sub", "Transpose", "Unsqueeze"}
+# Those that remove the background of glyphs.
+OPERATORS |= {"Clip", "Greater", "Less", "ReduceMax", "ReduceMin", "Where"}
 # And those of torchvision's.
 OPERATORS |= {"Add", "Gelu", "HardSigmoid", "HardSwish", "LayerNormalization", "MatMul", "Mul"}
 OPERATORS |= {"Sigmoid"}

@@ -20,8 +20,8 @@ BATCH = "train.batch_size"
 DIGITS = tuple("0123456789")
 MAX_SIDE = 64  # pixels: larger images are proposed at that size, which two processors can train
 MLP_INPUTS = 1024  # values of an image: with more, or with few images, a cnn learns better
-FEW_IMAGES = 10_000
-SMALL_BATCH, SMALL_STEPS = 128, 1000  # images of a batch, and steps, for fewer images than that
+FEW_IMAGES = 20_000
+SMALL_BATCH, SMALL_STEPS = 128, 1600  # images of a batch, and steps, for fewer images than that
 MAX_EPOCHS = 100
 TRAINED = 0.7  # share of the images that are trained on, where the test is a share
 # Changes that leave whole images what they are.

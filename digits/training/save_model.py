@@ -28,6 +28,7 @@ from digits.training.training_loop import TrainingState
 
 CHECKED = 1000  # images whose logits must be equal in both forms of the model
 TOLERANCE = 1e-3  # of the logits, far above rounding errors
+BACKGROUND = "background"  # in the description of models that remove it, which older ones do not
 NOT_USED = {"name": "resnet18", "pretrained": False}  # in descriptions without such a network
 
 
@@ -41,7 +42,7 @@ def save_model(
     data = state.validation
     best, images = networks.build_network(model, len(data.classes), data.format), data.images
     best.load_state_dict(training_loop.best_weights(state))
-    logits = _predict(best, model.views, images, data.format)
+    logits = _predict(best, describe_model(model, 1.0, data.classes, data.format), images)
     temperature = temperature_scaling.fit_temperature(logits, state.validation.labels)
     with atomic_files.atomic_folder(folder) as partial:
         write_model_files(
@@ -73,7 +74,7 @@ def write_model_files(
     weights = checkpoint.torch_bytes({**description, "weights": network.state_dict()})
     (folder / model_integrity.WEIGHTS).write_bytes(weights)
     texts = {name: json.dumps(value, sort_keys=True) for name, value in description.items()}
-    predictor = networks.TestTimeAugmentation(network, model.views, form).eval()
+    predictor = _predictor(network, description).eval()
     onnx_export.export_onnx(predictor, temperature, texts, folder / model_integrity.ONNX, form)
     finder = {"finder": model_integrity.GLYPH_FINDER} if form.kind == "glyphs" else {}
     model_manifest.write_manifest(folder, {**description, **finder, "run_id": run_id})
@@ -98,6 +99,7 @@ def describe_model(
         "normalisation": {
             "input": glyph if form.kind == "glyphs" else image,
             "range": [-1.0, 1.0],
+            **({BACKGROUND: "removed"} if form.kind == "glyphs" else {}),
         },
         "temperature": temperature,
     }
@@ -111,12 +113,20 @@ def logits_from_weights(path: Path, images: NDArray[np.uint8]) -> NDArray[np.flo
     form = model_manifest.image_format(saved)
     network = networks.build_network(model, len(saved["classes"]), form)
     network.load_state_dict(saved["weights"])
-    logits = _predict(network, model.views, images, form)
+    logits = _predict(network, saved, images)
     return np.asarray(logits / np.float32(saved["temperature"]))
 
 
 def _predict(
-    network: nn.Module, views: int, images: NDArray[np.uint8], form: ImageFormat
+    network: nn.Module, description: dict[str, Any], images: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    augmented = networks.TestTimeAugmentation(network, views, form)
-    return training_loop.predict_logits(augmented, images, torch.device("cpu"))
+    predictor = _predictor(network, description)
+    return training_loop.predict_logits(predictor, images, torch.device("cpu"))
+
+
+def _predictor(network: nn.Module, description: dict[str, Any]) -> nn.Module:
+    """Return a trained network with what comes before it, as its description says."""
+    form = model_manifest.image_format(description)
+    removes = BACKGROUND in description["normalisation"]
+    views = description["network"]["views"]
+    return networks.build_predictor(network, views, form, remove_background=removes)

@@ -81,6 +81,9 @@ class TrainingState:
         self.optimizer = build_optimizer(self.network, train)
         self.basis = augmentation.displacement_basis(training.format.side, self.device)
         self.has_background = training.format.kind == "glyphs"
+        self.predictor = networks.build_predictor(
+            self.network, 1, training.format, remove_background=self.has_background
+        ).to(self.device)
         weights = class_weights(train, self.labels, len(training.classes))
         self.batch_threads = self._batch_threads()
         options: Any = {"class_weights": weights, "threads": self.batch_threads}
@@ -199,7 +202,7 @@ def _batches(training: TrainingState, generator: Generator) -> Iterator[tuple[Te
 def _validate(training: TrainingState) -> tuple[float, float]:
     """Return validation accuracy, a fraction, and loss; keep the weights if they are the best."""
     best, validation = training.best, training.validation
-    logits = predict_logits(training.network, training.validation_images, training.device)
+    logits = predict_logits(training.predictor, training.validation_images, training.device)
     accuracy = float((logits.argmax(1) == validation.labels).mean())
     loss = temperature_scaling.cross_entropy(logits, validation.labels)
     if (accuracy, -loss) > (best["accuracy"], -best["loss"]):

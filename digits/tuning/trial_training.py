@@ -84,7 +84,7 @@ class TrialTraining:
         training = self._training
         training.network.load_state_dict(training_loop.best_weights(training))
         images, labels = training.validation.images, training.validation.labels
-        logits = training_loop.predict_logits(training.network, images, training.device)
+        logits = training_loop.predict_logits(training.predictor, images, training.device)
         correct = logits.argmax(1) == labels
         temperature = temperature_scaling.fit_temperature(logits, labels)
         return {

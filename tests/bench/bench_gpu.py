@@ -109,7 +109,7 @@ def to_99(values, parts, test):
         changes = {**SOON, "train.seed": seed}
         state = start(params_file.with_changes(values, changes, "bench"), parts)
         times.append(fit(state)[0])
-        logits = training_loop.predict_logits(state.network, test.images, state.device)
+        logits = training_loop.predict_logits(state.predictor, test.images, state.device)
         shares.append(float((logits.argmax(1) == test.labels).mean()))
     print(
         f"to 99 %: {statistics.mean(times):.3f} s (greatest {max(times):.3f}), test accuracy "
