@@ -8,6 +8,7 @@ import click
 
 from digits.cli.options import FILE, json_option
 from digits.project.data_params import DOWNLOADS
+from digits.project.errors import UserError
 
 if TYPE_CHECKING:
     from digits.datasets.data_look import DataLook
@@ -18,13 +19,17 @@ NAME = """A folder of images, or a data set: mnist, or torchvision:NAME such as
 torchvision:FashionMNIST."""
 USE = "Write the proposed values to params.yaml."
 SHEET = "Draw some images of each class into this PNG file."
+LABELS = "Rank the labels of the split by how much models/digits doubts them; takes no FOLDER."
+LABEL_REPORT = "metrics/labels.html"
+FIRST_LABELS = 10  # that are printed
 
 
-@click.argument("name", metavar="FOLDER|NAME", type=click.Path(), help=NAME)
+@click.argument("name", metavar="FOLDER|NAME", required=False, type=click.Path(), help=NAME)
 @click.option("--use", is_flag=True, help=USE)
 @click.option("--sheet", metavar="FILE", type=FILE, help=SHEET)
+@click.option("--labels", is_flag=True, help=LABELS)
 @json_option
-def data(name: str, sheet: Path | None, *, use: bool, as_json: bool) -> None:
+def data(name: str | None, sheet: Path | None, *, use: bool, labels: bool, as_json: bool) -> None:
     """Look at images, and propose values of params.yaml for them.
 
     Prints the classes with their counts, sizes, groups, and files that cannot be read. The folder
@@ -33,8 +38,21 @@ def data(name: str, sheet: Path | None, *, use: bool, as_json: bool) -> None:
     --use writes the proposal and estimates what a training costs; then `dvc repro` trains. To go
     back to MNIST: digits data mnist --use
 
+    --labels finds wrong labels after a training: it writes the training and validation images
+    whose labels the model doubts most to metrics/labels.html.
+
     Example: digits data pets --sheet pets.png
     """
+    if labels == (name is not None) or (labels and (use or sheet)):
+        raise UserError("expected a FOLDER or NAME to look at, or --labels alone")
+    if labels:
+        print(_rank_labels(as_json))
+        return
+    print(_look(str(name), sheet, use, as_json))
+
+
+def _look(name: str, sheet: Path | None, use: bool, as_json: bool) -> str:
+    """Look at a source, and return what `data` prints of it."""
     from digits.datasets import contact_sheet, data_look, data_report
     from digits.project import params_file, workspace
     from digits.project.thread_environment import set_thread_environment
@@ -58,7 +76,33 @@ def data(name: str, sheet: Path | None, *, use: bool, as_json: bool) -> None:
         params_file.write_values(path, changes)
         params, trained = params_file.load_params(path), int(data_proposal.TRAINED * found.images)
         report["cost"] = vars(estimate_cost(params, trained, len(found.classes)))
-    print(json.dumps(report, indent=2) if as_json else _format(report, present))
+    return json.dumps(report, indent=2) if as_json else _format(report, present)
+
+
+def _rank_labels(as_json: bool) -> str:
+    """Write the page of doubted labels, and return them as JSON or the first ones as text."""
+    from digits.datasets import split_files
+    from digits.evaluation import label_doubts
+    from digits.inference import classifier
+    from digits.project import workspace
+    from digits.project.text_table import format_table
+
+    root = workspace.checkout_root()
+    model = classifier.load(root / workspace.MODEL_OUTPUT)
+    splits = {n: split_files.load(root / f"data/splits/{n}.npz") for n in ("train", "validation")}
+    doubts = label_doubts.rank_labels(model, splits)
+    label_doubts.write_page(doubts, root / LABEL_REPORT)
+    if as_json:
+        listed = [vars(label) for label in doubts.labels]
+        counts = {"images": doubts.images, "other_answers": doubts.other_answers}
+        return json.dumps({**counts, "labels": listed}, indent=2)
+    rows = [
+        [d.file, d.split, d.label, f"{d.probability:.1%}", d.answer, f"{d.answer_probability:.1%}"]
+        for d in doubts.labels[:FIRST_LABELS]
+    ]
+    table = format_table(["image", "split", "label", "", "model's answer", ""], rows, (0, 1, 2, 4))
+    first = f"{len(doubts.labels):,} of {doubts.images:,}"
+    return f"{table}\n\n{LABEL_REPORT} shows the {first} images whose labels the model doubts most"
 
 
 def _describe(found: "DataLook") -> dict[str, Any]:

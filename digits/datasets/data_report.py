@@ -126,7 +126,7 @@ def _sheets(findings: Findings) -> list[tuple[str, str]]:
     for label, name in enumerate(source.classes[:MAX_CLASSES]):
         members = train[source.labels[train] == label]
         some = chosen.choice(members, min(len(members), COLUMNS * ROWS), replace=False)
-        sheets.append((_grid(source.images[np.sort(some)], source.format), name))
+        sheets.append((image_url(source.images[np.sort(some)], source.format), name))
     return sheets
 
 
@@ -138,12 +138,12 @@ def _pairs(findings: Findings, pairs: list[Pair]) -> dict[str, Any]:
             f"{source.names[i]} ({source.classes[source.labels[i]]}, {findings.splits[i]})"
             for i in pair
         ]
-        url = _grid(source.images[list(pair)], source.format, columns=2)
+        url = image_url(source.images[list(pair)], source.format, columns=2)
         figures.append((url, " and ".join(captions)))
     return {"count": len(pairs), "figures": figures}
 
 
-def _grid(images: Pixels, image_format: ImageFormat, columns: int = COLUMNS) -> str:
+def image_url(images: Pixels, image_format: ImageFormat, columns: int = COLUMNS) -> str:
     """Return images side by side as a data URL; glyphs are dark on light."""
     shown = 255 - images if image_format.kind == "glyphs" else images
     step = min(image_format.side, SHOWN_SIDE) + GAP

@@ -38,7 +38,7 @@ def write_splits(
         "shared": duplicates.shared_counts(keys, divided),
     }
     for name, path in paths.items():
-        split_files.save(_select(source, indices[name]), path)
+        split_files.save(_select(source, indices[name], data), path)
         print(f"{name:10} {len(indices[name]):6,} images  {path}")
     for name, leaks in dropped.items():
         if leaks:
@@ -59,5 +59,7 @@ def _class_counts(source: SourceImages, part: Indices) -> list[int]:
     return counts
 
 
-def _select(source: SourceImages, part: Indices) -> LabelledImages:
-    return LabelledImages(source.images[part], source.labels[part], source.classes, source.format)
+def _select(source: SourceImages, part: Indices, data: DataParams) -> LabelledImages:
+    files = () if data.source == "mnist" else tuple(source.names[i] for i in part)
+    arrays = source.images[part], source.labels[part]
+    return LabelledImages(*arrays, source.classes, source.format, files)

@@ -1,9 +1,9 @@
 """Save and load labelled images: a split is one file on disk, and two arrays in memory.
 
 The file is an uncompressed .npz: images, labels, and the names of the classes and the format of
-the images, unless both are MNIST's. Its bytes depend on them alone, so DVC sees an equal split as
-the same file. Neither torch nor pickle is used. How images are divided into splits is in
-`stratified_split`.
+the images, unless both are MNIST's; for other sources also the names of the files. Its bytes
+depend on them alone, so DVC sees an equal split as the same file. Neither torch nor pickle is
+used. How images are divided into splits is in `stratified_split`.
 """
 
 import json
@@ -28,13 +28,15 @@ _ADVICE = "make it again with `dvc repro split`"
 class LabelledImages:
     """`images` (n, *format.shape) uint8; `labels` (n,) int64, indices of `classes`.
 
-    Where `classes` and `format` are left out, they are MNIST's.
+    Where `classes` and `format` are left out, they are MNIST's. `files` names each image: its file,
+    relative to the folder, or its number in the source; empty for MNIST itself.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     classes: tuple[str, ...] = tuple(CLASSES)
     format: ImageFormat = MNIST
+    files: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """The number of images."""
@@ -52,6 +54,8 @@ def save(data: LabelledImages, path: Path) -> None:
     if (list(data.classes), data.format) != (CLASSES, MNIST):
         described = json.dumps(asdict(data.format), sort_keys=True)
         named = {"classes": np.array(data.classes), "format": np.array(described)}
+    if data.files:  # not as an array, in which each would be as long as the longest
+        named["files"] = np.frombuffer(json.dumps(data.files).encode(), np.uint8)
     with atomic_file(path) as partial, partial.open("wb") as file:
         np.savez(file, images=data.images, labels=labels, **named)  # numpy dates all members 1980
 
@@ -62,20 +66,22 @@ def load(path: Path) -> LabelledImages:
     Raises UserError, one sentence, when the file is missing or damaged, or when its arrays have
     another shape or type.
     """
-    classes, image_format = tuple(CLASSES), MNIST
+    classes, image_format, files = tuple(CLASSES), MNIST, []
     try:
         with np.load(path, allow_pickle=False) as archive:
             images, labels = archive["images"], archive["labels"]
             if "format" in archive:
                 classes = tuple(archive["classes"].tolist())
                 image_format = ImageFormat(**json.loads(str(archive["format"])))
+            if "files" in archive:
+                files = json.loads(archive["files"].tobytes())
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {_ADVICE}") from error
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} is no readable split ({reason}); {_ADVICE}") from error
     _check(images, labels, image_format, path)
-    return LabelledImages(images, labels.astype(np.int64), classes, image_format)
+    return LabelledImages(images, labels.astype(np.int64), classes, image_format, tuple(files))
 
 
 def _check(images: NDArray[Any], labels: NDArray[Any], expected: ImageFormat, path: Path) -> None:

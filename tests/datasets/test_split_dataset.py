@@ -66,6 +66,9 @@ def test_a_folder_becomes_splits_and_keeps_its_bytes_and_times(folder, split):
         "train": 43, "validation": 5, "test": 12,
     }  # fmt: skip
     assert parts["test"].classes == ("10", "Hund é", "cat")
+    assert len(set(parts["train"].files)) == 43
+    for file, label in zip(parts["train"].files, parts["train"].labels, strict=True):
+        assert (folder / file).parent.name == parts["train"].classes[label]
     assert parts["train"].images.shape == (43, 16, 16, 3)
     assert np.bincount(parts["test"].labels).tolist() == [4, 4, 4]
 
