@@ -45,13 +45,13 @@ def feedback(
     rows = feedback_store.read_corrections(folder)
     if not rows:
         raise UserError(f"{folder}: no feedback yet; `digits serve` has a page that collects it")
-    texts = []
+    texts, (classes, image_format) = [], _model_input()
     if sheet is not None:
         feedback_export.draw_corrections(folder, rows, sheet)
         texts.append(f"drawn: {sheet}")
     if export is not None:
-        texts.append(feedback_export.export_arrays(folder, rows, export, *_model_input()))
-    counts = feedback_export.count_corrections(rows)
+        texts.append(feedback_export.export_arrays(folder, rows, export, classes, image_format))
+    counts = feedback_export.count_corrections(rows, classes)
     if as_json:
         print(json.dumps({"counts": counts, "messages": texts}, indent=2))
     else:

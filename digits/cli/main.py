@@ -1,4 +1,4 @@
-"""Read handwritten digits in images; compare, publish and serve the models that read them.
+"""Classify images, such as handwritten digits; compare, publish and serve the models for it.
 
 `dvc repro` trains, evaluates and registers a model with the values in params.yaml. Each registered
 model is a version. The alias `champion` marks the version in use. `challenger` marks the newest
@@ -28,7 +28,7 @@ from digits.project.errors import UserError, run_reporting_errors
 
 # Each names a module here and the function in it. A newcomer needs them in this order.
 GROUPS = {
-    "Read digits": "predict score serve feedback",
+    "Classify images": "predict score serve feedback",
     "Train and compare": "data results recipe ui compare tune dashboard report rerun",
     "Manage versions": "versions promote rollback history lineage card verify pull prune",
     "Other": "send completion",

@@ -12,7 +12,7 @@ FILE = click.Path(path_type=Path)  # a shell completes the names of files and fo
 MODEL = """The model's folder or a file in it, an alias such as champion, a version number, a run
 id, a git revision, or an experiment of DVC. All files are verified before any is loaded."""
 MODEL_DEFAULT = f"{MODEL} [default: models/digits, or else champion]"
-SEVERAL = "Find several digits per image, or one. [default: automatic]"
+SEVERAL = "Find several glyphs, such as digits, per image, or one. [default: automatic]"
 REASON = "Why; stored in the alias log."
 PORT = "Port to listen on; 0 takes any free one. [default: {}, or the next free one]"
 STUDY = "Name of the study. [default: tune.study]"

@@ -1,4 +1,4 @@
-"""`digits predict`: read the handwritten digits in image files.
+"""`digits predict`: print the classes of what is on images.
 
 Starts fast: neither torch nor MLflow is imported, unless the model is one of the registry.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from digits.inference.prediction import Prediction
 
 PATHS = "Image files, folders (all files below them), glob patterns, or - for standard input."
-TOP = "The N likeliest classes per digit."
+TOP = "The N likeliest classes, each with its probability."
 FRESH = "Ask the registry, even if it answered within the last hour."
 PREVIEW = "Draw each image, and the inputs of the network, as PNG files into this new folder."
 
@@ -45,11 +45,11 @@ def predict(
     csv: bool,
     save_preview: Path | None,
 ) -> None:
-    """Read the handwritten digits in image files.
+    """Print the class of each image, such as the digit on it.
 
-    Prints a line per image: file, digits (with "/" between rows) and probability. Digits below
-    90 % are marked "doubtful". With --json and --csv, unreadable files get the status "error".
-    Standard error names the model.
+    Prints a line per image: file, class and probability. Of several digits or other glyphs it
+    prints all, with "/" between rows. Answers below 90 % are marked "doubtful". With --json and
+    --csv, unreadable files get the status "error". Standard error names the model.
 
     Reads PNG, JPEG, WebP, BMP, GIF, TIFF and more; in folders, only files with such an extension.
 

@@ -23,14 +23,14 @@ def score(
 ) -> None:
     """Measure a model's accuracy on your own labelled images.
 
-    Prints the accuracy with its 95 % interval, per class and per writer, and each mistake. An
-    image that cannot be read, or on which no digit is found, counts as a mistake.
+    Prints the accuracy with its 95 % interval, per class and per group, and each mistake. An
+    image that cannot be read, or on which nothing is found, counts as a mistake.
 
     labels.csv has the columns `file` (relative to the table), `label` and, if you like, `group`,
     for example the writer.
-    The label of an image with several digits has "/" between rows, for example 12/34.
+    The label of an image with several glyphs, such as digits, has "/" between rows: 12/34.
 
-    Example: digits score my-digits --mistakes mistakes.png
+    Example: digits score photos --mistakes mistakes.png
     """
     from digits.datasets import contact_sheet, labelled_folder
     from digits.evaluation import slice_scores

@@ -1,4 +1,4 @@
-"""`digits serve`: serve a model over HTTP, with a page to draw on."""
+"""`digits serve`: serve a model over HTTP, with a page to try it."""
 
 from pathlib import Path
 
@@ -28,9 +28,9 @@ def serve(
     token_file: Path | None,
     log: Path | None,
 ) -> None:
-    """Serve a model over HTTP, with a page to draw on.
+    """Serve a model over HTTP, with a page to try it.
 
-    Open http://localhost:8000 to draw digits or drop images, and /docs for the HTTP API. When an
+    Open http://localhost:8000 to draw or to drop images, and /docs for the HTTP API. When an
     alias moves, the service checks and loads the new version, then switches between two requests.
     If the check fails, it keeps the old version.
 

@@ -4,7 +4,9 @@ Storing and reading corrections is in `feedback_store`.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,12 @@ ARRAYS, PROVENANCE = "feedback.npz", "provenance.json"
 Entries = list[dict[str, Any]]  # corrections in the provenance file
 
 
-def count_corrections(rows: list[Correction]) -> list[dict[str, Any]]:
+def count_corrections(
+    rows: list[Correction], classes: Sequence[str] = CLASSES
+) -> list[dict[str, Any]]:
     """Count images and misread images: all, those of each label, and of each model version."""
     counts: list[dict[str, Any]] = []
-    for group in (lambda _: "all", _class, _version):
+    for group in (lambda _: "all", partial(_class, classes), _version):
         n, wrong = Counter(map(group, rows)), Counter(group(row) for row in rows if row.wrong)
         counts += [{"of": name, "images": n[name], "misread": wrong[name]} for name in sorted(n)]
     return counts
@@ -45,9 +49,10 @@ def format_counts(counts: list[dict[str, Any]]) -> str:
     return f"{text_table.format_table(['', 'images', 'misread'], lines)}\n\n{note}"
 
 
-def _class(row: Correction) -> str:
+def _class(classes: Sequence[str], row: Correction) -> str:
     plain = row.label.replace("/", "")
-    if len(plain) > 1 and (plain.isdecimal() or row.label.startswith("[")):
+    is_several = len(plain) > 1 and (plain.isdecimal() or row.label.startswith("["))
+    if is_several and row.label not in classes:
         return "several digits" if plain.isdecimal() else "several labels"
     return f"class {class_names.shorten(row.label, 40)}"
 

@@ -70,8 +70,8 @@ def _today() -> str:
 
 def _header(card: Card, name: str) -> Card:
     """Return the fields of the header; see https://huggingface.co/docs/hub/model-cards."""
-    is_mnist = card.get("classes") == MNIST_CLASSES and "data" in card
-    tags = ["handwritten-digits"] if card.get("classes") == MNIST_CLASSES else []
+    is_mnist = card.get("classes") == MNIST_CLASSES and "data" in card and "format" not in card
+    tags = ["handwritten-digits"] if is_mnist else []
     header: Card = {
         "license": "apache-2.0",
         "library_name": "onnx",

@@ -171,7 +171,7 @@ def format_report(numbers: Numbers) -> str:
     rows += [_row(writer, of_writer) for writer, of_writer in numbers.get("writers", {}).items()]
     if "writers" in numbers:
         mean = f"{numbers['writers_mean']:.1%}"
-        rows.append([f"mean of {len(numbers['writers'])} writers", "", "", mean, ""])
+        rows.append([f"mean of {len(numbers['writers'])} groups", "", "", mean, ""])
     doubtful = numbers["doubtful"]
     doubts = f"{doubtful['n']} images are marked doubtful, {doubtful['wrong']} of them wrong"
     mistakes = [f"{m['file']}: {m['label']} {_describe_mistake(m)}" for m in numbers["mistakes"]]

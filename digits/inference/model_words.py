@@ -59,6 +59,12 @@ class ModelWords:
         """Whether names need more room than a digit."""
         return max(map(len, self.classes)) > MAX_SHORT_NAME
 
+    def is_label(self, text: str) -> bool:
+        """Whether a text is a class or, of glyphs, the labels of several."""
+        if not self.draws:
+            return text in self.classes
+        return class_names.is_label(text, self.classes)
+
     @property
     def enter(self) -> str:
         """The label of the field for a correction."""

@@ -21,7 +21,7 @@ SHARES = [i / 20 for i in range(1, 21)]
 
 REQUESTS = Counter("digits_requests", "Requests answered", ["route", "status"])
 DURATIONS = Histogram("digits_request_seconds", "From head to answer", ["route"], buckets=SECONDS)
-PREDICTIONS = Counter("digits_predictions", "Glyphs or images classified", ["digit"])
+PREDICTIONS = Counter("digits_predictions", "Glyphs or images classified", ["class"])
 CONFIDENCE = Histogram(
     "digits_confidence", "Probability of each answer", ["version"], buckets=SHARES
 )
@@ -52,7 +52,7 @@ def exposition() -> bytes:
 def count_predictions(probabilities: NDArray[np.float32], served: ServedModel) -> None:
     """Count the answers of each class; `probabilities` are (n, classes)."""
     confidence = labelled_metric(CONFIDENCE, served.version)
-    digits, tops = probabilities.argmax(1).tolist(), probabilities.max(1).tolist()
-    for digit, top in zip(digits, tops, strict=True):
-        labelled_metric(PREDICTIONS, served.classifier.classes[digit]).inc()
+    answers, tops = probabilities.argmax(1).tolist(), probabilities.max(1).tolist()
+    for answer, top in zip(answers, tops, strict=True):
+        labelled_metric(PREDICTIONS, served.classifier.classes[answer]).inc()
         confidence.observe(top)

@@ -18,6 +18,7 @@ from starlette.types import Scope
 from digits.datasets import feedback_store
 from digits.datasets.feedback_store import DamagedTableError, StoreFullError
 from digits.evaluation import model_card
+from digits.inference.model_words import ModelWords
 from digits.preprocessing import class_names
 from digits.project import html_templates
 from digits.project.errors import UserError
@@ -84,7 +85,7 @@ def routes(queue: BatchQueue, folder: Path) -> list[ApiRoute]:
 
     async def feedback(request: Request) -> Response:
         """Store an image with the label that a person gives it."""
-        arguments = request["body"], holder.served.classifier.classes, folder
+        arguments = request["body"], holder.served.words, folder
         stored = await asyncio.wrap_future(writer.submit(_store_feedback, *arguments))
         return responses.json_response({**stored, "request_id": request["request_id"]})
 
@@ -125,21 +126,23 @@ def error_response(scope: Scope, refused: HTTPException) -> Response:
     return Response(text, status, refused.headers, "text/html")
 
 
-def _expected_label(classes: list[str]) -> str:
-    if class_names.are_digits(classes):
+def _expected_label(words: ModelWords) -> str:
+    if words.noun == "digit":
         return "digits, with / between rows, as in 12/34"
-    names = class_names.shorten(", ".join(classes), 80)
-    if class_names.are_characters(classes):
+    names = class_names.shorten(", ".join(words.classes), 80)
+    if not words.draws:
+        return f"a class ({names})"
+    if class_names.are_characters(words.classes):
         return f"classes ({names}), with / between rows"
     return f"a class ({names}), or a JSON list of several"
 
 
-def _store_feedback(body: bytes, classes: list[str], folder: Path) -> dict[str, Any]:
+def _store_feedback(body: bytes, words: ModelWords, folder: Path) -> dict[str, Any]:
     """Store a correction. Raises RequestRefusedError when it is not valid or there is no room."""
     request = responses.validate_request(FeedbackRequest, body)
-    if not class_names.is_label(request.label, classes):
-        raise RequestRefusedError(400, f"label: expected {_expected_label(classes)}")
-    if request.answer and not class_names.is_label(request.answer, classes):
+    if not words.is_label(request.label):
+        raise RequestRefusedError(400, f"label: expected {_expected_label(words)}")
+    if request.answer and not words.is_label(request.answer):
         raise RequestRefusedError(400, "answer: expected the text of an answer of this model")
     model = request.model
     fields = {"answer": request.answer, "status": request.status}

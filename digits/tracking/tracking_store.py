@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 EXPERIMENT = "digits"
 NOTE_TAG = "mlflow.note.content"  # MLflow shows it as the description
 DESCRIPTION = """\
-Each run trained one network on images of handwritten digits, or searched for good values \
-(`digits tune`). `test/accuracy` is the share of the official test images that are read right; \
+Each run trained one network, or searched for good values (`digits tune`). `test/accuracy` is \
+the share of the test images that are classified correctly; \
 `gate` tells whether the model was good enough to become champion, and `changed` which values \
 differ from the recipe or from the last commit. To compare runs, mark two and press Compare."""
 T = TypeVar("T")

@@ -45,9 +45,9 @@ def save_model(
     logits = _predict(best, describe_model(model, 1.0, data.classes, data.format), images)
     temperature = temperature_scaling.fit_temperature(logits, state.validation.labels)
     with atomic_files.atomic_folder(folder) as partial:
-        write_model_files(
-            best, model, temperature, run.id, partial, classes=data.classes, form=data.format
-        )
+        of: dict[str, Any] = {"classes": data.classes, "form": data.format}
+        of["is_mnist"] = not data.files
+        write_model_files(best, model, temperature, run.id, partial, **of)
         calibrated = classifier.load(partial).logits(images)
         read = logits_from_weights(partial / model_integrity.WEIGHTS, images[:CHECKED])
         difference = float(np.abs(read - calibrated[:CHECKED]).max())
@@ -68,9 +68,13 @@ def write_model_files(
     *,
     classes: Sequence[str] = CLASSES,
     form: ImageFormat = MNIST,
+    is_mnist: bool = True,
 ) -> None:
-    """Write `network` in both forms, and their manifest, into `folder`."""
-    description = describe_model(model, temperature, classes, form)
+    """Write `network` in both forms, and their manifest, into `folder`.
+
+    `is_mnist`: if they have the format of MNIST, whether the images are MNIST's own.
+    """
+    description = describe_model(model, temperature, classes, form, is_mnist)
     weights = checkpoint.torch_bytes({**description, "weights": network.state_dict()})
     (folder / model_integrity.WEIGHTS).write_bytes(weights)
     texts = {name: json.dumps(value, sort_keys=True) for name, value in description.items()}
@@ -81,11 +85,15 @@ def write_model_files(
 
 
 def describe_model(
-    model: ModelParams, temperature: float, classes: Sequence[str], form: ImageFormat
+    model: ModelParams,
+    temperature: float,
+    classes: Sequence[str],
+    form: ImageFormat,
+    is_mnist: bool,
 ) -> dict[str, Any]:
     """Return what is stored with a model: how to build it, name its outputs and feed it.
 
-    The format of the images is left out if it is MNIST's, and so are parameters of torchvision's
+    The format of the images is left out if they are MNIST's, and so are parameters of torchvision's
     networks for another: models from before there were any lack both.
     """
     unused = set() if model.kind == "torchvision" else {"torchvision"}
@@ -103,7 +111,7 @@ def describe_model(
         },
         "temperature": temperature,
     }
-    return description if form == MNIST else {**description, "format": asdict(form)}
+    return description if is_mnist and form == MNIST else {**description, "format": asdict(form)}
 
 
 def logits_from_weights(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:

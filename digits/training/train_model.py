@@ -158,6 +158,6 @@ def _describe(kind: str, summary: Row, epochs: int, training: LabelledImages) ->
     size = f"A network of kind {kind} with {summary['parameters']:,} parameters"
     passes = "1 epoch" if epochs == 1 else f"{epochs} epochs"
     classes = training.classes
-    content = "handwritten digits" if are_digits(classes) else f"{len(classes)} classes"
+    content = "the ten digits" if are_digits(classes) else f"{len(classes)} classes"
     trained = f"{size} learned {len(training):,} images of {content} in {passes}."
     return f"{trained} Validation: {scores.describe_accuracy(summary, 'validation_')}."

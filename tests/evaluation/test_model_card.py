@@ -37,6 +37,20 @@ def test_the_header_has_what_hugging_face_reads():
     assert (result["dataset"]["split"], result["metrics"][0]["value"]) == ("test", 1.0)
 
 
+@pytest.mark.parametrize("kind", ["images", "glyphs"])
+def test_digits_that_are_not_of_mnist_are_not_said_to_be(kind):
+    """Whole images of ten digits, and somebody's own glyphs of the size of MNIST's."""
+    form = {"kind": kind, "side": 28, "channels": 1, "fit": "pad"}
+    card = full_card("x") | {"classes": model_card.MNIST_CLASSES, "format": form}
+    text = model_card.render_markdown(card, "meters version 2")
+    header = yaml.safe_load(text.split("---")[1])
+
+    assert "datasets" not in header
+    assert "handwritten" not in text
+    assert "MNIST" not in text
+    assert ("the digit read" in text) == (kind == "glyphs")
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -102,6 +102,7 @@ def test_no_page_speaks_of_digits(pets):
         assert status == 200
         assert "digit" not in text.lower(), path
         assert "<b>cat</b>" not in page.decode()
+        assert "Undo" not in page.decode()
 
 
 def test_glyphs_that_are_letters_are_read_in_rows(tmp_path):

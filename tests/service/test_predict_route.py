@@ -186,7 +186,7 @@ def test_metrics_and_log_record_each_request(ask, project):
     assert re.search(r'digits_requests_total{route="/predict",status="200"} [1-9]', metrics)
     assert re.search(r'digits_rejects_total{reason="no digit"} [1-9]', metrics)
     assert re.search(r'digits_confidence_count{version="local"} [1-9]', metrics)
-    assert re.search(r"digits_predictions_total{digit=", metrics)
+    assert re.search(r"digits_predictions_total{class=", metrics)
     assert re.search(r'digits_model{name="model",sha256="\w{64}",version="local"} 1.0', metrics)
     assert ask("POST", "/predict?draft=true", written("12"))[0] == 200
     again, counted = ask("GET", "/metrics")[2].decode(), r"digits_predictions_total{.*"

@@ -17,7 +17,7 @@ answer.prepare();
 correct.prepare(() => reader.settled());
 
 function onChange(replaced) {
-  get("undo").disabled = !sheet.undoable;
+  if (get("undo")) get("undo").disabled = !sheet.undoable;
   get("clear").disabled = sheet.empty;
   get("hint").hidden = !sheet.empty;
   clearTimeout(timer);
@@ -104,7 +104,7 @@ function load(files) {
 
 // --- undo and clear
 
-get("undo").addEventListener("click", () => sheet.undo());
+get("undo")?.addEventListener("click", () => sheet.undo());
 get("clear").addEventListener("click", () => sheet.clear());
 
 document.addEventListener("keydown", (event) => {
