@@ -3,8 +3,8 @@
 They are the corruptions of Mu and Gilmer 2019, "MNIST-C: A Robustness Benchmark for Computer
 Vision" (arXiv 1906.02337), written anew from the paper, at one severity each. The severities
 below are this project's own, chosen by eye. So scores can be compared between models of this
-project, not with published ones on the files of MNIST-C. Lengths are in pixels whatever the size
-of the images, so larger images are changed less.
+project, not with published ones on the files of MNIST-C. Lengths are in pixels of an image of
+28 x 28, and in proportion for other sizes. Noise is of single pixels at every size.
 
 Each corruption draws its random numbers in one call, image after image. So the result for an
 image depends on its position in the stack, never on the images behind it.
@@ -24,12 +24,13 @@ CHUNK = (
     500  # images of MNIST's size at a time, so that intermediate arrays fit the processor's cache
 )
 
+SIDE = 28  # pixels, of the images that the lengths below are for
 PHOTONS = 4  # expected per white pixel
 IMPULSES = 0.2  # share of pixels that turn black or white
 GLASS_SIGMA, GLASS_REACH = 0.7, 1  # pixels
 MOTION = 6.0  # pixels: length of the path during the exposure
 SHEAR = 0.5  # pixels sideways per pixel down
-SCALE = 0.6  # size of the digit, as a share of the original
+SCALE = 0.6  # size of what is on the image, as a share of the original
 ANGLE = 30.0  # degrees
 BRIGHTNESS = 0.4  # share of white that every pixel gains
 SHIFT = 3  # pixels, on both axes
@@ -37,7 +38,7 @@ STRIPE = 8  # pixels wide
 FOG = 1.2  # light of the thickest fog, as a multiple of white
 SPLASH_SIGMA, SPLASH_SHARE, SPLASH_LIGHT = 1.5, 0.15, 0.6  # pixels, share of area, of white
 DOT_STEP, DOT_RADIUS = 4.0, 1.0  # pixels
-ZIGZAG_STEP, ZIGZAG_HEIGHT, ZIGZAG_RADIUS = 8.0, 3.0, 0.6  # pixels
+ZIGZAG = 8.0, 3.0, 0.6  # pixels: step, height, half the width of the line
 CANNY_SIGMA, CANNY_LOW, CANNY_HIGH = 1.0, 0.1, 0.2  # pixels; steps of white per pixel
 
 
@@ -59,6 +60,11 @@ def corrupt(images: ByteImages, name: str, seed: int) -> ByteImages:
     return result
 
 
+def _factor(images: ByteImages) -> float:
+    """Return the factor of all lengths in `images`, 1 for those of SIDE pixels."""
+    return images.shape[-1] / SIDE
+
+
 def shot_noise(images: ByteImages, rng: Generator) -> ByteImages:
     """Simulate too little light: each pixel counts a Poisson number of photons, up to white."""
     return to_uint8(rng.poisson(to_unit_range(images) * PHOTONS) / PHOTONS)
@@ -74,16 +80,18 @@ def impulse_noise(images: ByteImages, rng: Generator) -> ByteImages:
 def glass_blur(images: ByteImages, rng: Generator) -> ByteImages:
     """Simulate frosted glass: each pixel shows one nearby, between two slight blurs."""
     shape = (len(images), 2, *images.shape[1:])
-    jumps = rng.integers(-GLASS_REACH, GLASS_REACH, shape, np.int8, endpoint=True)
-    smooth = blur(to_unit_range(images), GLASS_SIGMA)
-    return to_uint8(blur(ops.neighbors(smooth, jumps[:, 0], jumps[:, 1]), GLASS_SIGMA))
+    sigma, reach = GLASS_SIGMA * _factor(images), max(1, round(GLASS_REACH * _factor(images)))
+    jumps = rng.integers(-reach, reach, shape, np.int8, endpoint=True)
+    smooth = blur(to_unit_range(images), sigma)
+    return to_uint8(blur(ops.neighbors(smooth, jumps[:, 0], jumps[:, 1]), sigma))
 
 
 def motion_blur(images: ByteImages, rng: Generator) -> ByteImages:
     """Average each image over a straight movement in a random direction."""
     angle = rng.random((len(images), 1, 1)) * math.pi
-    reach = math.ceil(MOTION / 2)
-    steps = np.linspace(-MOTION / 2, MOTION / 2, 4 * reach + 1)[:, None]  # half a pixel or less
+    half = MOTION * _factor(images) / 2
+    reach = math.ceil(half)
+    steps = np.linspace(-half, half, 4 * reach + 1)[:, None]  # half a pixel or less
     ticks = np.arange(-reach, reach + 1)
     down = np.clip(1 - np.abs(ticks - steps * np.sin(angle)), 0, 1)  # (n, steps, ticks)
     right = np.clip(1 - np.abs(ticks - steps * np.cos(angle)), 0, 1)
@@ -114,17 +122,18 @@ def brightness(images: ByteImages, _: Generator) -> ByteImages:
 
 def translate(images: ByteImages, rng: Generator) -> ByteImages:
     """Move each image along a diagonal, towards one of the four corners."""
-    side = images.shape[-1]
-    padded = np.pad(images, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
+    side, shift = images.shape[-1], round(SHIFT * _factor(images))
+    padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), (1, 2))
-    y, x = rng.integers(2, size=(len(images), 2)).T * 2 * SHIFT
+    y, x = rng.integers(2, size=(len(images), 2)).T * 2 * shift
     return windows[np.arange(len(images)), y, x]
 
 
 def stripe(images: ByteImages, _: Generator) -> ByteImages:
     """Swap black and white in an upright stripe through the center."""
-    result, left = images.copy(), (images.shape[-1] - STRIPE) // 2
-    result[:, :, left : left + STRIPE] = 255 - result[:, :, left : left + STRIPE]
+    result, width = images.copy(), round(STRIPE * _factor(images))
+    left = (images.shape[-1] - width) // 2
+    result[:, :, left : left + width] = 255 - result[:, :, left : left + width]
     return result
 
 
@@ -147,37 +156,38 @@ def fog(images: ByteImages, rng: Generator) -> ByteImages:
 def spatter(images: ByteImages, rng: Generator) -> ByteImages:
     """Splash gray on the lens: where smoothed noise is high, with soft edges."""
     noise = rng.standard_normal(images.shape, dtype=np.float32)
-    height = blur(noise, SPLASH_SIGMA, mode="wrap")
+    height = blur(noise, SPLASH_SIGMA * _factor(images), mode="wrap")
     level = np.quantile(height, 1 - SPLASH_SHARE, axis=(1, 2), keepdims=True)
     cover = np.clip((height - level) / height.std((1, 2), keepdims=True) * 4, 0, 1)
     return to_uint8(to_unit_range(images) * (1 - cover) + SPLASH_LIGHT * cover)
 
 
 def dotted_line(images: ByteImages, rng: Generator) -> ByteImages:
-    """Draw a white dotted line over the digit, in any direction."""
+    """Draw a white dotted line over the image, in any direction."""
     along, across = ops.random_line(images, rng)
-    to_dot = np.mod(along, DOT_STEP) - DOT_STEP / 2
-    return ops.draw_white(images, np.hypot(to_dot, across) - DOT_RADIUS)
+    step, radius = DOT_STEP * _factor(images), DOT_RADIUS * _factor(images)
+    to_dot = np.mod(along, step) - step / 2
+    return ops.draw_white(images, np.hypot(to_dot, across) - radius)
 
 
 def zigzag(images: ByteImages, rng: Generator) -> ByteImages:
-    """Draw a white zigzag over the digit, in any direction."""
+    """Draw a white zigzag over the image, in any direction."""
     along, across = ops.random_line(images, rng)
-    wave = np.abs(np.mod(along / ZIGZAG_STEP, 1) * 4 - 2) - 1  # a triangle from -1 to 1
-    slope = 4 * ZIGZAG_HEIGHT / ZIGZAG_STEP
-    distance = np.abs(across - ZIGZAG_HEIGHT * wave) / math.hypot(1, slope)
-    return ops.draw_white(images, distance - ZIGZAG_RADIUS)
+    step, height, radius = (length * _factor(images) for length in ZIGZAG)
+    wave = np.abs(np.mod(along / step, 1) * 4 - 2) - 1  # a triangle from -1 to 1
+    distance = np.abs(across - height * wave) / math.hypot(1, 4 * height / step)
+    return ops.draw_white(images, distance - radius)
 
 
 def canny_edges(images: ByteImages, _: Generator) -> ByteImages:
-    """Reduce each digit to its outlines, one pixel wide.
+    """Reduce each image to its outlines, one pixel wide.
 
     Canny 1986 ("A computational approach to edge detection"): an edge is a ridge of the
     gradient that is above the low threshold everywhere and above the high one somewhere.
     """
-    smooth = blur(to_unit_range(images), CANNY_SIGMA)
+    smooth = blur(to_unit_range(images), CANNY_SIGMA * _factor(images))
     down, right = ops.sobel(smooth, 1, 2), ops.sobel(smooth, 2, 1)
-    steep = np.hypot(down, right)
+    steep = np.hypot(down, right) * np.float32(_factor(images))
     octant = np.rint(np.arctan2(down, right) / (math.pi / 4)) * (math.pi / 4)
     y, x = np.rint(np.sin(octant)).astype(int), np.rint(np.cos(octant)).astype(int)
     # Strictly above one of the two neighbors, so that a ridge two pixels wide becomes one wide.
@@ -188,7 +198,9 @@ def canny_edges(images: ByteImages, _: Generator) -> ByteImages:
     components, count = ndimage.label(ridge, connectivity)
     is_edge = np.zeros(count + 1, bool)
     is_edge[components[ridge & (steep > CANNY_HIGH)]] = True
-    return np.where(is_edge[components], np.uint8(255), np.uint8(0))
+    edges = np.where(is_edge[components], np.uint8(255), np.uint8(0))
+    width = max(1, round(_factor(images)))
+    return ndimage.grey_dilation(edges, (1, width, width)) if width > 1 else edges
 
 
 # In the order of the paper, which is also that of the rows of metrics/robustness.csv.

@@ -9,6 +9,24 @@ from digits.evaluation.corruptions import CORRUPTIONS, corrupt
 NAMES = list(CORRUPTIONS)
 NOT_RANDOM = {"scale", "brightness", "stripe", "canny_edges"}
 # These move the digit, or turn black into white.
+# Of all pixels with weights; the last bits of a processor change less than a thousand of it.
+SUMS = [
+    119449336,
+    265004660,
+    145797281,
+    145219587,
+    146610371,
+    55454685,
+    145925412,
+    688214721,
+    152846440,
+    379362875,
+    467646796,
+    242055424,
+    187465516,
+    253896674,
+    112269870,
+]
 MOVING = {"shear", "rotate", "translate", "scale", "stripe", "canny_edges"}
 
 
@@ -97,6 +115,23 @@ def test_canny_edges_are_thin_outlines():
     assert not edges[11:17, 11:17].any()
     assert ((edges[11:17] > 0).sum(1) == 2).all()
     assert ((edges[:, 11:17] > 0).sum(0) == 2).all()
+
+
+def test_images_of_mnists_size_are_changed_as_ever(digits):
+    """Lengths follow the size; at 28 pixels they are those that scores were measured with."""
+    weights = np.arange(digits.size).reshape(digits.shape) % 251
+    sums = [int((corrupt(digits, name, 1) * weights).sum()) for name in NAMES]
+    assert sums == pytest.approx(SUMS, abs=1000)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_larger_images_are_changed_as_much(digits, name):
+    """Images of 224 pixels, reduced to 28, differ from the original as much as those of 28 do."""
+    small = digits[:20]
+    large = corrupt(small.repeat(8, 1).repeat(8, 2), name, 0)
+    both = corrupt(small, name, 0), large.reshape(20, 28, 8, 28, 8).mean((2, 4))
+    change, larger_change = (np.abs(images - small.astype(float)).mean() for images in both)
+    assert larger_change == pytest.approx(change, rel=0.25)
 
 
 def test_channels_are_changed_alike(digits):
