@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from digits.datasets import duplicates
 from digits.datasets.image_source import SourceImages
+from digits.datasets.stratified_split import class_counts
 
 Indices = NDArray[np.int64]
 Pair = tuple[int, int]
@@ -41,6 +42,16 @@ class Findings:
     def splits(self) -> dict[int, str]:
         """The split of each image, also of a dropped one."""
         return _split_names(self.indices, self.dropped)
+
+    @property
+    def absent(self) -> list[str]:
+        """Sentences on classes that a split has no images of."""
+        counts = class_counts(self.source, self.indices)
+        return [
+            f"Class {self.source.classes[label]} has no image in {name}: no score is about it."
+            for name, of in counts.items()
+            for label in np.flatnonzero(of == 0)
+        ]
 
     def counts(self) -> dict[str, int]:
         """Return the few numbers that a person compares."""

@@ -16,6 +16,7 @@ from PIL import Image
 
 from digits.datasets import contact_sheet
 from digits.datasets.data_findings import Findings, Pair
+from digits.datasets.stratified_split import class_counts
 from digits.preprocessing.image_decoding import DecodedImage
 from digits.preprocessing.image_format import ImageFormat
 from digits.project import atomic_files, html_templates
@@ -46,6 +47,7 @@ def render_page(findings: Findings) -> str:
         "facts": _facts(findings),
         "hint": findings.hint,
         "splits": list(findings.indices),
+        "absent": findings.absent,
         "classes": _class_rows(findings),
         "fitted": _describe(source.format),
         "sizes": _sizes(source.sizes),
@@ -86,9 +88,8 @@ def _describe(image_format: ImageFormat) -> str:
 
 def _class_rows(findings: Findings) -> list[dict[str, Any]]:
     """Return a row for each class: its name, its images per split, its share of all."""
-    source, n = findings.source, len(findings.source.classes)
-    parts = [np.bincount(source.labels[i], minlength=n) for i in findings.indices.values()]
-    table = np.stack(parts, axis=1)
+    source = findings.source
+    table = np.stack(list(class_counts(source, findings.indices).values()), axis=1)
     total = table.sum(1)
     return [
         {

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from digits.datasets import data_findings, data_report, duplicates, split_files
 from digits.datasets.image_source import SourceImages, read_source
 from digits.datasets.split_files import LabelledImages
-from digits.datasets.stratified_split import Indices, check_splits, divide
+from digits.datasets.stratified_split import Indices, check_splits, class_counts, divide
 from digits.project import atomic_files
 from digits.project.data_params import DataParams
 from digits.project.params_schema import SplitParams
@@ -31,10 +29,10 @@ def write_splits(
     keys = duplicates.content_keys(source.images)
     divided = divide(source, data.test, params)
     indices, dropped = duplicates.without_leaks(keys, divided)
-    check_splits(source, indices)
+    check_splits(source, indices, data.test)
     counts = {
         "pictures": {name: len(part) for name, part in indices.items()},
-        "classes": {n: _class_counts(source, part) for n, part in indices.items()},
+        "classes": {name: of.tolist() for name, of in class_counts(source, indices).items()},
         "shared": duplicates.shared_counts(keys, divided),
     }
     for name, path in paths.items():
@@ -50,13 +48,8 @@ def write_splits(
     atomic_files.write_json(reports["split"], counts)
     atomic_files.write_json(reports["data"], found.counts())
     data_report.write_page(found, reports["page"])
-    if found.hint:
-        print(found.hint)
-
-
-def _class_counts(source: SourceImages, part: Indices) -> list[int]:
-    counts: list[int] = np.bincount(source.labels[part], minlength=len(source.classes)).tolist()
-    return counts
+    for sentence in filter(None, [*found.absent, found.hint]):
+        print(sentence)
 
 
 def _select(source: SourceImages, part: Indices, data: DataParams) -> LabelledImages:

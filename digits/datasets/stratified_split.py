@@ -45,7 +45,7 @@ def divide(source: SourceImages, test: float | str, params: SplitParams) -> dict
                 source, trained, share, params.seed, "split.validation_share"
             )
     indices = dict(zip(NAMES, (trained, validated, tested), strict=True))
-    check_splits(source, indices)
+    check_splits(source, indices, test)
     return indices
 
 
@@ -111,18 +111,25 @@ def _take_groups(
     return taken
 
 
-def check_splits(source: SourceImages, indices: dict[str, Indices]) -> None:
-    """Raise UserError, one line, unless each split has images of each class and whole groups."""
-    for name, part in indices.items():
-        counts = np.bincount(source.labels[part], minlength=len(source.classes))
-        if not counts.all():
-            missing = source.classes[int(counts.argmin())]
-            others = {
-                n: int((source.labels[i] == counts.argmin()).sum()) for n, i in indices.items()
-            }
-            found = ", ".join(f"{n:,} in {other}" for other, n in others.items())
+def class_counts(source: SourceImages, indices: dict[str, Indices]) -> dict[str, Indices]:
+    """Return the number of images of each class in each split."""
+    n = len(source.classes)
+    return {name: np.bincount(source.labels[part], minlength=n) for name, part in indices.items()}
+
+
+def check_splits(source: SourceImages, indices: dict[str, Indices], test: float | str) -> None:
+    """Raise UserError, one line, unless each split has images of each class and whole groups.
+
+    Validation and test images that the source itself names may lack a class.
+    """
+    named = set() if isinstance(test, float) else {*source.parts.tolist()} - {"train"}
+    counts = class_counts(source, indices)
+    for name in (n for n in indices if n not in named or not len(indices[n])):
+        for label in np.flatnonzero(counts[name] == 0):
+            found = ", ".join(f"{of[label]:,} in {other}" for other, of in counts.items())
             advice = "add images or groups of it, change data.test or split.validation_share"
-            raise UserError(f"class {missing} has no image in {name} ({found}); {advice}")
+            missing = f"class {source.classes[label]} has no image in {name}"
+            raise UserError(f"{missing} ({found}); {advice}")
     owners: dict[str, str] = {}
     for name, part in indices.items():
         for group in set(source.groups[part].tolist()) - {""}:

@@ -53,7 +53,8 @@ def evaluate(
         result, probabilities = scores.score(logits, split.labels), classifier.softmax(logits)
         corrupted = list(corruption_scores(model, split, evaluate))
         numbers = result.as_metrics() | {"corrupted_accuracy": _mean_accuracy(corrupted)}
-        by_class = scores.per_class(split.labels, logits.argmax(1), model.classes)
+        every_class = scores.per_class(split.labels, logits.argmax(1), model.classes)
+        by_class = [row for row in every_class if row["n"]]  # a test may lack a class
         atomic_files.write_json(metrics, scores.comparable(numbers))
         atomic_files.write_csv(classes, by_class)
         atomic_files.write_csv(reliability, scores.reliability_curve(probabilities, split.labels))

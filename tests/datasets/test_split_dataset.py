@@ -137,6 +137,22 @@ def test_a_table_gives_splits_and_groups(folder, split):
     assert [len(part) for part in parts.values()] == [28, 4, 8]
 
 
+def test_a_class_that_the_test_lacks_is_reported(folder, split, capsys, tmp_path):
+    """Training goes on; a class that the test alone has is an error, and nothing is written."""
+    write(folder / "exam/cat/t.png")
+    write(folder / "exam/10/t.png")
+    assert np.bincount(split(test="exam")["test"].labels).tolist() == [1, 0, 1]
+    sentence = "Class Hund é has no image in test"
+    assert sentence in capsys.readouterr().out
+    assert sentence in (tmp_path / "data.html").read_text()
+
+    before = (tmp_path / "test.npz").stat().st_mtime_ns
+    write(folder / "exam/bird/t.png")
+    with pytest.raises(UserError, match="class bird has images in the test or validation alone"):
+        split(test="exam")
+    assert (tmp_path / "test.npz").stat().st_mtime_ns == before
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
