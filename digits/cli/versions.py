@@ -1,6 +1,7 @@
 """`digits versions`: list the registered versions."""
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from digits.cli.options import json_option
@@ -11,7 +12,11 @@ if TYPE_CHECKING:
     from digits.registry.alias_moves import AliasState
     from digits.registry.model_version import RegisteredVersion
 
-HEAD = ["version", "alias", "gate", "validation", "test", "registered (UTC)", "commit", "run"]
+SCORES = {"validation_accuracy": "validation", "test_accuracy": "test"}  # with their titles
+BALANCED = {  # shown where `register.measure` is balanced_accuracy
+    "validation_balanced_accuracy": "balanced validation",
+    "test_balanced_accuracy": "balanced test",
+}
 
 
 @json_option
@@ -34,8 +39,11 @@ def versions(as_json: bool = False) -> None:
     if as_json:
         print(json.dumps([_record(version, state) for version in registered], indent=2))
         return
-    rows = [_row(version, state) for version in registered]
-    print(text_table.format_table(HEAD, rows, left=(0, 1, 2)))
+    is_balanced = any(key in version.tags for key in BALANCED for version in registered)
+    scores = SCORES | BALANCED if is_balanced else SCORES
+    head = ["version", "alias", "gate", *scores.values(), "registered (UTC)", "commit", "run"]
+    rows = [_row(version, state, scores) for version in registered]
+    print(text_table.format_table(head, rows, left=(0, 1, 2)))
     for text in [*state.disagreements, *state.log.problems]:
         print(f"note: {text_table.printable(text)}; see `digits history`")
 
@@ -44,7 +52,6 @@ def _record(version: "RegisteredVersion", state: "AliasState") -> dict[str, Any]
     """Return what the table shows, and what it shortens."""
     from digits.registry.model_version import REMOVED_TAG
 
-    names = ("validation_accuracy", "test_accuracy")
     return {
         "name": version.name,
         "version": version.number,
@@ -53,7 +60,7 @@ def _record(version: "RegisteredVersion", state: "AliasState") -> dict[str, Any]
         "files_removed": version.tags.get(REMOVED_TAG),
         "gate": version.tags.get("gate"),
         "gate_mode": version.tags.get("gate.mode"),
-        **{name: version.metric(name) for name in names},
+        **{name: version.metric(name) for name in SCORES | BALANCED},
         "registered": version.created.isoformat(timespec="seconds"),
         "commit": version.commit,
         "run_id": version.run_id,
@@ -61,13 +68,13 @@ def _record(version: "RegisteredVersion", state: "AliasState") -> dict[str, Any]
     }
 
 
-def _row(version: "RegisteredVersion", state: "AliasState") -> list[str]:
-    scores = [version.metric("validation_accuracy"), version.metric("test_accuracy")]
+def _row(version: "RegisteredVersion", state: "AliasState", scores: Iterable[str]) -> list[str]:
+    shares = map(version.metric, scores)
     return [
         str(version.number),
         _aliases(version, state),
         _verdict(version.tags.get("gate", ""), version.tags.get("gate.mode", "enforce")),
-        *("" if score is None else f"{score:.2%}" for score in scores),
+        *("" if share is None else f"{share:.2%}" for share in shares),
         f"{version.created:%Y-%m-%d %H:%M}",
         version.commit[:10],
         version.run_id[:8],

@@ -37,10 +37,11 @@ def register(
     """
     manifest = model_manifest.check_files(trained)
     run_id, content = str(manifest["run_id"]), str(manifest["content_sha256"])
-    metrics = {  # the numbers of a version by which it is compared
-        "test_accuracy": atomic_files.read_json(evaluation)["accuracy"],
-        "validation_accuracy": atomic_files.read_json(training)["validation_accuracy"],
-    }
+    # the numbers of a version by which it is compared
+    measures = dict.fromkeys(("accuracy", register.measure))
+    test, fitted = atomic_files.read_json(evaluation), atomic_files.read_json(training)
+    metrics = {f"test_{measure}": test[measure] for measure in measures}
+    metrics |= {f"validation_{m}": fitted[f"validation_{m}"] for m in measures}
     request: dict[str, Any] = {"name": register.name, "content_hash": content, "metrics": metrics}
     decide = partial(decide_alias, rules=register, validation=validation, trained=trained)
     try:

@@ -1,6 +1,7 @@
 """`digits versions` shows aliases, former champions and the verdict of the promotion rules."""
 
 from digits.cli import versions as versions_command
+from digits.project import atomic_files
 from digits.registry import promotion, registration
 from digits.registry.model_version import REMOVED_TAG
 from digits.tracking import tracking_store
@@ -26,6 +27,22 @@ def test_alias_verdict_and_past_are_shown(enter, capsys):
     assert rows[1].startswith("2 former champion passed 50.00%")
     assert rows[2].startswith("1 former champion, no files first 50.00%")
     assert len(rows) == 3
+
+
+def test_the_balanced_accuracy_is_shown_where_it_decides(workspace, enter, capsys):
+    """Of versions whose `register.measure` it was; others have none."""
+    enter("poor")
+    for name, key in (("train", "validation_balanced_accuracy"), ("evaluate", "balanced_accuracy")):
+        path = workspace / f"metrics/{name}.json"
+        atomic_files.write_json(path, atomic_files.read_json(path) | {key: 0.4})
+    enter("good", measure="balanced_accuracy")
+    capsys.readouterr()
+    versions_command.versions()
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+    assert "validation test balanced validation balanced test" in lines[0]
+    assert "50.00% 50.00% 40.00% 40.00%" in lines[1]
+    assert "40.00%" not in lines[2]
 
 
 def test_differences_from_the_log_are_noted(versions, capsys):
