@@ -98,9 +98,9 @@ def check_class_names(names: list[str]) -> None:
         form = unicodedata.normalize("NFC", name)
         key = form if len(form) == 1 else form.casefold()
         if key in alike:
-            problem = (
-                f"the classes {alike[key]!r} and {name!r} differ in case or Unicode form alone"
-            )
+            is_form = unicodedata.normalize("NFC", alike[key]) == form
+            first, second = map(ascii if is_form else repr, (alike[key], name))
+            problem = f"the classes {first} and {second} differ in case or Unicode form alone"
             raise UserError(f"{problem}; rename one, or put their images together")
         alike[key] = name
 

@@ -19,5 +19,9 @@ def _environment(folder: Path) -> Environment:
 
 
 def render(template: Path, **values: Any) -> str:
-    """Return the page that the file `template` makes of `values`."""
-    return _environment(template.parent).get_template(template.name).render(values)
+    """Return the page that the file `template` makes of `values`.
+
+    Bytes of a file's name that are no UTF-8 are written as escapes.
+    """
+    page = _environment(template.parent).get_template(template.name).render(values)
+    return page.encode("utf-8", "backslashreplace").decode()

@@ -58,6 +58,7 @@ def findings(official):
     classes = (*map(str, range(9)), "<b>neun & é")
     nothing, sizes = np.full(300, ""), np.full((300, 2), 28)
     bad = [("x.png", "x.png: an empty file; an image was expected")]
+    bad += [("\udcff.png", "\udcff.png: an empty file; an image was expected")]
     source = SourceImages(
         images, labels, classes, MNIST, nothing, nothing, names, sizes, unreadable=bad
     )
@@ -69,7 +70,7 @@ def test_planted_faults_are_counted(findings):
     """Equal images, one of them across splits, labels that conflict, near ones, unreadable ones."""
     counts = findings.counts()
 
-    assert (counts["images"], counts["unreadable"], counts["dropped"]) == (300, 1, 2)
+    assert (counts["images"], counts["unreadable"], counts["dropped"]) == (300, 2, 2)
     assert findings.equal == [(0, 10), (0, 260), (1, 11)]
     assert findings.conflicts[-1] == (1, 11)
     assert (2, 12) in findings.near
@@ -83,6 +84,7 @@ def test_the_page_shows_what_was_found(findings):
     assert "&lt;b&gt;neun &amp; é" in page
     assert "<b>neun" not in page
     assert "an empty file" in page
+    assert b"\\udcff.png" in page.encode()
     assert "persons" in page
     assert "http" not in page
     assert "<script" not in page
