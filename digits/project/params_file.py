@@ -123,7 +123,7 @@ def _parent(values: Any, key: str) -> tuple[Any, str]:
 
 def format_value(value: Any) -> str:
     """Format `value` without blanks, as both YAML 1.2 and `dvc exp run -S` read it."""
-    return json.dumps(value, separators=(",", ":")).strip('"')
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).strip('"')
 
 
 def override_words(changes: Mapping[str, Any]) -> list[str]:

@@ -26,7 +26,10 @@ class ProgressBar:
                 return
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self._total, unit=self._unit, leave=False, dynamic_ncols=True)
+            # without smoothing the speed is the mean since the start, which is before the bar's
+            self._bar = tqdm(
+                total=self._total, unit=self._unit, leave=False, dynamic_ncols=True, smoothing=0
+            )
             self._bar.start_t = self._start
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
