@@ -154,7 +154,7 @@ def _draw_predictions(
 
 
 def _short(name: str) -> str:
-    return class_names.shorten(name, 12)
+    return class_names.shorten(figures.display_name(name), 11)
 
 
 def _metrics(numbers: Row, by_class: list[Row], corrupted: list[Row]) -> dict[str, float]:

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from PIL import Image
 
+from digits.evaluation import evaluate_model
 from digits.project import atomic_files, hashing
 from digits.project.errors import UserError
 from tests.training.test_train_model import (
@@ -22,6 +23,12 @@ def evaluated(workspace, once):
     enter_results(workspace, once, "trained", run_train)
     enter_results(workspace, once, "evaluated", run_evaluate)
     return workspace
+
+
+def test_names_that_the_font_lacks_stay_short():
+    """They are shortened as they are drawn, so that a caption keeps its probability."""
+    assert evaluate_model._short("緑の三角形") == "U+7DD1 U+3…"
+    assert evaluate_model._short("Rote Kreise") == "Rote Kreise"
 
 
 def test_scores_are_written_and_logged(evaluated):
