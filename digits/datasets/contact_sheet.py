@@ -3,6 +3,7 @@
 The card of a prediction is in `inference.prediction_images`.
 """
 
+import importlib.util
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -110,13 +111,14 @@ def add_caption(image: Image.Image, lines: Sequence[CaptionLine]) -> Image.Image
     card = paste((image.width, top + LINE * len(wrapped)), (image, (0, 0)))
     draw = ImageDraw.Draw(card)
     for i, (line, color) in enumerate(wrapped):
-        draw.text((0, top + LINE * i), line, color, font(15))
+        draw.text((0, top + LINE * i), line, color, _caption_font(line))
     return card
 
 
 def _wrap(line: str, width: int) -> list[str]:
     """Split `line` into parts of at most `width` pixels, between words where there are any."""
-    fits = [n for n in range(len(line) + 1) if font(15).getlength(line[:n].rstrip()) <= width]
+    measure = _caption_font(line).getlength
+    fits = [n for n in range(len(line) + 1) if measure(line[:n].rstrip()) <= width]
     end = max(1, fits[-1])
     if end >= len(line):
         return [line]
@@ -129,3 +131,16 @@ def _wrap(line: str, width: int) -> list[str]:
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Load Pillow's own font, which is the same on every machine."""
     return ImageFont.load_default(size)
+
+
+@cache
+def _wide_font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Load the font of matplotlib, if that is installed: Pillow's has hardly more than ASCII."""
+    found = importlib.util.find_spec("matplotlib")
+    if found is None or found.origin is None:
+        return font(15)
+    return ImageFont.truetype(Path(found.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf", 14)
+
+
+def _caption_font(line: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return font(15) if line.isascii() else _wide_font()

@@ -6,6 +6,13 @@ from PIL import Image
 from digits.datasets import contact_sheet
 
 
+def test_letters_with_accents_are_drawn():
+    """Each differs from the mark for a letter that the font lacks."""
+    image = Image.new("RGB", (50, 40))
+    drawn = {contact_sheet.add_caption(image, [(text, "black")]).tobytes() for text in "ÜéßØ\uffff"}
+    assert len(drawn) == 5
+
+
 def test_a_sheet_has_all_cards():
     """Cards are in rows below a heading, however many there are."""
     cards = [Image.new("RGB", (50, 40), (i, 0, 0)) for i in range(5)]
