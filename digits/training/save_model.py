@@ -42,11 +42,10 @@ def save_model(
     data = state.validation
     best, images = networks.build_network(model, len(data.classes), data.format), data.images
     best.load_state_dict(training_loop.best_weights(state))
-    logits = _predict(best, describe_model(model, 1.0, data.classes, data.format), images)
+    of: dict[str, Any] = {"classes": data.classes, "form": data.format, "is_mnist": not data.files}
+    logits = _predict(best, describe_model(model, 1.0, **of), images)
     temperature = temperature_scaling.fit_temperature(logits, state.validation.labels)
     with atomic_files.atomic_folder(folder) as partial:
-        of: dict[str, Any] = {"classes": data.classes, "form": data.format}
-        of["is_mnist"] = not data.files
         write_model_files(best, model, temperature, run.id, partial, **of)
         calibrated = classifier.load(partial).logits(images)
         read = logits_from_weights(partial / model_integrity.WEIGHTS, images[:CHECKED])
