@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from digits.cli.options import FILE, json_option
-from digits.project.data_params import DOWNLOADS
 from digits.project.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ def _look(name: str, sheet: Path | None, use: bool, as_json: bool) -> str:
     """Look at a source, and return what `data` prints of it."""
     from digits.datasets import contact_sheet, data_look, data_report
     from digits.project import params_file, workspace
+    from digits.project.data_params import DOWNLOADS
     from digits.project.thread_environment import set_thread_environment
     from digits.training import data_proposal
 

@@ -11,6 +11,7 @@ Every error is one line on standard error, with exit status 2 unless a command s
 """
 
 import functools
+import gc
 import importlib
 import io
 import os
@@ -94,6 +95,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             sys.exit(run_reporting_errors("digits", lambda: _run(words)))
         finally:
             print(end="", flush=True)
+            if arguments is None:  # the process ends: what modules hold needs no collecting
+                gc.freeze()  # 0.06 s of `digits predict`
     except BrokenPipeError:
         os._exit(141)  # without flushing into the closed pipe
 

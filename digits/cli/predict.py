@@ -59,12 +59,13 @@ def predict(
     """
     if json and csv:
         raise UserError("--json and --csv exclude each other; choose one")
-    resolved, loaded = _load(model, fresh)
     from digits.datasets import image_files
+
+    files = list(image_files.list_images(paths))
+    resolved, loaded = _load(model, fresh, 1 if len(files) == 1 else None)
     from digits.inference import prediction_stream
     from digits.inference.output_formats import CsvFormat, JsonFormat, TextFormat, print_predictions
 
-    files = list(image_files.list_images(paths))
     top = min(top, len(loaded.classes))
     text = CsvFormat(top, loaded.classes) if csv else TextFormat(top, files)
     form = JsonFormat(top, resolved.identity) if json else text
@@ -75,7 +76,9 @@ def predict(
     sys.exit(print_predictions(answers, form, len(files)))
 
 
-def _load(reference: str | None, fresh: bool) -> "tuple[ResolvedModel, Classifier]":
+def _load(
+    reference: str | None, fresh: bool, threads: int | None
+) -> "tuple[ResolvedModel, Classifier]":
     """Check and load a model, while a thread imports what reads images."""
     Thread(target=import_module, args=["digits.inference.prediction_stream"], daemon=True).start()
     from digits.registry import model_reference
@@ -84,7 +87,7 @@ def _load(reference: str | None, fresh: bool) -> "tuple[ResolvedModel, Classifie
     resolved = model_reference.resolve(reference, max_age=max_age)
     from digits.inference import classifier
 
-    return resolved, classifier.load(resolved)
+    return resolved, classifier.load(resolved, threads)
 
 
 def _save_previews(

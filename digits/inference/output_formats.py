@@ -4,7 +4,6 @@ Each format has a `head`, a `line` per prediction and a `tail`, so that the outp
 that is stopped anywhere is still complete.
 """
 
-import csv
 import io
 import json
 import os
@@ -126,6 +125,8 @@ class CsvFormat:
 
 def _csv_line(values: Iterable[object]) -> str:
     """Return one line of CSV."""
+    import csv  # seldom needed
+
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()

@@ -112,6 +112,7 @@ def _open_image(data: bytes, name: str) -> Image.Image:
 
 @functools.cache
 def _load_plugin(plugin: str) -> None:
+    Image._initialized = Image._initialized or 1  # else `open` loads five plug-ins: 15 ms
     import_module(f"PIL.{plugin}ImagePlugin")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # damage raises, or is read over
 

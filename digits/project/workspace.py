@@ -3,7 +3,6 @@
 Outside of a checkout, what a command keeps is in the user's cache folder.
 """
 
-import difflib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -72,6 +71,8 @@ def similar_path(path: Path) -> Path | None:
 
     Only a path of several parts is looked at: a single word may be another kind of name.
     """
+    import difflib  # seldom needed
+
     found = Path(path.anchor)
     parts = path.relative_to(found).parts
     for part in parts:

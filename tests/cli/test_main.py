@@ -41,6 +41,16 @@ def test_help_names_every_command(capsys):
     assert set(listed) == files
 
 
+def test_help_imports_no_package_but_click():
+    """Of those that are installed; so it is quick."""
+    code = "import sys; from digits.cli.main import main\n"
+    code += "try: main()\nfinally: print(*{name.partition('.')[0] for name in sys.modules})"
+    shown = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
+    imported = set(shown.stdout.splitlines()[-1].split())
+    installed = importlib.metadata.packages_distributions().keys() - {"_distutils_hack"}
+    assert imported & installed == {"click", "digits"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -24,6 +24,7 @@ from tests.conftest import call
 from tests.strokes import empty, packed, page
 
 HEAVY = {"torch", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "optuna"}
+HEAVY |= {"pydantic", "tqdm", "concurrent.futures", "PIL.BmpImagePlugin"}  # not for one PNG
 
 
 def draw(text):
