@@ -11,6 +11,7 @@ import itertools
 import logging
 import multiprocessing
 import os
+import runpy
 import shutil
 import signal
 import sys
@@ -181,6 +182,15 @@ def run(*command, **place):
     return SimpleNamespace(returncode=process.returncode, stdout=stdout, stderr=stderr)
 
 
+def _become(_program, command, environment):
+    """Be the Python module that this process would be replaced by."""
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = command[2:]
+    runpy.run_module(command[2], run_name="__main__")
+    sys.exit()
+
+
 def _begin(command, folder, environment, streams):
     """Be the process: forked, with everything imported."""
     os.setsid()
@@ -195,6 +205,7 @@ def _begin(command, folder, environment, streams):
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="backslashreplace")
     warnings.simplefilter("ignore", DeprecationWarning)  # as Python does outside of tests
     sys.argv, sys.executable = command, f"{SHIM}/python"
+    os.execve = _become
     if command[:2] == ["digits", "tune"]:
         _fork_server()  # of its own, whose children are its workers
     if command[0] == "digits":

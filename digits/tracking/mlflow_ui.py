@@ -21,9 +21,9 @@ HOST = "127.0.0.1"
 
 
 def serve_ui(port: int | None = None) -> None:
-    """Print the address of the runs, and replace this process by MLflow's server.
+    """Replace this process by MLflow's server, which prints the address of the runs.
 
-    The server listens on `port`, by default the first free one from 5000 on. If a configured
+    It does so when it answers. The server listens on `port`, by default the first free one from 5000 on. If a configured
     tracking server answers, only its address is printed.
     """
     store = current_store() if is_reachable(current_store()) else embedded_store()
@@ -36,22 +36,25 @@ def serve_ui(port: int | None = None) -> None:
     journal_folders.close_dead_runs()
     free = choose_port(port, 5000)
     address = _address_of_runs(store, f"http://{HOST}:{free}")
-    notes = [str(store), "answers in about 10 s"]
+    notes = [str(store)]
+    print("starting MLflow's server, which takes some seconds", file=sys.stderr, flush=True)
     if os.isatty(2):  # MLflow's own notes are of no use there
         log = workspace.state_folder() / "ui.log"
         log.parent.mkdir(exist_ok=True)
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
         notes.append(f"log in {os.path.relpath(log)}")
-    print(f"{address}\n({'; '.join(notes)}; Ctrl-C ends it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(free)]
-    command += ["--workers", "1", "--uvicorn-opts", "--no-access-log"]
+    line = f"{address}\n({'; '.join(notes)}; Ctrl-C ends it)"
+    command = [sys.executable, "-m", "digits.tracking.mlflow_server", line, HOST, str(free)]
     mlflow_import.configure_mlflow()
     settings = {
         # The environment hides addresses: every user can read the passwords of a command line.
         store_uri.URI_VARIABLE: store.uri,
-        "MLFLOW_BACKEND_STORE_URI": store.uri,
-        "MLFLOW_ARTIFACTS_DESTINATION": str(artifact_folder(store)),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # unused here, and several processes
+        "_MLFLOW_SERVER_FILE_STORE": store.uri,
+        "_MLFLOW_SERVER_REGISTRY_STORE": store.uri,
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(artifact_folder(store)),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # unused here
     }
     os.execve(sys.executable, command, os.environ | settings)  # noqa: S606  (no shell is needed)
 
