@@ -8,7 +8,8 @@ def ui(port: int | None) -> None:
     """Show runs, metrics and versions in the MLflow UI.
 
     Starts the UI on this computer and, when it answers, prints the address of the runs, the most
-    accurate first; Ctrl-C ends it. If MLFLOW_TRACKING_URI names a server that answers, prints the address there.
+    accurate first; Ctrl-C ends it. If MLFLOW_TRACKING_URI names a server that answers, prints the
+    address there.
 
     Example: digits ui --port 5001
     """

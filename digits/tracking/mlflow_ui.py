@@ -23,8 +23,8 @@ HOST = "127.0.0.1"
 def serve_ui(port: int | None = None) -> None:
     """Replace this process by MLflow's server, which prints the address of the runs.
 
-    It does so when it answers. The server listens on `port`, by default the first free one from 5000 on. If a configured
-    tracking server answers, only its address is printed.
+    It does so when it answers. The server listens on `port`, by default the first free one from
+    5000 on. If a configured tracking server answers, only its address is printed.
     """
     store = current_store() if is_reachable(current_store()) else embedded_store()
     if store_uri.uri_scheme(store.uri) in {"http", "https"}:
