@@ -1,6 +1,7 @@
 """`python -m digits.tracking.mlflow_server LINE HOST PORT`: MLflow's server.
 
-It prints the line when it answers. `mlflow server` would start it as a second process, after it has imported as much itself.
+It prints the line when it answers. `mlflow server` would start it as a second process, after it
+has imported as much itself.
 """
 
 import socket

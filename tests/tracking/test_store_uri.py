@@ -145,6 +145,7 @@ def answering(status):
 
     def answer():
         connection, _ = listener.accept()
+        listener.close()  # nobody waits for a second answer
         with connection:
             connection.recv(4096)
             head = f"HTTP/1.1 {status} Words\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
