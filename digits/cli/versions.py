@@ -69,12 +69,11 @@ def _record(version: "RegisteredVersion", state: "AliasState") -> dict[str, Any]
 
 
 def _row(version: "RegisteredVersion", state: "AliasState", scores: Iterable[str]) -> list[str]:
-    shares = map(version.metric, scores)
     return [
         str(version.number),
         _aliases(version, state),
         _verdict(version.tags.get("gate", ""), version.tags.get("gate.mode", "enforce")),
-        *("" if share is None else f"{share:.2%}" for share in shares),
+        *map(version.percentage, scores),
         f"{version.created:%Y-%m-%d %H:%M}",
         version.commit[:10],
         version.run_id[:8],

@@ -64,7 +64,7 @@ def explain_absence() -> str:
     root, output = workspace.find_state_root(), workspace.MODEL_OUTPUT
     if root is None or (root / output).exists():
         return ""
-    if (process := _writer(root)) is not None:
+    if (process := training_process(root)) is not None:
         return f"{output} is being trained now by process {process}; wait until it has ended"
     if _is_cached(root):
         found = f"the last `dvc repro` ended before it had made {output}"
@@ -72,7 +72,7 @@ def explain_absence() -> str:
     return f"no model was trained here yet; `dvc repro` trains one as {output}"
 
 
-def _writer(root: Path) -> int | None:
+def training_process(root: Path) -> int | None:
     """Return the process that makes the model now, by the locks of DVC."""
     import psutil
 

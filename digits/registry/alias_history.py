@@ -5,12 +5,14 @@ What an entry holds is in `alias_log`; how entries are added is in `alias_moves`
 
 from datetime import UTC, datetime
 
+from digits.preprocessing.class_names import shorten
 from digits.project import text_table
 from digits.project.errors import UserError
 from digits.registry import alias_log, alias_moves
 from digits.registry.alias_log import CHAMPION, LOG_FILE, AliasLogEntry, format_time
 from digits.registry.alias_moves import AliasState
 
+MAX_REASON_WIDTH = 60  # characters; --json prints all of it
 NEXT_STEPS = "find out who did it, then `digits history --accept REASON` lets work go on"
 
 
@@ -19,11 +21,13 @@ def format_log(state: AliasState) -> str:
     if not state.log.entries:
         return f"{state.name} has no record yet; it begins with the first change of an alias"
     head = ["entry", "when (UTC)", "who", "what", "change", "why"]
-    rows = [
-        [str(e.number), format_time(e.when), e.who, e.action, _format_moves(e), e.why]
-        for e in reversed(state.log.entries)
-    ]
-    return text_table.format_table(head, rows, left=range(6))
+    return text_table.format_table(head, list(map(_row, reversed(state.log.entries))), range(6))
+
+
+def _row(entry: AliasLogEntry) -> list[str]:
+    why = shorten(text_table.printable(entry.why), MAX_REASON_WIDTH)
+    moment = format_time(entry.when)
+    return [str(entry.number), moment, entry.who, entry.action, _format_moves(entry), why]
 
 
 def _format_moves(entry: AliasLogEntry) -> str:

@@ -101,9 +101,7 @@ def _describe_run(run: "Run", store: TrackingStore) -> dict[str, Any]:
     head = {"id": run.info.run_id, "name": run.info.run_name, "status": run.info.status}
     started = datetime.fromtimestamp(run.info.start_time / 1000, UTC).isoformat(timespec="seconds")
     experiment = run_context.unfold_tags(run.data.tags).get("dvc.experiment", "")
-    is_server = store_uri.uri_scheme(store.uri) in {"http", "https"}
-    page = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
-    address = f"{store_uri.redact(store.uri).rstrip('/')}/{page}" if is_server else ""
+    address = run_lookup.page_address(store, run.info.experiment_id, run.info.run_id)
     head |= {"started": started, "address": address}
     return {**head, "store": str(store), "experiment": experiment}
 

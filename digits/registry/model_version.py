@@ -41,6 +41,11 @@ class RegisteredVersion:
         """Return a number such as its test_accuracy; None when it was registered without it."""
         return float(self.tags[tag]) if tag in self.tags else None
 
+    def percentage(self, tag: str) -> str:
+        """Return a metric as tables show it; "" when it was registered without it."""
+        share = self.metric(tag)
+        return "" if share is None else f"{share:.2%}"
+
     @property
     def description(self) -> str:
         """Its number, aliases and accuracy in a few words."""

@@ -118,13 +118,8 @@ def _make_champion(state: AliasState, reference: str, action: str, why: str) -> 
 def _compare_scores(version: RegisteredVersion, champion: RegisteredVersion | None) -> str:
     """Return a table with the scores of a version and of the champion before it."""
     versions = {v.number: v for v in (version, champion) if v}
-    scores = [
-        (v.metric("validation_accuracy"), v.metric("test_accuracy")) for v in versions.values()
-    ]
-    rows = [
-        [f"version {number}", *("" if score is None else f"{score:.2%}" for score in pair)]
-        for number, pair in zip(versions, scores, strict=True)
-    ]
+    scores = "validation_accuracy", "test_accuracy"
+    rows = [[f"version {n}", *map(v.percentage, scores)] for n, v in versions.items()]
     return text_table.format_table(["", "validation", "test"], rows)
 
 

@@ -11,8 +11,9 @@ from digits.inference import model_manifest
 from digits.project import atomic_files, text_table
 from digits.project.params_schema import RegisterParams
 from digits.registry import lineage, promotion
+from digits.registry.alias_log import CHAMPION
 from digits.registry.model_version import RegisteredVersion
-from digits.registry.promotion_decision import PromotionDecision, decide_alias
+from digits.registry.promotion_decision import PromotionDecision, decide_alias, recorded_decision
 from digits.registry.registration import register_version
 from digits.tracking import journal_folders, store_uri, tracking_store
 
@@ -73,11 +74,15 @@ def _write_file(path: Path, content: str, decision: PromotionDecision, **names: 
 
 def print_decision(version: RegisteredVersion, alias: str, decision: PromotionDecision) -> None:
     """Print what was measured, which alias the version has, and why."""
+    state = "has no alias" if alias == "none" else f"is {alias}"
+    if recorded_decision(version.tags):
+        print(f"this model is registered already: {version.name} version {version.number} {state}")
+        if alias == CHAMPION:  # it was decided on then
+            return
     if decision.rules:
         print(text_table.format_table(*decision.table, left=(0, 3, 4)))
     for note in decision.notes:
         print(f"note: {note}")
     mode = "" if decision.mode == "enforce" else f" (gate: {decision.mode})"
-    state = "has no alias" if alias == "none" else f"is {alias}"
     why = ", ".join(v.rule for v in decision.rules if not v.passed) or decision.why
     print(f"{version.name} version {version.number} {state}{mode}; {decision.verdict}: {why}")

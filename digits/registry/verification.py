@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import partial
 from pathlib import Path
 
-from digits.inference import model_integrity
+from digits.inference import checkout_model, model_integrity
 from digits.project import dvc_storage, workspace
 from digits.project.dvc_storage import DvcStorage, NoResponseError, ObjectNotFoundError
 from digits.project.errors import UserError
@@ -79,6 +79,9 @@ def verify_all() -> list[CheckResult]:
             results.append(_run_check(what, check))
             progress.update(len(results))
         progress.clear()
+        if root and (process := checkout_model.training_process(root)):
+            note = f"process {process} trains a new one now"
+            results.append(CheckResult(workspace.MODEL_OUTPUT, CheckState.OK, note))
         is_pending = any(result.state is CheckState.NOT_PUSHED for result in results)
         if storage and not storage.is_backed_up and not is_pending:
             results.append(CheckResult("back-up", CheckState.OK, NO_BACKUP))

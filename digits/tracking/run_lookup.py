@@ -55,9 +55,14 @@ def run_page(run_id: str) -> str | None:
     run = find_run(run_id)
     if run is None:
         return None
-    is_server = store_uri.uri_scheme(run.store.uri) in {"http", "https"}
-    host = store_uri.redact(run.store.uri).rstrip("/") if is_server else UI_ADDRESS
-    return f"{host}/#/experiments/{run.store.experiment}/runs/{run.run_id}"
+    return page_address(run.store, run.store.experiment, run.run_id, UI_ADDRESS)
+
+
+def page_address(store: TrackingStore, experiment: str, run_id: str, otherwise: str = "") -> str:
+    """The address of a run's page on the tracking server, or without one on `otherwise`."""
+    is_server = store_uri.uri_scheme(store.uri) in {"http", "https"}
+    host = store_uri.redact(store.uri).rstrip("/") if is_server else otherwise
+    return host and f"{host}/#/experiments/{experiment}/runs/{run_id}"
 
 
 def image_counts(run: "Run") -> dict[str, int]:

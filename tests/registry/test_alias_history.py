@@ -1,5 +1,6 @@
 """The record as people read it: all of it, or who was champion at a time."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -47,6 +48,16 @@ def test_the_record_is_a_table(recorded, capsys):
     assert lines[1].endswith("rollback  champion 2 -> 1     reason of 15")
     assert lines[3].endswith("register  champion none -> 1  reason of 09")
     assert (len(lines), status) == (4, 0)
+
+
+def test_a_long_reason_is_shortened_except_in_json(recorded, capsys):
+    """The table stays narrower than 140 characters."""
+    move(2, why="because " * 40)
+    lines, _ = digits(capsys)
+    assert lines[1].endswith(" because bec…")
+    assert len(lines[1]) < 140
+    shown, _ = digits(capsys, "--json")
+    assert json.loads("\n".join(shown))["entries"][-1]["why"].count("because") == 40
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from tests.stores import NOBODY
 
 NOTE = "note: version 1 may have been trained on some of these images"
 
+AGAIN = "this model is registered already: "
+
 
 def failed(entry):
     """The rules that a model did not pass."""
@@ -40,6 +42,7 @@ def test_the_gate_lets_the_better_one_in_with_every_number(enter, workspace, cap
     written = (workspace / "metrics/register.json").read_bytes()
     enter("good")
     assert (workspace / "metrics/register.json").read_bytes() == written
+    assert capsys.readouterr().out == f"{AGAIN}digits version 5 is champion\n"
 
     entry = enter("same")
     check_refused(entry, "better")
@@ -47,6 +50,7 @@ def test_the_gate_lets_the_better_one_in_with_every_number(enter, workspace, cap
     written, moves = (workspace / "metrics/register.json").read_bytes(), len(standing().log.entries)
     enter("same")
     assert (workspace / "metrics/register.json").read_bytes() == written
+    assert f"{AGAIN}digits version 6 is challenger\ngate" in capsys.readouterr().out
     assert [v.number for v in list_versions()] == [6, 5, 4, 3, 2, 1]
     assert standing().aliases == {"champion": 5, "challenger": 6}
     assert len(standing().log.entries) == moves

@@ -1,5 +1,7 @@
 """`digits verify` finds what was changed, wherever it was, and says what would be lost."""
 
+import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -56,6 +58,14 @@ def test_what_is_to_be_done_is_told_until_it_is_done(checkout):
     for words in ("version 1 champion", " 0 broken, ", "`dvc push --all-commits` sends"):
         assert words in done.stdout
     call(checkout, "dvc", "push")
+
+    locks = Path(".dvc/tmp/rwlock")
+    before = locks.read_bytes()
+    writers = {str(checkout / "models/digits"): {"pid": os.getpid(), "cmd": "dvc repro"}}
+    locks.write_text(json.dumps({"write": writers, "read": {}}))
+    done = processes.run("digits", "verify")
+    assert f"process {os.getpid()} trains a new one now" in done.stdout
+    locks.write_bytes(before)
 
     done = processes.run("digits", "verify")
     assert done.returncode == 0, done.stdout
