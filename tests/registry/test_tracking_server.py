@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from itertools import count
 
+import pytest
 import requests
 from mlflow import MlflowClient
 
@@ -15,10 +16,12 @@ from digits.registry.model_reference import resolve
 from digits.registry.model_version import REMOVED_TAG
 from digits.tracking import logged_model, run_lookup, runs, tracking_store
 from tests import sealed
+from tests.drawing import CHROMIUM, browser
 from tests.registry.conftest import list_versions, register
 from tests.registry.test_artifact_removal import remove, size_on_disk
 from tests.registry.test_send_pending import RUN, first_wins, waiting
 from tests.registry.test_version_download import FILES, refusal
+from tests.service import service
 from tests.stores import NOBODY, linear, register_later
 
 CALLS = ["create_run", "create_logged_model", "create_model_version"]
@@ -173,12 +176,35 @@ def test_files_go_and_come_back(server, trained, tmp_path):
     assert hashing.file_sha256(graph) == hashing.file_sha256(folder / "model.onnx")
 
 
-def test_without_its_server_what_was_downloaded_is_still_here(server, project, capsys):
-    """The registered bytes; then the last meaning of a name counts, which is told, and no other."""
+def published(server, project):
+    """A version on the server, the champion, of a model with random weights in `project`."""
     text = (sealed.ROOT / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("name: digits ", f"name: {server.name} "))
     version = sealed.publish(project / "model", 1, server.name)
     version.store.client.set_registered_model_alias(server.name, "champion", "1")
+    return version
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_the_models_page_links_to_its_run(server, project):
+    """The link of `/model` opens the run's page on the server that the service asks."""
+    version = published(server, project)
+    settings = {"environment": {"MLFLOW_TRACKING_URI": server.uri}}
+    with (
+        service.served(project, "--model", "model", **settings) as (_, (host, port)),
+        browser() as chromium,
+    ):
+        page = chromium.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"http://{host}:{port}/model")
+        page.get_by_role("link", name=version.run_id).click()
+        page.wait_for_url(f"{server.uri}/#/experiments/**")
+        page.get_by_text(version.run_id).first.wait_for()
+
+
+def test_without_its_server_what_was_downloaded_is_still_here(server, project, capsys):
+    """The registered bytes; then the last meaning of a name counts, which is told, and no other."""
+    version = published(server, project)
     folder = resolve("champion").folder
     for name in FILES:
         assert (folder / name).read_bytes() == (project / "model" / name).read_bytes()
