@@ -3,9 +3,9 @@
 What an entry holds is in `alias_log`; how entries are added is in `alias_moves`.
 """
 
+import textwrap
 from datetime import UTC, datetime
 
-from digits.preprocessing.class_names import shorten
 from digits.project import text_table
 from digits.project.errors import UserError
 from digits.registry import alias_log, alias_moves
@@ -25,7 +25,7 @@ def format_log(state: AliasState) -> str:
 
 
 def _row(entry: AliasLogEntry) -> list[str]:
-    why = shorten(text_table.printable(entry.why), MAX_REASON_WIDTH)
+    why = textwrap.shorten(text_table.printable(entry.why), MAX_REASON_WIDTH, placeholder="…")
     moment = format_time(entry.when)
     return [str(entry.number), moment, entry.who, entry.action, _format_moves(entry), why]
 

@@ -54,7 +54,7 @@ def test_a_long_reason_is_shortened_except_in_json(recorded, capsys):
     """The table stays narrower than 140 characters."""
     move(2, why="because " * 40)
     lines, _ = digits(capsys)
-    assert lines[1].endswith(" because bec…")
+    assert lines[1].endswith(" because…")
     assert len(lines[1]) < 140
     shown, _ = digits(capsys, "--json")
     assert json.loads("\n".join(shown))["entries"][-1]["why"].count("because") == 40
