@@ -7,16 +7,17 @@ files. DVC returns whatever is stored under a name, so callers compare the bytes
 import errno
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any  # DVC has no types
 
 from digits.project import workspace
-from digits.project.errors import UserError
+from digits.project.errors import DiskError, UserError
 
 FOLDER_SUFFIX = ".dir"  # the end of a folder's object id
 DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # of this machine, not of a remote
@@ -141,6 +142,9 @@ def _repository() -> Iterator[Any]:
     except DvcException as error:
         reason = " ".join(str(error).split())
         raise UserError(f"DVC failed ({reason}); `dvc status` says more") from error
+    except sqlite3.Error as error:  # of its index
+        found = f"cannot write {gettempdir()} ({error})"
+        raise DiskError(f"{found}; make room there, or set TMPDIR to another folder") from error
 
 
 @contextmanager

@@ -3,13 +3,20 @@
 import errno
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 # Packages of the extra `registry` in pyproject.toml; all others that may be missing are `train`'s.
 REGISTRY_PACKAGES = {"alembic", "mlflow", "requests", "ruamel", "sqlalchemy", "yaml"}
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+# What to do about errors of a disk; other errors of the operating system concern names.
+DISK_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "correct the permissions"),
+    errno.EROFS: "go to a folder that can be written",
+}
 
 
 class UserError(Exception):
@@ -18,6 +25,29 @@ class UserError(Exception):
     The message is one line: what was found, what was expected, what to do next.
     A command prints it and exits with status 2.
     """
+
+
+class DiskError(UserError):
+    """A disk of this machine cannot be written, so that nothing is known of what is elsewhere."""
+
+
+def describe_os_error(error: OSError) -> str:
+    """Say in one line what could not be written or found, and what to do.
+
+    Of a copy it is the target, and of a full disk without a name the folder that is full.
+    """
+    where = str(error.filename2 or error.filename or _find_full_folder(error))[:100]
+    advice = DISK_ADVICE.get(error.errno or 0)
+    if advice:
+        where = f"cannot write {where}".rstrip()
+    advice = f"{advice or 'check the name and what is there'}, then run the same command again"
+    return f"{where or 'the system'}: {error.strerror}; {advice}"
+
+
+def _find_full_folder(error: OSError) -> str:
+    folders = (str(Path.cwd()), tempfile.gettempdir())
+    full = (name for name in folders if shutil.disk_usage(name).free < 1 << 20)
+    return next(full, "") if error.errno == errno.ENOSPC else ""
 
 
 def run_reporting_errors(name: str, action: Callable[[], object]) -> int:
@@ -34,13 +64,7 @@ def run_reporting_errors(name: str, action: Callable[[], object]) -> int:
     except OSError as error:
         if error.errno is None or isinstance(error, BrokenPipeError):
             raise
-        where = str(error.filename or "")[:100]
-        if error.errno in DISK_ERRORS:
-            where = f"cannot write {where}".rstrip()
-            advice = "make room or correct the permissions, then run the same command again"
-        else:
-            advice = "check the name and what is there, then run the same command again"
-        message, status = f"{where or 'the system'}: {error.strerror}; {advice}", 2
+        message, status = describe_os_error(error), 2
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         if package in {"None", "digits"}:

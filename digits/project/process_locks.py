@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import filelock
 
 from digits.project import workspace
-from digits.project.errors import UserError
+from digits.project.errors import DiskError, UserError
 
 
 @contextmanager
@@ -46,8 +46,8 @@ def process_lock(name: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
-        advice = "correct the permissions, or set XDG_CACHE_HOME where there is no checkout"
-        raise UserError(f"cannot write {folder}: {error.strerror}; {advice}") from error
+        advice = "make room or correct the permissions, or set XDG_CACHE_HOME to another folder"
+        raise DiskError(f"cannot write {folder}: {error.strerror}; {advice}") from error
     try:
         yield
     finally:

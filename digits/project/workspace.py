@@ -49,11 +49,14 @@ def work_folder() -> Path:
 def state_folder() -> Path:
     """Return the folder for locks and downloaded models: `.state`, or else the user's cache.
 
-    Raises UserError outside of a checkout when the user has no home folder.
+    The second outside of a checkout, and in one that cannot be written. Raises UserError when it
+    is needed and the user has no home folder.
     """
     root = find_state_root()
     if root is not None:
-        return root / ".state"
+        folder = root / ".state"
+        if os.access(folder if folder.exists() else root, os.W_OK):
+            return folder
     folder = user_cache()
     if not folder.is_absolute():
         raise UserError("there is no home folder to keep models in; set XDG_CACHE_HOME to a folder")

@@ -83,8 +83,18 @@ def check_log(state: AliasState) -> tuple[list[str], int]:
     lines = [f"accepted: {problem}" for problem in log.accepted]
     if log.problems and log.unwritten:
         wrong.append(f"a fork: {len(log.unwritten)} entries are in the registry alone")
-    elif count := alias_moves.append_to_log_file(state):
-        lines.append(f"note: {LOG_FILE} was behind, {count} line(s) are added now; commit it")
+    else:
+        lines += _complete_file(state)
     if wrong:
         lines += [*(f"wrong: {text}" for text in wrong), NEXT_STEPS]
     return [text_table.printable(line) for line in lines], int(bool(wrong))
+
+
+def _complete_file(state: AliasState) -> list[str]:
+    """Add the entries that the file lacks, and tell of them; only tell where it is read-only."""
+    try:
+        count = alias_moves.append_to_log_file(state)
+    except OSError as error:
+        found = f"note: {LOG_FILE} is behind by {len(state.log.unwritten)} line(s)"
+        return [f"{found} and cannot be written here ({error.strerror})"]
+    return [f"note: {LOG_FILE} was behind, {count} line(s) are added now; commit it"] * bool(count)

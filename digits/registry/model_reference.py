@@ -127,7 +127,7 @@ def _last_answer(reference: str) -> _Answer | None:
 
 
 def _answer_file(reference: str) -> Path:
-    registry = store_uri.redact(store_uri.configured_uri() or "")
+    registry = store_uri.redact(store_uri.configured_uri() or store_uri.embedded_uri())
     key = hashing.json_sha256([registry, reference])
     return workspace.state_folder() / "answers" / f"{key}.json"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from digits.inference import checkout_model, model_integrity
 from digits.project import dvc_storage, workspace
 from digits.project.dvc_storage import DvcStorage, NoResponseError, ObjectNotFoundError
-from digits.project.errors import UserError
+from digits.project.errors import DiskError, UserError
 from digits.project.progress_bar import ProgressBar
 from digits.registry import alias_moves, registration, version_download, version_lookup
 from digits.registry.model_version import REMOVED_TAG, RegisteredVersion
@@ -91,6 +91,8 @@ def verify_all() -> list[CheckResult]:
 def _run_check(what: str, check: Check) -> CheckResult:
     try:
         return CheckResult(what, CheckState.OK, check())
+    except DiskError:
+        raise
     except UserError as error:
         state = CheckState.NOT_PUSHED if isinstance(error, PENDING_ERRORS) else CheckState.BROKEN
         return CheckResult(what, state, str(error))

@@ -12,10 +12,10 @@ from pathlib import Path
 from digits.inference import model_integrity, model_manifest
 from digits.inference.model_manifest import MANIFEST, MAX_MANIFEST_BYTES
 from digits.project import atomic_files, dvc_storage, process_locks, workspace
-from digits.project.errors import UserError
+from digits.project.errors import DiskError, UserError, describe_os_error
 from digits.registry import artifact_removal, registration
 from digits.registry.model_version import RUN_TAG_PREFIX, RegisteredVersion
-from digits.tracking import logged_model, run_lookup
+from digits.tracking import logged_model, run_lookup, tracking_store
 from digits.tracking.tracking_store import translate_errors
 
 SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
@@ -77,16 +77,16 @@ def download_to_folder(version: RegisteredVersion, folder: Path) -> None:
     _check_run(version, model_integrity.check_model(folder, content))
 
 
-def _download_file(version: RegisteredVersion, uri: str, folder: Path) -> None:
-    """Download one file. Raises UserError when this disk takes no more."""
+def _download_file(version: RegisteredVersion, uri: str, folder: Path) -> Path:
+    """Download one file; return its path. Raises DiskError when this disk takes no more."""
     try:
-        logged_model.download_artifact(version.store, uri, folder)
+        return logged_model.download_artifact(version.store, uri, folder)
     except Exception as error:  # MLflow tells of a full disk in the text of its own exception
         number = re.search(r"\[Errno (\d+)\]", str(error))
         if number is None or int(number[1]) not in dvc_storage.DISK_FULL_ERRORS:
             raise
-        found = f"cannot write {folder.parent}: {os.strerror(int(number[1]))}"
-        raise UserError(f"{found}; make room, then run the same command again") from error
+        reason = OSError(int(number[1]), os.strerror(int(number[1])), str(folder.parent))
+        raise DiskError(describe_os_error(reason)) from error
 
 
 def _check_file_list(version: RegisteredVersion, uri: str) -> dict[str, int | None]:
@@ -111,7 +111,7 @@ def check_mlmodel_file(version: RegisteredVersion, folder: Path) -> None:
     import yaml
 
     uri = f"{_artifact_uri(version)}/{MLMODEL_FILE}"
-    text = logged_model.download_artifact(version.store, uri, folder).read_bytes()
+    text = _download_file(version, uri, folder).read_bytes()
     try:
         flavors = yaml.safe_load(text)["flavors"]
         function = flavors["python_function"]
@@ -126,7 +126,8 @@ def check_mlmodel_file(version: RegisteredVersion, folder: Path) -> None:
 def _artifact_uri(version: RegisteredVersion) -> str:
     """Return where the registry says that the files of a version are."""
     client = version.store.client
-    return str(client.get_model_version_download_uri(version.name, str(version.number)))
+    uri = str(client.get_model_version_download_uri(version.name, str(version.number)))
+    return tracking_store.locate_artifacts(version.store, uri)
 
 
 def _check_run(version: RegisteredVersion, manifest: model_integrity.Manifest) -> None:

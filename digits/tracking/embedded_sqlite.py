@@ -1,6 +1,5 @@
 """Creation and repair of the local SQLite store."""
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -23,8 +22,7 @@ def prepare_database(path: Path) -> None:
     The caller holds the lock "mlflow".
     """
     if path.exists() and path.stat().st_size > 0:
-        if os.access(path, os.W_OK):
-            _repair_paths(path)
+        _repair_paths(path)
         return
     import sqlalchemy
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore

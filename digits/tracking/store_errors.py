@@ -21,6 +21,10 @@ CONNECTION_ERRORS = {
     f"{CERTIFICATE_VARIABLE} names the file of the authority that signed it",
     "WRONG_VERSION_NUMBER": "it does not speak TLS; is it http:// instead of https://?",
     "database is locked": "another program is using it; close that program",
+    "readonly database": "its file can only be read here; correct the permissions",
+    "is full": "its disk is full; make room",  # SQLite's words and the system's for a file
+    "No space left": "its disk is full; make room",
+    "disk I/O error": "its disk is full or broken; make room",
 }
 REJECTION_CODES = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 NOT_FOUND_CODES = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}

@@ -172,6 +172,8 @@ def found_or_none(request: Callable[[], T]) -> T | None:
 
 @functools.cache
 def _prepare_file(path: Path) -> None:
+    if path.exists() and not os.access(path, os.W_OK):  # a lock may have nowhere to be, either
+        return
     try:
         # Several processes at the first use of a database destroy it (measured: 6 of 6 failed).
         with process_lock("mlflow"):
@@ -197,3 +199,10 @@ def artifact_folder(store: TrackingStore) -> Path:
     if store_uri.uri_scheme(store.uri) == "sqlite":
         return store_uri.sqlite_file(store.uri).parent / embedded_sqlite.ARTIFACTS
     return workspace.work_folder() / embedded_sqlite.ARTIFACTS
+
+
+def locate_artifacts(store: TrackingStore, uri: str) -> str:
+    """Return where the artifacts at `uri` are if the folder of a SQLite store was moved."""
+    _, found, path = uri.rpartition(f"/{embedded_sqlite.ARTIFACTS}/")
+    is_here = store_uri.uri_scheme(store.uri) == "sqlite" and found and "://" not in uri
+    return f"{artifact_folder(store)}/{path}" if is_here and not Path(uri).exists() else uri

@@ -134,7 +134,7 @@ def test_a_store_that_is_read_only_is_read(elsewhere, versions, tmp_path, monkey
         call(tmp_path, "mount", "-o", "remount,ro", disk)
         for command in ("versions", "history", "lineage 1", "verify champion", "pull champion"):
             assert run(*command.split()) == 0, command
-        assert "readonly database" in refusal(capsys, "promote", "1", "--reason", "x")
+        assert "can only be read here" in refusal(capsys, "promote", "1", "--reason", "x")
 
 
 def test_a_store_of_another_mlflow_is_named(elsewhere, versions, monkeypatch, capsys):
@@ -151,7 +151,7 @@ def test_a_cache_that_cannot_be_written_is_named(elsewhere, tmp_path, monkeypatc
     """With what to set in its place."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert "set XDG_CACHE_HOME where" in refusal(capsys, "pull", "champion")
+    assert "set XDG_CACHE_HOME to another" in refusal(capsys, "pull", "champion")
 
 
 def test_reading_needs_neither_git_nor_room_for_temporary_files(elsewhere, versions, tmp_path):
