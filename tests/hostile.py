@@ -40,12 +40,16 @@ def pickled(name, how, canary):
     return b"\x80\x02" + found + arguments + b"R."
 
 
-def _archived(folder, content):
-    """Return the model's weights, a zip archive, with another pickle in it."""
+def _archived(folder, evil, **more):
+    """Return the model's weights, an archive of torch, with another pickle and more files in it."""
+    with zipfile.ZipFile(folder / "weights.pt") as old:
+        files = {name.removeprefix("archive/"): old.read(name) for name in old.namelist()}
     buffer = io.BytesIO()
-    with zipfile.ZipFile(folder / "weights.pt") as old, zipfile.ZipFile(buffer, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, content if name.endswith("/data.pkl") else old.read(name))
+    writer = torch._C.PyTorchFileWriter(buffer)  # it adds some of the files itself
+    for name, content in (files | {"data.pkl": evil} | more).items():
+        if not name.startswith(".") and name not in {"version", "byteorder"}:
+            writer.write_record(name, content, len(content))
+    writer.write_end_of_file()
     return buffer.getvalue()
 
 
@@ -62,7 +66,18 @@ WEIGHTS = {  # the bytes of weights.pt, from the folder and a pickle
     "torch's old format": lambda folder, evil: _legacy(evil),
     "an archive before it": lambda f, evil: _archived(f, evil) + (f / "weights.pt").read_bytes(),
     "an archive after it": lambda f, evil: (f / "weights.pt").read_bytes() + _archived(f, evil),
+    "one file more": lambda folder, evil: _archived(folder, evil, **{"evil.py": evil}),
+    "20,000 files": lambda f, evil: _archived(f, evil, **{f"data/{n}": b"" for n in range(20_000)}),
+    "a plain archive": lambda folder, evil: _plain(evil),
 }
+
+
+def _plain(evil):
+    """Return an archive that torch did not write."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", evil)
+    return buffer.getvalue()
 
 
 def change_weights(folder, form, evil):
@@ -184,10 +199,46 @@ GRAPHS = {  # a change of the model, or bytes in its place, and why it is refuse
     "half a file": (lambda model: model.SerializeToString()[:2000], "no ONNX model"),
     "a pickle": (lambda model: pickle.dumps({"weights": 1}), "no ONNX model"),
     "other classes": (
-        lambda model: helper.set_model_props(model, {"classes": '["a"]'}),
+        lambda model: _classes(model, [*"abcdefghij"]),
         "differ in 'classes'",
     ),
+    "another number of classes": (lambda model: _classes(model, ["a"]), "to 1 classes"),
+    "a class that clears the screen": (
+        lambda model: _classes(model, [*"abcdefghi", "\x1b[2J"]),
+        "cannot be shown",
+    ),
+    "a class twice": (lambda model: _classes(model, [*"abcdefghii"]), "appears twice"),
+    "classes as a number": (lambda model: _classes(model, 10), "no list of names"),
+    "classes as text": (lambda model: _classes(model, "0123456789"), "no list of names"),
+    "two inputs": (lambda model: _more(model.graph.input, "other"), "is not from 28 x 28"),
+    "two outputs": (lambda model: model.graph.output.append(model.graph.output[0]), "is not from"),
+    "no output": (lambda model: model.graph.ClearField("output"), "no ONNX model"),
+    "no input": (lambda model: model.graph.ClearField("input"), "no ONNX model"),
+    "an input of text": (lambda model: _kind(model.graph.input[0], TensorProto.STRING), "no ONNX"),
+    "an input of 3 axes more": (lambda model: _axes(model.graph.input[0], 3), "no ONNX model"),
+    "an output of pixels": (
+        lambda model: _kind(model.graph.output[0], TensorProto.UINT8),
+        "no ONNX model",
+    ),
 }
+
+
+def _classes(model, value):
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    helper.set_model_props(model, metadata | {"classes": json.dumps(value)})
+
+
+def _more(values, name):
+    values.append(helper.make_tensor_value_info(name, TensorProto.UINT8, [1, 28, 28]))
+
+
+def _kind(value, kind):
+    value.type.tensor_type.elem_type = kind
+
+
+def _axes(value, count):
+    for _ in range(count):
+        value.type.tensor_type.shape.dim.add().dim_value = 1
 
 
 def change_graph(folder, name):
@@ -216,6 +267,10 @@ MANIFESTS = {  # a value or bytes in its place, and why it is refused
     "one key more": (lambda m: _listing(m, "weights.pt", path="/etc"), "does not match itself"),
     "a size as text": (lambda m: _listing(m, "weights.pt", size="1"), "expected 1"),
     "other classes": (lambda m: m | {"classes": ["a"]}, "differ in 'classes'"),
+    "no run": (lambda m: {k: m[k] for k in m if k != "run_id"}, "names no run"),
+    "a run elsewhere": (lambda m: m | {"run_id": "../" * 10}, "names no run"),
+    "not a number": (lambda m: m | {"temperature": float("nan")}, "that is not finite"),
+    "an endless number": (lambda m: m | {"network": [float("inf")]}, "that is not finite"),
     "something more": (lambda m: m | {"loader": "os.system"}, "differ in 'loader'"),
     "something less": (lambda m: {k: m[k] for k in m if k != "kind"}, "differ in 'kind'"),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digits.datasets.image_files import list_folder
+from digits.preprocessing import class_names
 from digits.project.errors import UserError
 
 # Folders with these names hold the class folders of one split.
@@ -92,7 +93,7 @@ def check_class_names(names: list[str]) -> None:
     """
     alike: dict[str, str] = {}
     for name in names:
-        if len(name) > MAX_NAME or not name.strip() or not all(map(_is_shown, name)):
+        if len(name) > MAX_NAME or not class_names.can_be_shown(name):
             expected = f"expected 1 to {MAX_NAME} characters that can be shown"
             raise UserError(f"the class name {name[:50]!r} cannot be used; {expected}; rename it")
         form = unicodedata.normalize("NFC", name)
@@ -103,7 +104,3 @@ def check_class_names(names: list[str]) -> None:
             problem = f"the classes {first} and {second} differ in case or Unicode form alone"
             raise UserError(f"{problem}; rename one, or put their images together")
         alike[key] = name
-
-
-def _is_shown(character: str) -> bool:
-    return unicodedata.category(character) not in {"Cc", "Cs", "Cn", "Zl", "Zp"}

@@ -2,11 +2,16 @@
 
 Models may come from elsewhere, so nothing is loaded here: files are measured and hashed. An ONNX
 file can point at other files, bring its own operators and ask for unlimited memory, so it is
-parsed, and only what this project exports is accepted. The weights are a pickle, so they are
-hashed and not opened; `torch.load(weights_only=True)` alone opens them.
+parsed, and only what this project exports is accepted. The weights are a pickle in an archive,
+whose list of files is read; `torch.load(weights_only=True)` alone opens the pickle.
 """
 
 import json
+import os
+import re
+import struct
+import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +22,13 @@ from digits.project.errors import UserError
 WEIGHTS = "weights.pt"
 ONNX = "model.onnx"
 GLYPH_FINDER = 1  # version of how glyphs are found and normalized, in manifests
+# The end of each archive of torch: where its list of files is, how long, and of how many.
+ARCHIVE_END = struct.Struct("<4sQ20xQQQ4s16x4s18x")
+ARCHIVE_FILE = re.compile(
+    r"[^/]+/(data\.pkl|data/\d+|version|byteorder|\.format_version|\.storage_alignment"
+    r"|\.data/serialization_id)"
+)
+MAX_ARCHIVE_FILES = 10_000
 MODEL_FILES = {model_manifest.MANIFEST, WEIGHTS, ONNX}
 
 Manifest = dict[str, Any]
@@ -61,6 +73,7 @@ def check_model(folder: Path, content: str | None = None) -> Manifest:
     """
     _check_file_names(folder)
     manifest = model_manifest.check_files(folder, content)
+    _check_archive(folder / WEIGHTS)
     sha256 = manifest["files"][ONNX]["sha256"]
     _check_metadata(manifest, verdict_cache.onnx_metadata(folder / ONNX, sha256), folder)
     return manifest
@@ -86,6 +99,24 @@ def _check_file_names(folder: Path) -> None:
             raise UserError(f"{path} is no file of a model; get the model anew")
     if missing := MODEL_FILES - {path.name for path in paths}:
         raise UserError(f"{folder / min(missing)} is missing; get the model anew")
+
+
+def _check_archive(path: Path) -> None:
+    """Raise UserError unless `path` is an archive of torch, with the files of one alone."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - ARCHIVE_END.size))
+        end = file.read().ljust(ARCHIVE_END.size)
+    mark, _, count, length, start, *marks = ARCHIVE_END.unpack(end)
+    is_whole = [mark, *marks] == [b"PK\6\6", b"PK\6\7", b"PK\5\6"]
+    is_whole &= start + length + ARCHIVE_END.size == size
+    names: list[str] = []
+    if is_whole and count <= MAX_ARCHIVE_FILES and length <= 200 * MAX_ARCHIVE_FILES:
+        with suppress(zipfile.BadZipFile, ValueError):
+            files = zipfile.ZipFile(path).infolist()
+            names = [f.filename for f in files if f.compress_type == zipfile.ZIP_STORED]
+    if not names or len(set(names)) < count or not all(map(ARCHIVE_FILE.fullmatch, names)):
+        raise UserError(f"{path} is no archive of torch with weights alone; get the model anew")
 
 
 def _check_metadata(manifest: Manifest, metadata: dict[str, str], folder: Path) -> None:

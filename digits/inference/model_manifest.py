@@ -3,6 +3,8 @@
 Which files a model has, and whether their content is acceptable, is `model_integrity`'s part.
 """
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,10 +44,21 @@ def load_manifest(path: Path, content: str | None = None) -> dict[str, Any]:
         raise UserError(f"{path} does not match itself; get the model anew")
     if path.read_bytes() != json_bytes(manifest):
         raise UserError(f"{path} is not formatted as this project writes it; get the model anew")
+    if not re.fullmatch("[0-9a-f]{32}", str(manifest.get("run_id"))) or not _is_finite(manifest):
+        found = f"{path} names no run, or has a number that is not finite"
+        raise UserError(f"{found}; get the model anew")
     if content is not None and sha256 != content:
         found = f"{path} is of the model {str(sha256)[:12]}, expected {content[:12]}"
         raise UserError(f"{found}; it is not what was registered")
     return manifest
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def image_format(description: Mapping[str, Any]) -> ImageFormat:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, NodeProto, TensorProto, helper, shape_inference
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, shape_inference
 
 from digits.inference import model_manifest
+from digits.preprocessing.class_names import can_be_shown
+from digits.preprocessing.image_format import ImageFormat
 from digits.project.errors import UserError
 
 MAX_ONNX_BYTES = (1 << 31) - 1  # protobuf's own limit
@@ -44,26 +46,51 @@ def read_onnx_metadata(path: Path) -> dict[str, str]:
         raise UserError(f"{path} is larger than an ONNX file can be; get the model anew")
     try:
         model = onnx.load_model_from_string(path.read_bytes())
-        if not model.functions:
-            _take_off_front(model)
+        metadata = {entry.key: entry.value for entry in model.metadata_props}
+        form = _image_format(metadata)
+        if form.kind == "images" and not model.functions:
+            from digits.preprocessing import image_front  # imports ONNX Runtime
+
+            image_front.take_off(model.graph, form)
         for violation in _violations(model):
             raise UserError(f"{path} {violation}; do not load it")
-        _check_sizes(model)
+        shapes = _check_sizes(model)
+        _check_signature(model.graph, shapes, form, _class_names(metadata))
     except (DecodeError, LookupError, ValueError, shape_inference.InferenceError) as error:
         reason = " ".join(str(error).split())[:100]
         raise UserError(f"{path} is no ONNX model ({reason}); get the model anew") from error
-    return {entry.key: entry.value for entry in model.metadata_props}
+    return metadata
 
 
-def _take_off_front(model: ModelProto) -> None:
-    """Leave the network alone. Raises ValueError if it begins with another front than ours."""
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
+def _image_format(metadata: dict[str, str]) -> ImageFormat:
     described = {"format": json.loads(metadata["format"])} if "format" in metadata else {}
-    form = model_manifest.image_format(described)
-    if form.kind == "images":
-        from digits.preprocessing import image_front  # imports ONNX Runtime
+    return model_manifest.image_format(described)
 
-        image_front.take_off(model.graph, form)
+
+def _class_names(metadata: dict[str, str]) -> list[str]:
+    """Return the names of the classes. Raises ValueError unless each is one and can be shown."""
+    names = json.loads(metadata.get("classes", "0"))
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise ValueError("its classes are no list of names")
+    if len(set(names)) < len(names) or not all(map(can_be_shown, names)):
+        raise ValueError("a name of its classes appears twice or cannot be shown")
+    return names
+
+
+def _check_signature(
+    graph: GraphProto, shapes: dict[str, list[int]], form: ImageFormat, names: list[str]
+) -> None:
+    """Raise ValueError unless images are all that comes in, and a number for each class goes out.
+
+    What comes into a network behind the front of `image_front` is that front's output.
+    """
+    (images, *others), (logits, *more) = graph.input, graph.output
+    kind = images.type.tensor_type.elem_type, logits.type.tensor_type.elem_type
+    expected = [1, *form.shape], TensorProto.UINT8
+    is_input = form.kind == "images" or (shapes[images.name], kind[0]) == expected
+    is_output = (shapes[logits.name], kind[1]) == ([1, len(names)], TensorProto.FLOAT)
+    if others or more or not is_input or not is_output:
+        raise ValueError(f"it is not from {form.side} x {form.side} pixels to {len(names)} classes")
 
 
 def _violations(model: ModelProto) -> Iterator[str]:
@@ -89,11 +116,12 @@ def _holds_all_values(tensor: TensorProto) -> bool:
     return min(tensor.dims, default=1) > 0 and math.prod(tensor.dims) * size == len(tensor.raw_data)
 
 
-def _check_sizes(model: ModelProto) -> None:
-    """Raise ValueError if the network takes too much memory or arithmetic for an image.
+def _check_sizes(model: ModelProto) -> dict[str, list[int]]:
+    """Return the shape of every value for one image.
 
-    Also if that grows faster than the number of images. Sizes are inferred, not taken from the
-    file. Large weights do not matter for that and are dropped from `model`.
+    Raises ValueError if the network takes too much memory or arithmetic for an image, or if that
+    grows faster than the number of images. Sizes are inferred, not taken from the file. Large
+    weights do not matter for that and are dropped from `model`.
     """
     for tensor in model.graph.initializer:
         if len(tensor.raw_data) > 1024:
@@ -107,6 +135,7 @@ def _check_sizes(model: ModelProto) -> None:
             raise ValueError(f"{name[:40]} grows faster than the number of images")
     if sum(_count_operations(node, one) for node in model.graph.node) > MAX_OPERATIONS:
         raise ValueError(f"an image takes more than {MAX_OPERATIONS:,} multiplications")
+    return one
 
 
 def _infer_shapes(model: ModelProto, images: int) -> dict[str, list[int]]:

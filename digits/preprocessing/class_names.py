@@ -6,6 +6,7 @@ list for each row if there are several.
 """
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -16,6 +17,12 @@ Labels = list[str] | list[list[str]]
 def are_digits(classes: Sequence[str]) -> bool:
     """Return whether the classes are the ten digits."""
     return sorted(classes) == DIGITS
+
+
+def can_be_shown(name: str) -> bool:
+    """Return whether a name has something to show, and no character that controls a terminal."""
+    hidden = {"Cc", "Cs", "Cn", "Zl", "Zp"}
+    return bool(name.strip()) and hidden.isdisjoint(map(unicodedata.category, name))
 
 
 def noun(classes: Sequence[str]) -> str:

@@ -66,12 +66,18 @@ def test_a_hostile_graph_with_a_valid_manifest_is_never_loaded(folder, name, mon
 @pytest.mark.parametrize("form", hostile.WEIGHTS)
 @pytest.mark.parametrize(("name", "how"), hostile.PICKLES)
 def test_hostile_weights_with_a_valid_manifest_run_nothing(folder, tmp_path, form, name, how):
-    """All hashes are right; only torch opens the weights. `pickle.load` would run the code."""
+    """All hashes are right; only torch opens the weights. `pickle.load` would run the code.
+
+    What is no archive as torch writes it, or has more files, is refused unopened.
+    """
     canary = tmp_path / "canary"
     evil = hostile.pickled(name, how, canary)
     hostile.change_weights(folder, form, evil)
 
-    classifier.load(folder)
+    if form == "an archive":
+        classifier.load(folder)
+    else:
+        assert "no archive of torch with weights alone" in refusal(folder, classifier.load)
     refused = pytest.raises(pickle.UnpicklingError) if form == "an archive" else ANY
     with refused:
         torch.load(folder / "weights.pt", weights_only=True)

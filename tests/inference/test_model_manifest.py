@@ -13,7 +13,7 @@ def model(tmp_path):
     folder.mkdir()
     (folder / "a").write_bytes(b"one")
     (folder / "b").write_bytes(b"two")
-    model_manifest.write_manifest(folder, {"run_id": "1"})
+    model_manifest.write_manifest(folder, {"run_id": "1" * 32})
     return folder
 
 
@@ -21,7 +21,7 @@ def test_the_content_hash_is_that_of_the_files_alone(model):
     """Equal files have equal content hashes, whatever else the manifest contains."""
     before = model_manifest.check_files(model)["content_sha256"]
 
-    model_manifest.write_manifest(model, {"run_id": "2"})
+    model_manifest.write_manifest(model, {"run_id": "2" * 32})
     assert model_manifest.check_files(model)["content_sha256"] == before
 
 
