@@ -40,19 +40,18 @@ check: .venv/.tested
 	lint-imports --no-cache
 
 # What DVC needs before it runs. A process killed in writing leaves dvc.lock or DVC's own lock
-# empty, and DVC then refuses everything; the results are still in its run cache. DVC keeps
-# pickles in a folder that every user can write to, unless its configuration, which can hold
-# nothing but ASCII, names another. And it wants to be told that there is no git.
+# empty, and DVC then refuses everything; the results are still in its run cache. A release
+# before this one named the folder of DVC's pickles by its path, which a copy must not write to.
+# And DVC wants to be told that there is no git.
 define private
 	@find dvc.lock .dvc/tmp/rwlock -empty -delete 2>/dev/null || true
 	@mkdir -p -m 700 .state
-	@test -n "$$(printf %s "$$PWD" | LC_ALL=C tr -d '\40-\176')" || \
-	  grep -qsF "$$PWD/.state/dvc" .dvc/config.local || \
-	  dvc config --local core.site_cache_dir "$$PWD/.state/dvc"
+	@! grep -qs site_cache_dir .dvc/config.local || dvc config --local --unset core.site_cache_dir
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
 endef
 
-# $(call install,LOCK): uv where it can be had, it is five times faster; else pip
+# $(call install,LOCK): uv where it can be had, it is five times faster; else pip. With uv, no file
+# in .venv names this folder, so that a moved folder works and a copy runs its own code.
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@test -x .venv/bin/python || { free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1024)}'); \
@@ -61,10 +60,16 @@ define install
 	  echo "$$what"; test $$free -ge $(DISK) || exit 2; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@test -x .venv/bin/uv || .venv/bin/python -m pip install --quiet uv==$(UV_VERSION) || echo "uv is not to be had; pip takes some minutes"
+	@test ! -x .venv/bin/uv || grep -qs relocatable .venv/pyvenv.cfg || \
+	  { .venv/bin/uv venv --quiet --relocatable --allow-existing --python .venv/bin/python .venv; \
+	  printf '%s\n' '#!/bin/sh' 'exec "$$(dirname "$$0")/python" -m pip "$$@"' > .venv/bin/pip; \
+	  rm -f .venv/bin/pip3* .venv/bin/activate.csh; }
 	@echo "installing $(1) into .venv"
 	@if [ -x .venv/bin/uv ]; then \
 	  .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r $(1) && \
-	  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .; \
+	  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e . && \
+	  for path in .venv/lib/*/site-packages/__editable__.digits-*.pth; do \
+	    echo ../../../.. > .venv/path && mv .venv/path "$$path"; done; \
 	else \
 	  .venv/bin/python -m pip install --quiet --require-hashes -r $(1) && \
 	  .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \

@@ -1,7 +1,9 @@
 """What an installation has: the package `digits` alone, and of each extra what it promises."""
 
+import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -151,6 +153,35 @@ def test_too_little_disk_is_said_before_anything_is_downloaded(tmp_path):
         assert "7500 MB of disk" in done.stdout
         assert "make room, or clone to another disk" in done.stdout
         assert sorted(path.name for path in disk.iterdir()) == names
+
+
+def test_a_moved_checkout_works_and_a_copy_runs_its_own_code(tmp_path, monkeypatch):
+    """No file in .venv names the first folder, and no command of one works on the other."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    first = tmp_path / "first"
+    shutil.copytree(ROOT / "digits", first / "digits", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE", "dvc.yaml"):
+        shutil.copy(ROOT / name, first)
+    lock = re.split(r"^(?=\S)", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE)
+    needed = ("click==", "setuptools==")
+    (first / "requirements.lock").write_text("".join(e for e in lock if e.startswith(needed)))
+    call(first, "make", ".venv/.installed")
+    copy = shutil.copytree(first, tmp_path / "a copy", symlinks=True)
+    second = first.rename(tmp_path / "second")
+
+    tell = "digits --version; pip --version; python -c 'import digits; print(digits.__file__)'"
+    for folder in (second, copy):
+        told = call("/", "bash", "-ec", f". '{folder}/.venv/bin/activate'; {tell}").stdout.split(
+            "\n"
+        )
+        assert told[0] == f"digits {importlib.metadata.version('digits')}"
+        assert f" from {folder}/.venv/" in told[1]
+        assert told[2] == str(folder / "digits/__init__.py")
+    refused = call(copy, second / ".venv/bin/digits", "versions", check=False)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert f"this command is of {second}, and " in refused.stderr
+    names = call(tmp_path, "grep", "-rIlF", "--exclude=direct_url.json", first, ".", check=False)
+    assert names.stdout == ""
 
 
 def files_of(folder):

@@ -24,7 +24,7 @@ import click
 
 from digits.cli import __version__
 from digits.cli.completion import VARIABLE
-from digits.project import loopback
+from digits.project import loopback, workspace
 from digits.project.errors import UserError, run_reporting_errors
 
 # Each names a module here and the function in it. A newcomer needs them in this order.
@@ -101,8 +101,19 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os._exit(141)  # without flushing into the closed pipe
 
 
+def _check_environment() -> None:
+    """Raise UserError in a checkout that has an environment of its own, if this is another's."""
+    root, own = workspace.find_state_root(), Path(__file__).parents[2]
+    if root is None or own.samefile(root) or not (root / "digits/cli").is_dir():
+        return
+    if (root / ".venv").is_dir() and not (root / ".venv").samefile(sys.prefix):
+        found = f"this command is of {own}, and {root} has code of its own"
+        raise UserError(f"{found}; `. .venv/bin/activate` there, or `make clean repro` mends it")
+
+
 def _run(arguments: list[str]) -> None:
     """Run the command of `arguments`; raises UserError if they are wrong."""
+    _check_environment()
     width = min(shutil.get_terminal_size().columns, 80) - 2  # click's own is at least 50
     try:
         with app.make_context("digits", arguments, terminal_width=width) as context:
