@@ -18,6 +18,25 @@ DISK_ADVICE = {
     errno.EROFS: "go to a folder that can be written",
 }
 
+# What pydantic says of a value, as regular expressions, and the words for it here.
+VALIDATION_WORDS = {
+    r"^Value error, ": "",
+    r"^Field required": "it is missing",
+    r"^Invalid JSON": "it is not JSON",
+    r"^(Input|String|Tuple|List|Dictionary|Bytes|Data) should": "it should",
+    r"be a valid (dictionary|object).*": "be names with values",
+    r"be a valid (tuple|list|array)": "be a list",
+    r"be a valid integer.*": "be a whole number",
+    r"be a valid number.*": "be a number",
+    r"be a valid string": "be a text",
+    r"be a valid boolean.*": "be true or false",
+    r"have at least 1 (item|character).*": "not be empty",
+    r"items?( after validation)?, not .*": "entries",
+    r"match pattern .*": "begin with a letter or digit; the rest may also be '.', '_' or '-'",
+    r"greater than or equal to": "at least",
+    r"less than or equal to": "at most",
+}
+
 
 class UserError(Exception):
     """An error that a person can correct.
@@ -48,6 +67,13 @@ def _find_full_folder(error: OSError) -> str:
     folders = (str(Path.cwd()), tempfile.gettempdir())
     full = (name for name in folders if shutil.disk_usage(name).free < 1 << 20)
     return next(full, "") if error.errno == errno.ENOSPC else ""
+
+
+def describe_expected(message: str) -> str:
+    """Return what pydantic's `message` says in words that do not speak of Python."""
+    for pattern, words in VALIDATION_WORDS.items():
+        message = re.sub(pattern, words, message)
+    return message
 
 
 def run_reporting_errors(name: str, action: Callable[[], object]) -> int:

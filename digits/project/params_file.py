@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import CommentMark, YAMLError
 
 from digits.project import atomic_files
-from digits.project.errors import UserError
+from digits.project.errors import UserError, describe_expected
 from digits.project.params_schema import Params
 
 COMMENT_COLUMN = 38  # of params.yaml
@@ -136,7 +136,7 @@ def check_params(values: object, source: str) -> Params:
     try:
         params = Params.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{source}: {'; '.join(map(_describe, error.errors()))}") from error
+        raise UserError(f"{source}: {_describe_all(error.errors(), values)}") from error
     recipes = {name: _with_base(source, params.recipes, name) for name in params.recipes}
     for name, changes in recipes.items():
         with_changes(params, changes, f"{source}: recipes.{name}")
@@ -182,12 +182,39 @@ def with_recipe(params: Params, name: str) -> Params:
     return with_changes(params, params.recipes[name], name)
 
 
-def _describe(error: ErrorDetails) -> str:
-    """Describe one error of pydantic in words: key, value, what was expected."""
-    key = ".".join(str(part) for part in error["loc"]) or "the file"
-    if error["type"] == "missing":
+def _describe_all(errors: Iterable[ErrorDetails], values: object) -> str:
+    """Describe what pydantic found in `values`: for each key its value and what was expected.
+
+    A list is left out if one of its entries is wrong.
+    """
+    problems: dict[str, list[ErrorDetails]] = {}
+    for error in errors:
+        problems.setdefault(_key_of(error, values), []).append(error)
+    inner = [k for k in problems if not any(other.startswith(f"{k}.") for other in problems)]
+    return "; ".join(_describe(key or "the file", problems[key]) for key in inner)
+
+
+def _key_of(error: ErrorDetails, values: Any) -> str:
+    """Return the dotted key, without pydantic's names of the types that it tried."""
+    key: list[str] = []
+    for part in error["loc"]:
+        is_here = isinstance(values, dict) and part in values
+        if is_here or (isinstance(values, list) and part in range(len(values))):
+            values = values[part]
+            key.append(str(part))
+    missing = [str(error["loc"][-1])] if error["type"] == "missing" else []
+    return ".".join(key + missing)
+
+
+def _describe(key: str, errors: list[ErrorDetails]) -> str:
+    """Describe what is wrong with one key: its value, and each kind of value that is expected."""
+    kind, value = errors[0]["type"], errors[0]["input"]
+    if kind == "missing":
         return f"{key} is missing; add it (git diff params.yaml shows what changed)"
-    if error["type"] == "extra_forbidden":
+    if kind == "extra_forbidden":
         return f"{key} is not a known key; remove it or correct its spelling"
-    expected = error["msg"].replace("Input should", "it should").removeprefix("Value error, ")
-    return f"{key} is {error['input']!r}; {expected}"
+    first, *others = (describe_expected(error["msg"]) for error in errors)
+    expected = " or ".join([first, *(words.removeprefix("it should ") for words in others)])
+    is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    shown = repr(value) if is_plain else json.dumps(value, default=str)
+    return f"{key} is {'empty' if value is None else shown[:200]}; {expected}"

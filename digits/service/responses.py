@@ -20,15 +20,17 @@ from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import TypedDict
 
+from digits.project.errors import describe_expected
 from digits.service.served_model import ServedModel
 
 JSON = "application/json"
 INVOCATIONS = "/invocations"  # MLflow's route
 MAX_JSON_VALUES, MAX_JSON_LISTS = 1_000_000, 50_000  # a thousand images of MNIST's size
 NO_CACHE = {"Cache-Control": "no-cache"}  # so that browsers never run an old script
-PLAIN_MESSAGES = {  # instead of pydantic's own, which speak of Python
-    "bytes_type": "Input should be a text in base64",
-    "model_type": "Input should be an object",
+PLAIN_MESSAGES = {  # of a request; for the rest, `errors.describe_expected` has the words
+    "bytes_type": "it should be a text in base64",
+    "model_type": "it should be an object",
+    "dict_type": "it should be an object",
 }
 
 
@@ -124,7 +126,7 @@ def validate_request(model: type[RequestModel], body: Any, *, strict: bool = Tru
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         field = ".".join(map(str, first["loc"]))[:60] or "the body"
-        problem = PLAIN_MESSAGES.get(first["type"], first["msg"])
+        problem = PLAIN_MESSAGES.get(first["type"]) or describe_expected(first["msg"])
         raise RequestRefusedError(400, " ".join(f"{field}: {problem}".split())) from None
 
 

@@ -20,14 +20,14 @@ ROOT = Path(__file__).parents[2]
     [
         ("train.epochs", -1, "train.epochs is -1"),
         ("train.epochs", "20", "train.epochs is '20'"),
-        ("train.epochs", True, "train.epochs is True"),
+        ("train.epochs", True, "train.epochs is true"),
         ("train.epoch", 3, "train.epoch is not a known key"),
         ("train.learning_rate", float("nan"), "train.learning_rate is nan"),
         ("train.device", "tpu", "train.device is 'tpu'"),
         ("model.mlp.hidden", [], "model.mlp.hidden is []"),
         ("model.mlp.hidden", [64, 0], "model.mlp.hidden.1 is 0"),
         ("register.name", "a b", "register.name is 'a b'"),
-        ("register.gate", True, "register.gate is True"),
+        ("register.gate", True, "register.gate is true"),
     ],
 )
 def test_a_bad_value_is_named_in_one_line(values, key, value, words):
@@ -35,6 +35,43 @@ def test_a_bad_value_is_named_in_one_line(values, key, value, words):
     params = params_file.check_params(values, "test")
     with pytest.raises(UserError, match=rf"^[^\n]*{re.escape(words)}[^\n]*$"):
         params_file.with_changes(params, {key: value}, "params.yaml")
+
+
+LIBRARY_WORDS = r"valid|instance|Input|Tuple|Dictionary|String|function-|constrained|None|True"
+RANGE = "space.train.learning_rate"  # in the section `tune`
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "words"),
+    [
+        ("train", "epochs", None, "train.epochs is empty; it should be a whole number"),
+        ("train", "threads", True, "train.threads is true; it should be a whole number"),
+        ("train", "batch_size", 1, "train.batch_size is 1; it should be at least 2"),
+        ("model", "mlp", [1], "model.mlp is [1]; it should be names with values"),
+        ("register", "name", "", "register.name is ''; it should begin with a letter or digit"),
+        ("tune", "space", {}, "tune.space is {}; it should not be empty"),
+        ("tune", RANGE, None, "tune.space.train.learning_rate is empty; it should be names"),
+        ("tune", RANGE, {"low": 1}, "tune.space.train.learning_rate.high is missing"),
+        ("tune", RANGE, {"low": 1, "high": "x"}, "high is 'x'; it should be a whole number or be"),
+        ("tune", RANGE, {"low": 3, "high": 1}, '{"low": 3, "high": 1}; low must be below high'),
+        ("tune", RANGE, {"choices": 3}, "learning_rate.choices is 3; it should be a list"),
+        ("tune", RANGE, {"count": [1, 2], "size": 3}, "size is 3; it should be names with values"),
+        ("model", "mlp.hidden", ["a"], "model.mlp.hidden.0 is 'a'; it should be a whole number"),
+        ("model", "mlp.hidden", [], "model.mlp.hidden is []; it should not be empty"),
+        ("recipes", "cnn", None, "recipes.cnn is empty; it should be names with values"),
+    ],
+)
+def test_no_message_has_the_words_of_a_library(values, section, key, value, words):
+    """The key is as in the file, the value as in YAML, and what is expected in plain words."""
+    head, _, rest = key.partition(".")
+    if rest:
+        values[section][head][rest] = value
+    else:
+        values[section][head] = value
+    with pytest.raises(UserError) as caught:
+        params_file.check_params(values, "params.yaml")
+    assert words in str(caught.value)
+    assert not re.search(LIBRARY_WORDS, str(caught.value))
 
 
 def test_a_missing_key_and_an_unknown_one_are_named(values):
@@ -86,8 +123,9 @@ def test_a_bad_recipe_is_named_in_one_line(values, recipe, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("", "params.yaml: the file is empty; it should be names with values"),
         ("train: [", "is not valid YAML"),
-        ("", "the file is None"),
+        ("", "the file is empty"),
         ("- 1", "the file is [1]"),
     ],
 )

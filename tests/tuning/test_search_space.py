@@ -56,7 +56,7 @@ def test_every_draw_is_a_valid_setting(values):
         ({"model.mlp.hidden": {"count": [1, 2], "size": {"low": 0, "high": 64}}}, "hidden.0 is 0"),
         ({"train.learning_rate": {"low": 0.03, "high": 0.001}}, "low must be below high"),
         ({"train.learning_rate": {"low": 0, "high": 0.1, "log": True}}, "low must be above 0 on"),
-        ({"train.batch_size": {"choices": []}}, "train.batch_size.choices.choices is []"),
+        ({"train.batch_size": {"choices": []}}, "train.batch_size.choices is []"),
         ({"train.batch_size": {"choices": [64, 64]}}, "the choices must differ"),
         ({"model.mlp.hidden": {"count": [3, 1], "size": {"choices": [8]}}}, "[at least, at most]"),
         ({}, "tune.space is {}"),
