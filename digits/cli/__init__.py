@@ -9,4 +9,17 @@ import (MLflow, torch, ONNX Runtime, OpenCV) are imported inside the functions: 
 `digits predict` stay quick.
 """
 
+import sys
+
 __version__ = "0.1.0"  # read by `digits --version`, and by pyproject.toml for the package
+
+
+def start() -> None:
+    """Run `digits`, also while its modules are still imported when Ctrl-C is pressed."""
+    try:
+        from digits.cli.main import main
+
+        main()
+    except KeyboardInterrupt:
+        print("digits: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,5 +1,5 @@
 """`python -m digits.cli`: the same as `digits`."""
 
-from digits.cli.main import main
+from digits.cli import start
 
-main()
+start()

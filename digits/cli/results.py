@@ -49,6 +49,7 @@ def results(as_json: bool = False) -> None:
     trained, tested = _with_interval(trained, "validation_"), _with_interval(tested, "")
     manifest = atomic_files.read_json(root / workspace.MODEL_OUTPUT / model_manifest.MANIFEST)
     if as_json:
+        registered = _with_present_alias(registered)
         parts = {"train": trained, "evaluate": tested, "register": registered}
         print(json.dumps({**parts, "manifest": manifest}, indent=2))
         return
@@ -62,6 +63,20 @@ def results(as_json: bool = False) -> None:
     if "VIRTUAL_ENV" in os.environ:
         steps = steps.replace(ACTIVATE, "")
     print(f"{difference}\n\n{steps}" if difference else f"\n{steps}")
+
+
+def _with_present_alias(registered: dict[str, Any]) -> dict[str, Any]:
+    """Return `registered`, which was written by the stage, with the aliases of now."""
+    from digits.registry import version_lookup  # 1 s: MLflow
+    from digits.tracking.tracking_store import StoreUnavailableError
+
+    try:
+        version = version_lookup.find_registration(registered["name"], registered["content_sha256"])
+    except StoreUnavailableError:
+        return registered
+    if version is None:
+        return registered
+    return registered | {"version": version.number, "alias": ", ".join(version.aliases) or "none"}
 
 
 def _registration(registered: dict[str, Any]) -> str:

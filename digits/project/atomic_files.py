@@ -16,6 +16,9 @@ from typing import Any
 
 from digits.project.errors import UserError
 
+# What to do where git has written both sides of a merge into a file.
+MERGE_CONFLICT = "take one side with `git checkout --ours` or `--theirs`, then run `dvc repro`"
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
@@ -90,12 +93,15 @@ def json_bytes(value: object) -> bytes:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object. Raises UserError when the file is missing or holds something else."""
+    text = ""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        value = json.loads(text)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; `dvc repro` makes it") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON ({error}); `dvc repro` makes it") from error
+        advice = MERGE_CONFLICT if "<<<<<<< " in text else "`dvc repro` makes it"
+        raise UserError(f"{path} is not valid JSON ({error}); {advice}") from error
     if not isinstance(value, dict):
         raise UserError(f"{path} holds a {type(value).__name__}, no object; `dvc repro` makes it")
     return value

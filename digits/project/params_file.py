@@ -47,7 +47,9 @@ def read_yaml(path: Path, kind: str = "safe") -> Any:
     except (YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         text = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark else str(error)
-        raise UserError(f"{path} is not valid YAML: {' '.join(text.split())}; fix it") from error
+        is_conflict = path.is_file() and b"<<<<<<< " in path.read_bytes()
+        advice = atomic_files.MERGE_CONFLICT if is_conflict else "fix it"
+        raise UserError(f"{path} is not valid YAML: {' '.join(text.split())}; {advice}") from error
 
 
 def parse_yaml(text: str) -> Any:

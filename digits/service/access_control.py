@@ -9,6 +9,8 @@ import hmac
 import ipaddress
 import os
 import re
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,14 @@ SECURITY_HEADERS = [
     ("cross-origin-resource-policy", "same-origin"),
 ]
 HeaderList = list[tuple[bytes, bytes]]
+
+
+def plain_address(host: str) -> str:
+    """Return an address as the system takes it, of [::1] and short forms such as 127.1, too."""
+    host = host.removeprefix("[").removesuffix("]")
+    with suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    return host
 
 
 def is_loopback(host: str) -> bool:

@@ -57,6 +57,7 @@ def run_service(
     """
     from digits.service import registry_watcher  # imports MLflow, which workers must not load
 
+    host = access_control.plain_address(host)
     access, limits = access_control.access_control_for(host, tokens), limits or AdmissionLimits()
     with reserve_address(host, port) as address, tempfile.TemporaryDirectory("-digits") as scratch:
         folder, feedback = Path(scratch), workspace.work_folder() / "data/feedback"

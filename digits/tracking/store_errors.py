@@ -20,6 +20,8 @@ CONNECTION_ERRORS = {
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not accepted here; "
     f"{CERTIFICATE_VARIABLE} names the file of the authority that signed it",
     "WRONG_VERSION_NUMBER": "it does not speak TLS; is it http:// instead of https://?",
+    "database schema": "it is of another release of MLflow; install that one, or back the store up "
+    "and `mlflow db upgrade` it",
     "database is locked": "another program is using it; close that program",
     "readonly database": "its file can only be read here; correct the permissions",
     "is full": "its disk is full; make room",  # SQLite's words and the system's for a file
@@ -57,11 +59,6 @@ def explain(error: BaseException) -> str:
     if refusal := REFUSALS.get(getattr(error, "error_code", "")):
         return refusal
     return next((words for key, words in CONNECTION_ERRORS.items() if key in str(error)), "")
-
-
-def is_of_other_release(error: Exception) -> bool:
-    """Whether the tables of a database are those of an older or newer MLflow."""
-    return "database schema" in str(error)
 
 
 def is_tls_error(error: Exception) -> bool:

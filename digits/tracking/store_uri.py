@@ -6,6 +6,7 @@ Messages are freed from secrets here. The stores themselves are in `tracking_sto
 import os
 import re
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -119,7 +120,7 @@ def describe_error(error: BaseException) -> str:
     """What an exception means, or else itself as one short line without secrets."""
     if meaning := store_errors.explain(error):
         return meaning
-    return redact(f"{type(error).__name__}: {' '.join(str(error).split())}")[:200]
+    return textwrap.shorten(redact(f"{type(error).__name__}: {error}"), 200, placeholder=" ...")
 
 
 def _print_warning(message: str) -> None:

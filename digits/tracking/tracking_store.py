@@ -153,9 +153,6 @@ def translate_errors(store: TrackingStore) -> Iterator[None]:
         message = f"{store} failed ({store_uri.describe_error(error)}); mend it, or try again later"
         if meaning := store_errors.explain(error):
             message = f"{store} cannot be used: {meaning}"
-        if store_errors.is_of_other_release(error):
-            found = f"{store} is of another release of MLflow"
-            message = f"{found}; install that one, or back the store up and `mlflow db upgrade` it"
         rejected = store_errors.is_rejection(error)
         raise (UserError if rejected else StoreUnavailableError)(message) from error
 
@@ -177,6 +174,8 @@ def _prepare_file(path: Path) -> None:
     try:
         # Several processes at the first use of a database destroy it (measured: 6 of 6 failed).
         with process_lock("mlflow"):
+            if not path.exists():
+                _warn_of_worktree(path.parent)
             embedded_sqlite.prepare_database(path)
     except UserError:
         raise
@@ -184,6 +183,16 @@ def _prepare_file(path: Path) -> None:
         problem = f"{path} cannot be used ({store_uri.describe_error(error)})"
         advice = "run this again" if store_errors.explain(error) else "mend it or move it away"
         raise StoreUnavailableError(f"{problem}; {advice}") from error
+
+
+def _warn_of_worktree(folder: Path) -> None:
+    """Warn before a store is made in a git worktree, whose main checkout has one."""
+    file = folder / ".git"
+    text = file.read_text() if file.is_file() else ""
+    main = Path(text.removeprefix("gitdir: ").partition("/.git/worktrees/")[0], "mlflow.db")
+    if main.is_absolute() and main.exists():
+        found = f"{folder} is a git worktree and gets a store of its own, with versions from 1 on"
+        store_uri.warn_once(f"{found}; {store_uri.URI_VARIABLE}=sqlite:///{main} shares the other")
 
 
 def _artifact_root(store: TrackingStore, name: str) -> str | None:

@@ -155,3 +155,21 @@ def test_outside_of_a_project_one_line_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     assert "run this in a checkout of the project" in refusal(capsys, "results")
+
+
+EARLY = """
+import sys
+from digits import cli
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "click":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+cli.start()
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_is_one_line():
+    """As at any other moment."""
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "digits: interrupted\n")

@@ -127,6 +127,7 @@ def test_a_bad_recipe_is_named_in_one_line(values, recipe, words):
         ("train: [", "is not valid YAML"),
         ("", "the file is empty"),
         ("- 1", "the file is [1]"),
+        ("<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> b\n", "`--theirs`, then run `dvc repro`"),
     ],
 )
 def test_an_invalid_file_is_an_error_of_one_line(tmp_path, text, words):

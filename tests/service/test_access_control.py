@@ -9,7 +9,12 @@ import sys
 import pytest
 
 from digits.service import processes
-from digits.service.access_control import AccessControl, is_loopback, read_tokens
+from digits.service.access_control import (
+    AccessControl,
+    is_loopback,
+    plain_address,
+    read_tokens,
+)
 from digits.service.responses import RequestRefusedError
 from tests.cli.test_main import refusal
 from tests.service.conftest import request
@@ -157,3 +162,13 @@ def test_every_response_has_security_headers(ask):
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize(
+    ("host", "plain"),
+    [("[::1]", "::1"), ("127.1", "127.0.0.1"), ("localhost", "localhost"), ("0.0.0.0", "0.0.0.0")],
+)
+def test_other_forms_of_an_address_are_taken(host, plain):
+    """Brackets as in an address of the web, and numbers that are left out."""
+    assert plain_address(host) == plain
+    assert is_loopback(plain_address(host)) == (host != "0.0.0.0")

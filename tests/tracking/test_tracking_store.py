@@ -1,6 +1,7 @@
 """The embedded store: created once, corrected when it was moved, and never shared by copies."""
 
 import sqlite3
+import subprocess
 from contextlib import closing
 from importlib import metadata
 
@@ -85,3 +86,29 @@ def test_an_error_says_whether_a_later_try_may_work(project, client, name, rejec
         client.log_metric("0" * 32, name, 1.0)
     assert isinstance(caught.value, StoreUnavailableError) != rejected
     assert tracking_store.found_or_none(lambda: client.get_run("0" * 32)) is None
+
+
+def test_a_store_in_a_git_worktree_is_said_to_be_another(project, tmp_path, monkeypatch, capsys):
+    """Its first version would be champion of nothing; the line says how to share the other one."""
+    git = ["git", "-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    subprocess.run([*git, "init", "-q", project], check=True)
+    subprocess.run([*git, "add", "dvc.yaml"], check=True)
+    subprocess.run([*git, "commit", "-qm", "first"], check=True)
+    subprocess.run([*git, "worktree", "add", "-q", tmp_path / "second"], check=True)
+    monkeypatch.chdir(tmp_path / "second")
+    _ = tracking_store.embedded_store().client
+
+    error = capsys.readouterr().err
+    assert "second is a git worktree and gets a store of its own" in error
+    assert f"MLFLOW_TRACKING_URI=sqlite:///{project}/mlflow.db shares the other" in error
+
+
+def test_a_store_of_another_release_is_named_whole_in_training(project, capsys):
+    """What to do is not cut off; the work goes on."""
+    with closing(sqlite3.connect(project / "mlflow.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    store = tracking_store.embedded_store()
+    assert tracking_store.call_or_warn(store, lambda: store.client.get_run("x")) is None
+    assert (
+        "another release of MLflow; install that one, or back the store" in capsys.readouterr().err
+    )
