@@ -100,7 +100,7 @@ def test_a_registration_that_is_gone_is_noticed(built, monkeypatch, tmp_path, ca
     register(**stage.section_arguments(register, params_file.load_params()))
     results()
     assert "digits version 1, champion" in capsys.readouterr().out
-    tracking_store.embedded_store().client.delete_registered_model_alias("digits", "champion")
+    client.delete_registered_model_alias("digits", "champion")
     results(as_json=True)
     assert json.loads(capsys.readouterr().out)["register"]["alias"] == "none"
 
