@@ -100,6 +100,11 @@ class AliasLog:
         return {n for e in self.changes(CHAMPION) for n in e.moves[CHAMPION] if n is not None}
 
     @property
+    def numbers(self) -> set[int]:
+        """Every version that ever had an alias."""
+        return {n for e in self.entries for move in e.moves.values() for n in move if n}
+
+    @property
     def removed(self) -> set[int]:
         """Every version whose files were removed at some time."""
         return {number for e in self.entries for number in e.removes}

@@ -1,6 +1,7 @@
 """One registered version of a model: its number, aliases, tags and store."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -39,7 +40,9 @@ class RegisteredVersion:
 
     def metric(self, tag: str) -> float | None:
         """Return a number such as its test_accuracy; None when it was registered without it."""
-        return float(self.tags[tag]) if tag in self.tags else None
+        with suppress(ValueError):  # a person has written something else there
+            return float(self.tags[tag]) if tag in self.tags else None
+        return None
 
     def percentage(self, tag: str) -> str:
         """Return a metric as tables show it; "" when it was registered without it."""

@@ -74,10 +74,7 @@ def run_search(
         study_storage.storage_lock(url, f"{values.tune.study}.lead", wait=False) as leads,
     ):
         search = open_search(space, url, workers, leads=leads)
-        if leads:
-            _lead(search, apply=apply)
-        else:
-            _join(search)
+        (_lead if leads else _join)(search, apply=apply)
 
 
 def open_search(space: SearchSpace, url: URL, workers: int, *, leads: bool = True) -> TuningSearch:
@@ -132,9 +129,11 @@ def _metrics(search: TuningSearch, candidates: list[study_results.Candidate]) ->
     return metrics | {f"importance/{key}": share for key, share in shares.items()}
 
 
-def _join(search: TuningSearch) -> None:
-    """Run trials of a search that another command leads."""
-    print(f"joining study {search.study.study_name}, which another command began", flush=True)
+def _join(search: TuningSearch, *, apply: bool) -> None:
+    """Run trials of a search that another command leads, which alone compares and applies."""
+    hint = "; only that one could --apply, or this one, run again at the end" if apply else ""
+    text = f"joining study {search.study.study_name}, which another command began"
+    print(f"{text}{hint}", flush=True)
     _run_trials(search, search.study, search.space.tune.trials, search.space.tune.timeout)
     print(study_results.best_table(search.study, search.space.current))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from digits.project import dvc_storage
-from digits.registry import alias_moves
+from digits.registry import alias_moves, verification
 from digits.registry.model_version import REMOVED_TAG
 from digits.registry.pruning import prune_versions
 from digits.registry.verification import CheckState, verify_all
@@ -131,6 +131,20 @@ def test_a_pruned_version_is_no_damage_and_a_loader_is(checkout):
     assert message.startswith("its tag says that it has no files (on Friday by anna); ")
 
 
+def test_changed_scores_and_deleted_versions_are_named(checkout):
+    """An accuracy in a tag that its run does not have; a version that only the log names."""
+    client = embedded_client()
+    client.set_model_version_tag("digits", "1", "test_accuracy", "0.9999")
+    state, message = states()["version 1 champion"]
+    assert state is CheckState.BROKEN
+    assert message.startswith("its tag test_accuracy is '0.9999', its run has 0.")
+
+    client.delete_model_version("digits", "1")
+    state, message = states()["version 1"]
+    assert state is CheckState.BROKEN
+    assert "the registry does not have it" in message
+
+
 def test_what_is_not_here_is_no_damage(checkout, tmp_path, monkeypatch):
     """A remote is away: whether something is pushed is unknown. Nobody pushed: a clone is empty."""
     text = "[core]\nremote = there\n['remote \"there\"']\nurl = ssh://nobody@127.0.0.1:1/x\n"
@@ -138,6 +152,10 @@ def test_what_is_not_here_is_no_damage(checkout, tmp_path, monkeypatch):
     state, details = states()["version 1 champion"]
     assert state is CheckState.NOT_PUSHED
     assert "remote 'there' cannot be read" in details
+    shown = verification.format_results(verify_all())
+    assert re.search("^version 1 champion +unknown ", shown, re.M)
+    assert "could not be asked" in shown
+    assert "`dvc push" not in shown
 
     folder = tmp_path / "fresh"
     call(tmp_path, "git", "clone", "-q", checkout, folder)

@@ -216,7 +216,7 @@ def test_a_search_that_is_joined_and_killed_runs_all_its_trials(url, small, rewr
         wait_for(url, is_running)
         (worker,) = worker_processes(first)
         worker.suspend()  # until the second command runs a trial
-        with start_tune() as second:
+        with start_tune("--apply") as second:
             wait_for(url, lambda ts: sum(t.state is TrialState.RUNNING for t in ts) == 2)
             worker.kill()
             dead = {str(worker.pid)}
@@ -226,7 +226,7 @@ def test_a_search_that_is_joined_and_killed_runs_all_its_trials(url, small, rewr
     last = processes.run("digits", "tune")
 
     assert (second.returncode, last.returncode) == (0, 0), joined[1] + last.stderr
-    assert joined[0].startswith("joining study mlp, which another command began\n")
+    assert joined[0].startswith("joining study mlp, which another command began; only that one")
     assert "current values" not in joined[0]
     assert "current values" in last.stdout
     assert "Warning" not in joined[1] + last.stderr
