@@ -19,7 +19,8 @@ from tests.conftest import call, part
 
 ROOT = Path(__file__).parents[1]
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
+    [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")),
+     *(ROOT / "docs").glob("*.md")]
 )}  # fmt: skip
 COMMANDS = {name: main.load_command(name) for name in main.COMMANDS.split()}
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
