@@ -6,6 +6,7 @@ the model in the dvc.lock of a git tag. How files are removed is in `artifact_re
 
 import json
 import sys
+from functools import partial
 
 from digits.project import git_revisions, text_table, workspace
 from digits.project.errors import UserError
@@ -102,7 +103,13 @@ def _remove(state: AliasState, versions: list[RegisteredVersion], why: str) -> i
         batch = versions[i : i + MAX_PER_ENTRY]
         numbers = tuple(v.number for v in batch)
         with translate_errors(state.store):
-            entry = alias_moves.change_aliases(state, {}, action="prune", why=why, removes=numbers)
+            entry = next(reversed(state.log.entries), None)
+            is_cut_off = entry and entry.action == "prune" and set(numbers) <= set(entry.removes)
+            if is_cut_off:
+                alias_moves.append_to_log_file(state)
+            else:
+                change = partial(alias_moves.change_aliases, state, {}, action="prune", why=why)
+                entry = change(removes=numbers)
             assert entry is not None  # it removes something
             note = f"{format_time(entry.when)} UTC by {entry.who}, {why}"
             for v in batch:

@@ -10,12 +10,11 @@ from contextlib import chdir
 
 import pytest
 
-from digits.registry import registration
+from digits.registry import alias_moves, registration
 from digits.registry.alias_log import LOG_FILE
 from digits.registry.model_version import REMOVED_TAG
 from digits.tracking import tracking_store
 from tests import processes
-from tests.conftest import standing
 from tests.stores import NOBODY
 
 # Kills itself before its step number N: what opens, renames or removes a file, and each commit.
@@ -72,7 +71,9 @@ def checkout(enter, workspace, variants, once):
 def state(folder):
     """What a person finds in a checkout: versions, aliases, log, files, and what waits."""
     with chdir(folder):
-        store, found = tracking_store.embedded_store(), standing()
+        uri = f"sqlite:///{folder}/{'team.db' if (folder / 'team.db').exists() else 'mlflow.db'}"
+        store = tracking_store.TrackingStore(uri, embedded=False)
+        found = alias_moves.alias_state(store, "digits")
         versions = registration.list_versions(store, "digits")
         entries = [(e.action, dict(e.moves), e.removes) for e in found.log.entries]
         lines = (folder / LOG_FILE).read_text().splitlines()
@@ -82,7 +83,6 @@ def state(folder):
             "entries": entries,
             "lines": len(lines),
             "wrong": [*found.log.problems, *found.disagreements],
-            "partial": sorted(map(str, folder.rglob("*.partial"))),
             "waiting": sorted(p.name for p in (folder / ".state/runs").rglob("journal*")),
             "pulled": sorted(p.name for p in (folder / "models").rglob("model.onnx")),
         }
@@ -90,7 +90,9 @@ def state(folder):
 
 def run(folder, last, command):
     """The command in a process that ends before step `last`, 0 for never."""
-    return processes.run(KILLED, last, *command.split(), folder=folder)
+    team = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/team.db"} if command == "send" else {}
+    place = {"folder": folder, "environment": os.environ | team}
+    return processes.run(KILLED, last, *command.split(), **place)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -101,6 +103,7 @@ def test_the_same_command_mends_a_kill_at_any_moment(checkout, tmp_path_factory,
     if command == "send":
         away = os.environ | {"MLFLOW_TRACKING_URI": NOBODY}
         assert processes.run("register", folder=origin, environment=away).returncode == 0
+        shutil.copy(origin / "mlflow.db", origin / "team.db")
     undisturbed = shutil.copytree(origin, scratch / "undisturbed")
     done = run(undisturbed, 0, COMMANDS[command])
     assert done.returncode == 0, done.stderr
