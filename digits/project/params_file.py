@@ -185,10 +185,7 @@ def with_recipe(params: Params, name: str) -> Params:
 
 
 def _describe_all(errors: Iterable[ErrorDetails], values: object) -> str:
-    """Describe what pydantic found in `values`: for each key its value and what was expected.
-
-    A list is left out if one of its entries is wrong.
-    """
+    """Describe what pydantic found; a list is left out if one of its entries is wrong."""
     problems: dict[str, list[ErrorDetails]] = {}
     for error in errors:
         problems.setdefault(_key_of(error, values), []).append(error)

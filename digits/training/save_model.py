@@ -23,7 +23,7 @@ from digits.project import atomic_files
 from digits.project.errors import UserError
 from digits.project.params_schema import ModelParams
 from digits.tracking.runs import TrackedRun
-from digits.training import checkpoint, networks, onnx_export, training_loop
+from digits.training import checkpoint, networks, onnx_export, predictor, training_loop
 from digits.training.training_loop import TrainingState
 
 CHECKED = 1000  # images whose logits must be equal in both forms of the model
@@ -77,8 +77,8 @@ def write_model_files(
     weights = checkpoint.torch_bytes({**description, "weights": network.state_dict()})
     (folder / model_integrity.WEIGHTS).write_bytes(weights)
     texts = {name: json.dumps(value, sort_keys=True) for name, value in description.items()}
-    predictor = _predictor(network, description).eval()
-    onnx_export.export_onnx(predictor, temperature, texts, folder / model_integrity.ONNX, form)
+    whole = _predictor(network, description).eval()
+    onnx_export.export_onnx(whole, temperature, texts, folder / model_integrity.ONNX, form)
     finder = {"finder": model_integrity.GLYPH_FINDER} if form.kind == "glyphs" else {}
     model_manifest.write_manifest(folder, {**description, **finder, "run_id": run_id})
 
@@ -127,8 +127,8 @@ def logits_from_weights(path: Path, images: NDArray[np.uint8]) -> NDArray[np.flo
 def _predict(
     network: nn.Module, description: dict[str, Any], images: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    predictor = _predictor(network, description)
-    return training_loop.predict_logits(predictor, images, torch.device("cpu"))
+    whole = _predictor(network, description)
+    return training_loop.predict_logits(whole, images, torch.device("cpu"))
 
 
 def _predictor(network: nn.Module, description: dict[str, Any]) -> nn.Module:
@@ -136,4 +136,4 @@ def _predictor(network: nn.Module, description: dict[str, Any]) -> nn.Module:
     form = model_manifest.image_format(description)
     removes = BACKGROUND in description["normalisation"]
     views = description["network"]["views"]
-    return networks.build_predictor(network, views, form, remove_background=removes)
+    return predictor.build_predictor(network, views, form, remove_background=removes)

@@ -24,7 +24,6 @@ from digits.project.errors import UserError
 from digits.project.params_schema import AugmentParams, TrainParams
 from digits.training import augmentation, networks, synthetic_ones
 from digits.training.batch_threads import BatchThreads
-from digits.training.class_weights import class_weights
 from digits.training.device import (
     images_that_fit,
     reporting_memory,
@@ -37,7 +36,8 @@ from digits.training.optimizer import (
     load_optimizer,
     set_learning_rate,
 )
-from digits.training.training_step import TrainingStep
+from digits.training.predictor import build_predictor
+from digits.training.training_step import TrainingStep, class_weights
 
 State = dict[str, Any]
 # Images of MNIST's size that are selected and distorted at once, by the type of device: several
@@ -81,7 +81,7 @@ class TrainingState:
         self.optimizer = build_optimizer(self.network, train)
         self.basis = augmentation.displacement_basis(training.format.side, self.device)
         self.has_background = training.format.kind == "glyphs"
-        self.predictor = networks.build_predictor(
+        self.predictor = build_predictor(
             self.network, 1, training.format, remove_background=self.has_background
         ).to(self.device)
         weights = class_weights(train, self.labels, len(training.classes))

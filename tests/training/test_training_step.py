@@ -4,7 +4,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from digits.project import params_file
-from digits.training.class_weights import class_weights
+from digits.training.training_step import class_weights
 
 
 def test_each_class_counts_alike(values):
