@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from digits.preprocessing.image_format import MNIST, ImageFormat
 
 MARGIN = 4 / 28  # of the side: around a glyph, as in MNIST, there is only background
-FAINT = 0.08  # of the full contrast: fainter than that is no ink
-MIN_INK = 0.1  # of the full contrast: the darkest ink of a glyph has more
-MIN_NEIGHBORS = 1.3  # ink of the eight pixels around one: with less, it is a speck
+MIN_CONTRAST = 0.1  # of white: the brightest ink of a glyph has more
+FAINT = 0.12  # of the brightest ink: less is no ink
+MIN_NEIGHBORS = 0.6  # ink of the eight pixels around one: with less, it is a speck
 # Corners of the crops of an image padded by one pixel; the first crop is the image itself.
 OFFSETS = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2), (0, 0), (0, 2), (2, 0), (2, 2))
 
@@ -51,8 +51,9 @@ class BackgroundRemoval(nn.Module):
         background = self._background(light)
         is_bright = background > 0.5
         ink = torch.where(is_bright, background - light, light - background)
-        ink = (ink / torch.where(is_bright, background, 1 - background) - FAINT).relu()
-        ink = ink / ink.amax((2, 3), keepdim=True).clamp(min=MIN_INK)
+        ink = (ink / torch.where(is_bright, background, 1 - background)).relu()
+        ink = ink / ink.amax((2, 3), keepdim=True).clamp(min=MIN_CONTRAST)
+        ink = torch.where(ink < FAINT, 0.0, ink)
         around = nn.functional.conv2d(ink, self.neighbors, padding=1)
         return torch.where(around < MIN_NEIGHBORS, 0.0, ink) * 2 - 1
 
