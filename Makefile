@@ -40,13 +40,16 @@ check: .venv/.tested
 	lint-imports --no-cache
 
 # What DVC needs before it runs. A process killed in writing leaves dvc.lock or DVC's own lock
-# empty, and DVC then refuses everything; the results are still in its run cache. A release
-# before this one named the folder of DVC's pickles by its path, which a copy must not write to.
-# And DVC wants to be told that there is no git.
+# empty, and DVC then refuses everything; the results are still in its run cache. DVC keeps
+# pickles in a folder that every user can write to, unless its configuration, which can hold
+# nothing but ASCII, names another. And it wants to be told that there is no git.
+PRIVATE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/digits/dvc
 define private
 	@find dvc.lock .dvc/tmp/rwlock -empty -delete 2>/dev/null || true
 	@mkdir -p -m 700 .state
-	@! grep -qs site_cache_dir .dvc/config.local || dvc config --local --unset core.site_cache_dir
+	@test -n "$$(printf %s "$(PRIVATE)" | LC_ALL=C tr -d '\40-\176')" || \
+	  grep -qsF "$(PRIVATE)" .dvc/config.local || \
+	  { mkdir -p -m 700 "$(PRIVATE)" && dvc config --local core.site_cache_dir "$(PRIVATE)"; } || true
 	@test -e .git || grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true
 endef
 

@@ -271,6 +271,7 @@ MANIFESTS = {  # a value or bytes in its place, and why it is refused
     "a run elsewhere": (lambda m: m | {"run_id": "../" * 10}, "names no run"),
     "not a number": (lambda m: m | {"temperature": float("nan")}, "that is not finite"),
     "an endless number": (lambda m: m | {"network": [float("inf")]}, "that is not finite"),
+    "another finder": (lambda m: m | {"finder": 5}, "another way to find glyphs"),
     "something more": (lambda m: m | {"loader": "os.system"}, "differ in 'loader'"),
     "something less": (lambda m: {k: m[k] for k in m if k != "kind"}, "differ in 'kind'"),
 }

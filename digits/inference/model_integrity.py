@@ -120,7 +120,13 @@ def _check_archive(path: Path) -> None:
 
 
 def _check_metadata(manifest: Manifest, metadata: dict[str, str], folder: Path) -> None:
-    """Raise UserError unless the manifest agrees with the metadata of the ONNX file."""
+    """Raise UserError unless the manifest agrees with the metadata of the ONNX file.
+
+    And unless it names this code's version of how glyphs are found, or none.
+    """
+    if manifest.get("finder", GLYPH_FINDER) != GLYPH_FINDER:
+        found = f"{folder} is for another way to find glyphs ({manifest['finder']!r})"
+        raise UserError(f"{found[:200]}; use the release that made it, or get the model anew")
     keys = manifest.keys() - {"files", "content_sha256", "run_id", "finder"}  # others: in both
     expected = {key: json.dumps(manifest[key], sort_keys=True) for key in keys}
     for key in sorted(keys | metadata.keys()):

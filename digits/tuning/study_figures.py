@@ -102,23 +102,25 @@ def _parallel(study: optuna.Study) -> None:
     distributions = {k: kind for trial in study.trials for k, kind in trial.distributions.items()}
     names = [label.get_text() for label in axes.get_xticklabels()[1:]]
     for name, scale in zip(names, figure.axes[2:], strict=True):  # after its own and the colors'
-        _widen_constant(scale, [trial.params.get(name) for trial in study.trials])
+        _widen_narrow(scale, [trial.params.get(name) for trial in study.trials])
         if scale.get_yscale() == "log":
             use_plain_log_ticks(scale.yaxis)
         elif isinstance(distributions[name], IntDistribution):
             scale.yaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _widen_constant(axes: Axes, values: list[Any]) -> None:
-    """Let the axis of a number that all trials share reach half of it to both sides."""
-    (value, *others) = set(values)
-    if others or not isinstance(value, int | float) or isinstance(value, bool):
+def _widen_narrow(axes: Axes, values: list[Any]) -> None:
+    """Let the axis of a number that all trials share, or of two neighbors, reach further."""
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        return
+    low, high = min(values), max(values)
+    if high - low > isinstance(low, int):
         return
     if axes.get_yscale() == "log":
-        axes.set_ylim(value / 2, value * 2)
+        axes.set_ylim(low / 2, high * 2)
     else:
-        reach = max(1, abs(value) / 2) if isinstance(value, int) else abs(value) / 2 or 0.5
-        axes.set_ylim(value - reach, value + reach)
+        reach = max(1, abs(low) / 2) if isinstance(low, int) else abs(low) / 2 or 0.5
+        axes.set_ylim(low - reach, high + reach)
 
 
 def _importances(study: optuna.Study) -> None:

@@ -116,7 +116,7 @@ def test_a_model_that_learned_nothing_gets_no_alias(tmp_path, accuracy, alias, v
     """Not even the first version does, unless it is better than guessing one of ten classes."""
     store, tags = TrackingStore("", embedded=True), {"validation_accuracy": accuracy}
     version = RegisteredVersion(store, "m", 1, (), datetime.now(UTC), "", "", tags)
-    model_manifest.write_manifest(tmp_path, {"classes": list("0123456789")})
+    model_manifest.write_manifest(tmp_path, {"classes": list("0123456789"), "run_id": "0" * 32})
     state = AliasState(store, "m", {}, AliasLog())
 
     decision = decide_alias(

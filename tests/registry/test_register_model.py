@@ -36,7 +36,7 @@ def test_the_gate_lets_the_better_one_in_with_every_number(enter, workspace, cap
     assert (first["gate"]["verdict"], first["gate"]["rules"]) == ("first", {})
     check_refused(enter("blind"), "classes")
     check_refused(enter("loud"), "calibration")
-    check_refused(enter("slow", latency=2.0), "latency")  # it takes about 3 times as long
+    check_refused(enter("slow", latency=1.3), "latency")  # it takes about 1.8 times as long
     capsys.readouterr()
     check_accepted(enter("good"), capsys.readouterr().out)
     written = (workspace / "metrics/register.json").read_bytes()

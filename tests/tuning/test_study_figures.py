@@ -7,11 +7,12 @@ from digits.tuning import study_figures
 from tests.evaluation.test_figures import labels
 
 
-def test_an_axis_of_a_value_that_never_changed_has_three_labels(tmp_path, monkeypatch):
-    """Whole numbers and others, on a linear axis and on a logarithmic one."""
+def test_an_axis_of_values_that_hardly_changed_has_three_labels(tmp_path, monkeypatch):
+    """Equal whole numbers and others, on a linear axis and a logarithmic one; and two neighbors."""
     study = optuna.create_study(direction="maximize")
     constant = {"train.batch_size": (128, 128), "train.epochs": (1, 1)}
-    for value in (0.9, 0.92):
+    for value, views in ((0.9, 3), (0.92, 4)):
+        study.enqueue_trial({"model.views": views})
         trial = study.ask()
         trial.report(value, 1)
         trial.suggest_float("train.learning_rate", 0.0013, 0.0013, log=True)
