@@ -5,7 +5,6 @@ then the paths that it reads, then `*`, then the paths that it writes. `main` pa
 and leaves every path at its default. The five stages themselves are in `stages/`.
 """
 
-import gc
 import inspect
 import os
 import signal
@@ -40,7 +39,6 @@ def main(function: Callable[..., None]) -> NoReturn:
     status = run_reporting_errors(function.__name__, lambda: _run(function))
     if status == 2 and "DVC_STAGE" in os.environ and _params_changed():
         print(f"{function.__name__}: {RESTORE}", file=sys.stderr, flush=True)
-    gc.freeze()  # the process ends: what torch and MLflow hold needs no collecting, which takes 1 s
     sys.exit(status)
 
 
