@@ -24,9 +24,10 @@ FEW_IMAGES = 20_000
 SMALL_BATCH, SMALL_STEPS = 128, 1600  # images of a batch, and steps, for fewer images than that
 MAX_EPOCHS = 100
 TRAINED = 0.7  # share of the images that are trained on, where the test is a share
-# Changes that leave whole images what they are.
-IMAGES = {"rotation": 3.0, "scale": 0.05, "shear": 0.0, "elastic": 0.0, "gain": 0.0}
-SHIFT = 0.04  # of the side
+# Changes that leave whole images what they are; many images need fewer of them.
+IMAGES = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "elastic": 0.0, "gain": 0.0}
+FEW = {"rotation": 3.0, "scale": 0.05}
+SHIFT = 0.02  # of the side; twice that for few images
 COLORS = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2}
 MIRRORED = {"flip": 0.5}
 # MNIST's own values, those of the shipped params.yaml; the rest of the values are the recipe mlp's.
@@ -125,7 +126,9 @@ def _augment(found: DataLook) -> dict[str, Any]:
     if found.glyphs:
         is_digits = tuple(found.classes) == DIGITS
         return {"augment.flagged_ones": MNIST["augment.flagged_ones"] if is_digits else 0}
-    changes = IMAGES | {"shift": round(SHIFT * _side(found), 1)}
+    is_few = found.images < FEW_IMAGES
+    changes = IMAGES | {"shift": round(SHIFT * _side(found) * (1 + is_few), 1)}
+    changes |= FEW if is_few else {}
     changes |= COLORS if found.color else {}
     changes |= MIRRORED if any(len(name) > 1 for name in found.classes) else {}
     return {"augment.flagged_ones": 0, **{f"augment.{key}": v for key, v in changes.items()}}
