@@ -53,8 +53,7 @@ def evaluate(
         result, probabilities = scores.score(logits, split.labels), classifier.softmax(logits)
         corrupted = list(corruption_scores(model, split, evaluate))
         numbers = result.as_metrics() | {"corrupted_accuracy": _mean_accuracy(corrupted)}
-        every_class = scores.per_class(split.labels, logits.argmax(1), model.classes)
-        by_class = [row for row in every_class if row["n"]]  # a test may lack a class
+        by_class = _scores_by_class(model, split, logits)
         atomic_files.write_json(metrics, scores.comparable(numbers))
         atomic_files.write_csv(classes, by_class)
         atomic_files.write_csv(reliability, scores.reliability_curve(probabilities, split.labels))
@@ -69,6 +68,12 @@ def evaluate(
         files = metrics, classes, predictions, reliability, robustness, history
         run.log_files([*files, *sorted(pictures.iterdir())], "evaluation")
     _print_scores(result, _mean_accuracy(corrupted))
+
+
+def _scores_by_class(model: Classifier, split: LabelledImages, logits: Floats) -> list[Row]:
+    """Return the scores of each class that has test images; somebody's own may lack one."""
+    rows = scores.per_class(split.labels, logits.argmax(1), model.classes)
+    return [row for row in rows if row["n"]]
 
 
 def _mean_accuracy(corrupted: list[Row]) -> float:
