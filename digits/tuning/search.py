@@ -111,7 +111,7 @@ def _lead(search: TuningSearch, *, apply: bool) -> None:
         best = study_results.best_list(search.study, search.space.current)
         run.describe("Best trials", f"Accuracy on the validation images:\n{best}")
         run.log_history([(0, _metrics(search, candidates))])
-    print(f"\n{text}\n\nfigures: {folder}, and in the study's run (`digits ui`)")
+    print(f"\n{text}\n\nfigures: {os.path.relpath(folder)}, and in the study's run (`digits ui`)")
     if winner := study_results.choose_winner(candidates):
         study_results.offer_change(search.space.current, winner, apply=apply)
 
